@@ -1,0 +1,119 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// One settings list for every target: strict imports, existentials spelled out, warnings are errors.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+    .unsafeFlags(["-cross-module-optimization"], .when(configuration: .release)),
+]
+/// Targets that wrap a C library say `unsafe` wherever they mean it.
+let wrapping: [SwiftSetting] = settings + [.strictMemorySafety()]
+
+func system(_ name: String, _ pkgConfig: String?, apt: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let package = Package(
+    name: "medallion",
+    products: [.executable(name: "medallion", targets: ["medallion"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+    ],
+    targets: [
+        // 0: system libraries, and the one C++ shim.
+        system("CLibPQ", "libpq", apt: "libpq-dev"),
+        system("CLibCurl", "libcurl", apt: "libcurl4-openssl-dev"),
+        system("CZstd", "libzstd", apt: "libzstd-dev"),
+        system("CZlib", "zlib", apt: "zlib1g-dev"),
+        system("CCrypto", "libcrypto", apt: "libssl-dev"),
+        system("CXXHash", "libxxhash", apt: "libxxhash-dev"),
+        system("CPgQuery", nil, apt: "libpg-query-dev"),
+        .target(
+            name: "CSimdJSON",
+            cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"])],
+            linkerSettings: [.linkedLibrary("simdjson")]),
+        // 1: values and C wrappers; unsafe code lives here only.
+        .target(name: "Primitives", swiftSettings: settings),  // instants, 128-bit ids, nearest names
+        .target(name: "Hashing", dependencies: ["CCrypto", "CXXHash", "Primitives"], swiftSettings: wrapping),
+        .target(name: "Compression", dependencies: ["CZstd", "CZlib"], swiftSettings: wrapping),
+        .target(name: "JSON", dependencies: ["CSimdJSON"], swiftSettings: wrapping),
+        .target(name: "SQLGrammar", dependencies: ["CPgQuery"], swiftSettings: wrapping),
+        .target(
+            name: "Postgres",
+            dependencies: ["CLibPQ", "Primitives", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: wrapping),
+        .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: wrapping),
+        .target(name: "LoopbackHTTP", swiftSettings: wrapping),  // a small server for the demo and the tests
+        // sql/platform: the numbered migrations, embedded into the binary.
+        .target(
+            name: "PlatformSQL", path: "sql/platform", resources: [.embedInCode("0001_platform.sql")],
+            swiftSettings: settings),
+        // 2: the vocabulary: systems, entities, columns, already valid.
+        .target(name: "Metadata", dependencies: ["JSON", "Primitives", "Hashing"], swiftSettings: settings),
+        // 3: all that the author of a connector must read.
+        .target(
+            name: "ConnectorKit",
+            dependencies: [
+                "Metadata", "JSON", "Primitives", "Hashing", "Compression",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        // 4: the product, and the plugins, which cannot see each other.
+        .target(
+            name: "Pipeline",
+            dependencies: [
+                "Metadata", "ConnectorKit", "Postgres", "JSON", "Primitives", "Hashing", "SQLGrammar", "PlatformSQL",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        .target(
+            name: "Connectors",
+            dependencies: [
+                "ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Compression",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "connectors",
+            swiftSettings: settings),
+        // 6: argv, environment, exit codes, wiring.
+        .executableTarget(
+            name: "medallion",
+            dependencies: [
+                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
+        // Tests, and what they share.
+        .target(
+            name: "TestKit",
+            dependencies: ["Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON"],
+            swiftSettings: settings),
+    ] + testTargets,
+    cxxLanguageStandard: .cxx17
+)
+
+/// One test target per source target: Tests/<Target>Tests.
+var testTargets: [Target] {
+    let tested = [
+        "Primitives", "Hashing", "Compression", "JSON", "SQLGrammar", "Postgres", "HTTPTransport", "Metadata",
+        "ConnectorKit", "Pipeline", "Connectors",
+    ]
+    return tested.map { name in
+        Target.testTarget(
+            name: "\(name)Tests",
+            dependencies: Set([name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres"]).sorted().map {
+                .target(name: $0)
+            },
+            swiftSettings: settings)
+    } + [
+        .testTarget(name: "RoomsTests", swiftSettings: settings),
+        .testTarget(
+            name: "EndToEndTests", dependencies: ["TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "medallion"],
+            swiftSettings: settings),
+    ]
+}

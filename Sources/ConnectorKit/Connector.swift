@@ -1,0 +1,144 @@
+public import Logging
+public import Metadata
+public import Primitives
+
+/// A JSON object of metadata that belongs to a connector: `connection` of a system, `source` of an entity.
+///
+/// `fields` is written once; validation, defaults, JSON Schema and `medallion connectors describe` come from it.
+/// Defaults are filled into the JSON before it is decoded, so that a synthesized `init(from:)` is enough.
+public protocol ConnectorConfiguration: Decodable, Sendable {
+    /// Every attribute, in the order in which people should read them.
+    static var fields: [Field] { get }
+}
+
+/// A type of source: lands what a system holds as raw files.
+///
+/// A connector sees no database and no pipeline. It reads from its source and writes every payload, as received,
+/// to the `RawWriter`; nothing else leaves it. It checks `Task.checkCancellation()` once per payload.
+public protocol Connector: Sendable {
+    /// The attributes of the system's `connection`.
+    associatedtype Configuration: ConnectorConfiguration
+    /// The attributes of an entity's `source`.
+    associatedtype Source: ConnectorConfiguration
+
+    /// The `type` of a system that selects this connector; may be dotted (`rest.github`).
+    static var name: String { get }
+    /// One sentence: what it reads.
+    static var summary: String { get }
+    /// A complete example: `[system object, entity object]` as JSON.
+    static var example: String { get }
+
+    /// Makes a connector for one system. Opens nothing yet.
+    init(_ configuration: Configuration, context: ConnectorContext) throws
+
+    /// How documents lie in the payloads that `land` will write for this source.
+    func shape(of source: Source) throws -> DocumentShape
+
+    /// Lands one batch. Throws `ConnectorError` when the source refuses, lies or breaks off.
+    func land(_ entity: Entity, source: Source, window: LoadWindow, into writer: inout RawWriter) async throws
+}
+
+extension Connector {
+    /// What the metadata loader and `describe` need to know.
+    public static var description: ConnectorDescription {
+        ConnectorDescription(
+            name: name, summary: summary, connectionFields: Configuration.fields, sourceFields: Source.fields,
+            example: example)
+    }
+}
+
+/// What a connector may use besides its configuration.
+public struct ConnectorContext: Sendable {
+    /// The system that it serves.
+    public var system: SystemID
+    /// The project's folder; relative paths in metadata start here.
+    public var projectFolder: String
+    /// Looks up secrets by name.
+    public var secrets: any SecretStore
+    /// For how it happened; facts go to the audit.
+    public var logger: Logger
+
+    /// What a connector may use besides its configuration.
+    public init(system: SystemID, projectFolder: String, secrets: any SecretStore, logger: Logger) {
+        self.system = system
+        self.projectFolder = projectFolder
+        self.secrets = secrets
+        self.logger = logger
+    }
+}
+
+/// What to fetch.
+public struct LoadWindow: Sendable, Equatable {
+    /// Everything, or changes only.
+    public var loadType: LoadType
+    /// Lower bound of a delta load, lookback applied: the text to put into the request; nil = from the beginning.
+    public var from: String?
+    /// Upper bound, noted before the first request.
+    public var until: Instant
+
+    /// A window.
+    public init(loadType: LoadType, from: String? = nil, until: Instant) {
+        self.loadType = loadType
+        self.from = from
+        self.until = until
+    }
+}
+
+/// How documents lie in a payload.
+public struct DocumentShape: Sendable, Hashable, Codable {
+    /// The payload's notation.
+    public enum Format: String, Sendable, Codable, CaseIterable {
+        /// One JSON text per file; records in the array at `recordsPath`.
+        case json
+        /// One JSON text per line, each a record.
+        case jsonl
+        /// RFC 4180 with a header line; each row a record of strings.
+        case csv
+    }
+    /// The payload's notation.
+    public var format: Format
+    /// JSON pointer (RFC 6901) to the array of records; "" is the root.
+    public var recordsPath: String
+
+    /// How documents lie in a payload.
+    public init(format: Format, recordsPath: String = "") {
+        self.format = format
+        self.recordsPath = recordsPath
+    }
+}
+
+/// Why a connector failed: what was attempted, on which object, why, and what to do. Never a secret.
+public struct ConnectorError: Error, Sendable, CustomStringConvertible {
+    /// Sorts the failure for the audit's `error_kind`.
+    public enum Kind: String, Sendable {
+        /// Anything else that the source did wrong.
+        case connector
+        /// Credentials refused or missing.
+        case auth
+        /// Too many requests.
+        case rateLimit = "rate_limit"
+        /// The payload is not what it claims to be.
+        case parse
+        /// No answer in time.
+        case timeout
+    }
+    /// The failure's kind.
+    public var kind: Kind
+    /// What was attempted, on what, and what happened: one line.
+    public var message: String
+    /// What to do: one sentence; may be empty.
+    public var hint: String
+    /// True when the same attempt may succeed later.
+    public var isTransient: Bool
+
+    /// A failure of the source.
+    public init(_ message: String, kind: Kind = .connector, hint: String = "", isTransient: Bool = false) {
+        self.message = message
+        self.kind = kind
+        self.hint = hint
+        self.isTransient = isTransient
+    }
+
+    /// One line, safe for log, audit and page.
+    public var description: String { hint.isEmpty ? message : "\(message); \(hint)" }
+}

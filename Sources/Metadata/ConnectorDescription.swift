@@ -1,0 +1,24 @@
+/// What the loader must know of a connector type to check metadata that names it.
+public struct ConnectorDescription: Sendable {
+    /// The `type` of a system.
+    public var name: String
+    /// One sentence: what it reads.
+    public var summary: String
+    /// The fields of a system's `connection`.
+    public var connectionFields: [Field]
+    /// The fields of an entity's `source`.
+    public var sourceFields: [Field]
+    /// A complete, valid example: the JSON object of a system, then of an entity.
+    public var example: String
+
+    /// Describes a connector type.
+    public init(
+        name: String, summary: String, connectionFields: [Field], sourceFields: [Field], example: String
+    ) {
+        self.name = name
+        self.summary = summary
+        self.connectionFields = connectionFields
+        self.sourceFields = sourceFields
+        self.example = example
+    }
+}

@@ -1,0 +1,86 @@
+/// 128 bits that PostgreSQL stores as `uuid`: a run id (UUIDv7) or a hash. Compared as numbers, never as text.
+public struct UUIDValue: Hashable, Comparable, Sendable {
+    /// The first eight bytes, big-endian.
+    public let high: UInt64
+    /// The last eight bytes, big-endian.
+    public let low: UInt64
+
+    /// An id from its two halves.
+    public init(high: UInt64, low: UInt64) {
+        self.high = high
+        self.low = low
+    }
+
+    /// All zero bits: stands for "none" where a column is NOT NULL.
+    public static let zero = UUIDValue(high: 0, low: 0)
+
+    /// Byte order, as PostgreSQL sorts uuid.
+    public static func < (left: UUIDValue, right: UUIDValue) -> Bool {
+        (left.high, left.low) < (right.high, right.low)
+    }
+
+    /// A UUID version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then random bits from `generator`.
+    public static func version7(at instant: Instant, using generator: inout some RandomNumberGenerator) -> UUIDValue {
+        let millisecond = UInt64(max(0, instant.microseconds / 1000)) & 0xFFFF_FFFF_FFFF
+        let high = millisecond << 16 | 0x7000 | (generator.next() as UInt64) & 0x0FFF
+        let low = (generator.next() as UInt64) & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        return UUIDValue(high: high, low: low)
+    }
+}
+
+extension UUIDValue: LosslessStringConvertible {
+    /// Lower-case `8-4-4-4-12`.
+    public var description: String {
+        let digits = Array("0123456789abcdef".utf8)
+        return String(unsafeUninitializedCapacity: 36) { text in
+            var at = 0
+            for (index, half) in [high, low].enumerated() {
+                for nibble in 0..<16 {
+                    if index == 0 ? nibble == 8 || nibble == 12 : nibble == 0 || nibble == 4 {
+                        text[at] = 0x2D
+                        at += 1
+                    }
+                    text[at] = digits[Int(half >> UInt64(60 - 4 * nibble) & 15)]
+                    at += 1
+                }
+            }
+            return at
+        }
+    }
+
+    /// Reads the 36-character form in either case; nil for anything else.
+    public init?(_ description: String) {
+        let bytes = Array(description.utf8)
+        guard bytes.count == 36 else { return nil }
+        var halves: (UInt64, UInt64) = (0, 0)
+        var nibbles = 0
+        for (index, byte) in bytes.enumerated() {
+            if [8, 13, 18, 23].contains(index) {
+                guard byte == 0x2D else { return nil }
+                continue
+            }
+            guard let value = Character(UnicodeScalar(byte)).hexDigitValue else { return nil }
+            if nibbles < 16 { halves.0 = halves.0 << 4 | UInt64(value) } else { halves.1 = halves.1 << 4 | UInt64(value) }
+            nibbles += 1
+        }
+        self.init(high: halves.0, low: halves.1)
+    }
+}
+
+extension UUIDValue: Codable {
+    /// Decodes the 36-character form.
+    public init(from decoder: any Decoder) throws {
+        let text = try decoder.singleValueContainer().decode(String.self)
+        guard let value = UUIDValue(text) else {
+            throw DecodingError.dataCorrupted(
+                .init(codingPath: decoder.codingPath, debugDescription: "expected a uuid, got '\(text)'"))
+        }
+        self = value
+    }
+
+    /// Encodes the 36-character form.
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(description)
+    }
+}

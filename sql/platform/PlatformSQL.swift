@@ -1,0 +1,7 @@
+/// The numbered migrations of `sql/platform`, embedded into the binary, oldest first.
+public enum PlatformSQL {
+    /// Pairs of a migration's file name without its ending, and its SQL text.
+    public static var migrations: [(name: String, sql: String)] {
+        [("0001_platform", String(decoding: PackageResources._001_platform_sql, as: UTF8.self))]
+    }
+}
