@@ -44,10 +44,13 @@ public struct RawWriter: ~Copyable {
     }
 
     /// Adds a chunk to the open payload.
-    public mutating func append(_ chunk: [UInt8]) throws {
+    public mutating func append(_ chunk: [UInt8]) throws { try append(chunk.span) }
+
+    /// Adds a lent chunk to the open payload.
+    public mutating func append(_ chunk: Span<UInt8>) throws {
         guard payload != nil else { preconditionFailure("open a payload before appending to it") }
         do {
-            try payload?.append(chunk.span)
+            try payload?.append(chunk)
         } catch {
             payload = nil
             throw error
