@@ -84,29 +84,6 @@ public struct LoadWindow: Sendable, Equatable {
     }
 }
 
-/// How documents lie in a payload.
-public struct DocumentShape: Sendable, Hashable, Codable {
-    /// The payload's notation.
-    public enum Format: String, Sendable, Codable, CaseIterable {
-        /// One JSON text per file; records in the array at `recordsPath`.
-        case json
-        /// One JSON text per line, each a record.
-        case jsonl
-        /// RFC 4180 with a header line; each row a record of strings.
-        case csv
-    }
-    /// The payload's notation.
-    public var format: Format
-    /// JSON pointer (RFC 6901) to the array of records; "" is the root.
-    public var recordsPath: String
-
-    /// How documents lie in a payload.
-    public init(format: Format, recordsPath: String = "") {
-        self.format = format
-        self.recordsPath = recordsPath
-    }
-}
-
 /// Why a connector failed: what was attempted, on which object, why, and what to do. Never a secret.
 public struct ConnectorError: Error, Sendable, CustomStringConvertible {
     /// Sorts the failure for the audit's `error_kind`.
