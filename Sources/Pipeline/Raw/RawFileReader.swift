@@ -16,15 +16,16 @@ struct RawFileReader: ~Copyable {
     /// Opens the file.
     /// - Throws: `StepError` naming a missing file.
     init(_ file: Manifest.File, folder: String) throws {
-        path = "\(folder)/\(file.name)"
-        self.file = file
+        let path = "\(folder)/\(file.name)"
         guard let handle = FileHandle(forReadingAtPath: path) else {
             throw StepError(
                 .internal, "raw file \(path) is missing; restore it from its backup, or give the batch up with "
                     + "'medallion batch discard'")
         }
-        self.handle = handle
         decompressor = file.name.hasSuffix(".zst") ? try ZstdDecompressor() : nil
+        self.path = path
+        self.file = file
+        self.handle = handle
     }
 
     deinit {
