@@ -81,7 +81,7 @@ enum BatchLedger {
             UPDATE audit.raw_batch SET state = \(state), state_reason = \(reason),
                 normalized_by_run_id = CASE WHEN \(state) = 'normalized' THEN \(run) ELSE normalized_by_run_id END,
                 merged_by_run_id = CASE WHEN \(state) = 'merged' THEN \(run) ELSE merged_by_run_id END,
-                nr_rejected = nr_rejected + \(rejected),
+                nr_rejected = CASE WHEN \(state) = 'merged' THEN nr_rejected ELSE 0 END + \(rejected),
                 missing_columns = CASE WHEN \(state) = 'normalized' THEN \(missing) ELSE missing_columns END
             WHERE run_id = \(batch.run.id) AND system_id = \(batch.entity.system.rawValue)
                 AND entity_name = \(batch.entity.name)
