@@ -35,7 +35,8 @@ public struct PostgresConfiguration: Sendable, Hashable {
 
     /// A database behind a unix socket, without a password.
     public init(socketFolder: String, user: String, database: String) {
-        parameters = ["host": socketFolder, "user": user, "dbname": database]
+        // The port too, so that PGPORT has no say.
+        parameters = ["host": socketFolder, "port": "5432", "user": user, "dbname": database]
     }
 
     /// The same server, another database.
