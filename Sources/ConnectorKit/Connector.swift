@@ -53,15 +53,21 @@ public struct ConnectorContext: Sendable {
     public var system: SystemID
     /// The project's folder; relative paths in metadata start here.
     public var projectFolder: String
+    /// The process's environment, for `${VAR}` in paths; the composition root reads it.
+    public var environment: [String: String]
     /// Looks up secrets by name.
     public var secrets: any SecretStore
     /// For how it happened; facts go to the audit.
     public var logger: Logger
 
     /// What a connector may use besides its configuration.
-    public init(system: SystemID, projectFolder: String, secrets: any SecretStore, logger: Logger) {
+    public init(
+        system: SystemID, projectFolder: String, environment: [String: String] = [:], secrets: any SecretStore,
+        logger: Logger
+    ) {
         self.system = system
         self.projectFolder = projectFolder
+        self.environment = environment
         self.secrets = secrets
         self.logger = logger
     }
@@ -81,29 +87,6 @@ public struct LoadWindow: Sendable, Equatable {
         self.loadType = loadType
         self.from = from
         self.until = until
-    }
-}
-
-/// How documents lie in a payload.
-public struct DocumentShape: Sendable, Hashable, Codable {
-    /// The payload's notation.
-    public enum Format: String, Sendable, Codable, CaseIterable {
-        /// One JSON text per file; records in the array at `recordsPath`.
-        case json
-        /// One JSON text per line, each a record.
-        case jsonl
-        /// RFC 4180 with a header line; each row a record of strings.
-        case csv
-    }
-    /// The payload's notation.
-    public var format: Format
-    /// JSON pointer (RFC 6901) to the array of records; "" is the root.
-    public var recordsPath: String
-
-    /// How documents lie in a payload.
-    public init(format: Format, recordsPath: String = "") {
-        self.format = format
-        self.recordsPath = recordsPath
     }
 }
 

@@ -1,37 +1,139 @@
+internal import Compression
+internal import Hashing
+internal import JSON
+internal import Primitives
+
 /// A connector's only way out: every payload becomes a raw file, complete or absent.
+///
+/// Files are named `00001.json`, `00002.json` … in the order of arrival. Payloads are scanned on their way, so that a
+/// cut one never counts as landed; they are stored as received.
 public struct RawWriter: ~Copyable {
-    /// What became of one payload.
-    public struct LandedFile: Sendable {
-        /// Records that the payload holds.
-        public var records: Int
-        /// Bytes as received.
-        public var bytes: Int
-        /// SHA-256 of the bytes as received, lower-case hex.
-        public var sha256: String
+    private let folder: String
+    private let shape: DocumentShape
+    private let compresses: Bool
+    private var payload: OpenPayload?
+
+    /// The files landed so far, in order.
+    public private(set) var files: [Manifest.File] = []
+    /// The request as made, secrets masked.
+    public private(set) var request: String?
+
+    /// A writer into an existing, empty folder.
+    public init(folder: String, shape: DocumentShape, compresses: Bool = false) {
+        self.folder = folder
+        self.shape = shape
+        self.compresses = compresses
     }
 
     /// Files landed so far in this batch.
-    public private(set) var fileCount = 0
+    public var fileCount: Int { files.count }
 
     /// Lands one payload as received as a raw file of its own.
     /// - Throws: `ConnectorError` of kind parse when the payload is cut or not of the announced shape.
     @discardableResult
-    public mutating func write(_ payload: [UInt8]) throws -> LandedFile {
+    public mutating func write(_ payload: [UInt8]) throws -> Manifest.File {
         try open()
         try append(payload)
         return try close()
     }
 
     /// Begins a payload that is too large for memory; `append` its chunks, then `close`.
-    public mutating func open() throws {}
+    public mutating func open() throws {
+        precondition(payload == nil, "close the open payload before another one is opened")
+        let number = String(files.count + 1)
+        let name = String(repeating: "0", count: max(0, 5 - number.utf8.count)) + number + "." + shape.format.rawValue
+        payload = try OpenPayload(folder: folder, name: name, shape: shape, compresses: compresses)
+    }
 
     /// Adds a chunk to the open payload.
-    public mutating func append(_ chunk: [UInt8]) throws {}
+    public mutating func append(_ chunk: [UInt8]) throws { try append(chunk.span) }
+
+    /// Adds a lent chunk to the open payload.
+    public mutating func append(_ chunk: Span<UInt8>) throws {
+        guard payload != nil else { preconditionFailure("open a payload before appending to it") }
+        do {
+            try payload?.append(chunk)
+        } catch {
+            payload = nil
+            throw error
+        }
+    }
 
     /// Ends the open payload: checked, synced, renamed.
     @discardableResult
-    public mutating func close() throws -> LandedFile { LandedFile(records: 0, bytes: 0, sha256: "") }
+    public mutating func close() throws -> Manifest.File {
+        guard var open = payload.take() else { preconditionFailure("open a payload before closing it") }
+        let file = try open.close()
+        files.append(file)
+        return file
+    }
 
     /// Notes the request as made, secrets masked, for the manifest.
-    public mutating func note(request: String) {}
+    public mutating func note(request: String) { self.request = request }
+}
+
+/// A payload on its way into its file.
+private struct OpenPayload: ~Copyable {
+    private let name: String
+    private var file: DurableFile
+    private var digest = SHA256()
+    private var scan: PayloadScan
+    private var compressor: ZstdCompressor?
+    private var bytes = 0
+
+    init(folder: String, name: String, shape: DocumentShape, compresses: Bool) throws {
+        let name = compresses ? name + ".zst" : name
+        let scan = try PayloadScan(shape)
+        let compressor: ZstdCompressor? = compresses ? try ZstdCompressor() : nil
+        file = try DurableFile(creating: folder + "/" + name)
+        self.name = name
+        self.scan = scan
+        self.compressor = compressor
+    }
+
+    mutating func append(_ chunk: Span<UInt8>) throws {
+        bytes += chunk.count
+        digest.update(chunk)
+        do {
+            try scan.feed(chunk)
+        } catch {
+            throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
+        }
+        try store(chunk)
+    }
+
+    private mutating func store(_ chunk: Span<UInt8>) throws {
+        guard compressor != nil else { return try file.write(chunk) }
+        var compressed: [UInt8] = []
+        try compressor?.push(chunk) { compressed.append(bytes: $0) }
+        try file.write(compressed.span)
+    }
+
+    mutating func close() throws -> Manifest.File {
+        do {
+            try scan.finish()
+        } catch {
+            throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
+        }
+        var rest: [UInt8] = []
+        try compressor?.finish { rest.append(bytes: $0) }
+        try file.write(rest.span)
+        try file.publish()
+        return Manifest.File(name: name, bytes: bytes, sha256: hexadecimal(digest.finish()), records: scan.records)
+    }
+}
+
+/// Counts the records of a payload and checks that it is whole.
+private struct PayloadScan: ~Copyable {
+    private var scanner: RecordScanner
+
+    static let hint = "check the source's answer, its format and records_path; nothing of this batch was kept"
+
+    init(_ shape: DocumentShape) throws { scanner = RecordScanner(try shape.recordFormat) }
+
+    var records: Int { scanner.records }
+
+    mutating func feed(_ chunk: Span<UInt8>) throws { try scanner.feed(chunk) }
+
+    mutating func finish() throws { try scanner.finish() }
 }

@@ -1,0 +1,325 @@
+#include "CSimdJSON.h"
+
+#include <simdjson.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+// Every value of a record is visited, wanted or not: simdjson's first stage checks structure and UTF-8, this file
+// checks what PostgreSQL's jsonb would refuse later (U+0000, lone surrogates, numbers out of range, deep nesting).
+namespace {
+using namespace simdjson;
+
+struct node {
+    int column = -1;
+    std::vector<std::pair<std::string, size_t>> children;
+};
+
+bool is_space(char byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return text;
+}
+
+int hex(const char *at) {
+    int value = 0;
+    for (int index = 0; index < 4; index++) {
+        char c = at[index];
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                  : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (digit < 0) return -1;
+        value = value * 16 + digit;
+    }
+    return value;
+}
+
+void append_utf8(std::string &out, unsigned code) {
+    if (code < 0x80) { out.push_back(static_cast<char>(code)); return; }
+    if (code < 0x800) { out.push_back(static_cast<char>(0xC0 | code >> 6)); }
+    else if (code < 0x10000) {
+        out.push_back(static_cast<char>(0xE0 | code >> 12));
+        out.push_back(static_cast<char>(0x80 | (code >> 6 & 0x3F)));
+    } else {
+        out.push_back(static_cast<char>(0xF0 | code >> 18));
+        out.push_back(static_cast<char>(0x80 | (code >> 12 & 0x3F)));
+        out.push_back(static_cast<char>(0x80 | (code >> 6 & 0x3F)));
+    }
+    out.push_back(static_cast<char>(0x80 | (code & 0x3F)));
+}
+
+/// Appends the unescaped content of a string token without its quotes; returns a record state.
+int unescape(std::string_view raw, std::string &out) {
+    for (size_t at = 0; at < raw.size();) {
+        char c = raw[at];
+        if (c != '\\') { out.push_back(c); at++; continue; }
+        if (at + 1 >= raw.size()) return MEDALLION_RECORD_MALFORMED;
+        char kind = raw[at + 1];
+        at += 2;
+        switch (kind) {
+        case '"': out.push_back('"'); break;
+        case '\\': out.push_back('\\'); break;
+        case '/': out.push_back('/'); break;
+        case 'b': out.push_back('\b'); break;
+        case 'f': out.push_back('\f'); break;
+        case 'n': out.push_back('\n'); break;
+        case 'r': out.push_back('\r'); break;
+        case 't': out.push_back('\t'); break;
+        case 'u': {
+            if (at + 4 > raw.size()) return MEDALLION_RECORD_MALFORMED;
+            int unit = hex(raw.data() + at);
+            if (unit < 0) return MEDALLION_RECORD_MALFORMED;
+            at += 4;
+            unsigned code = static_cast<unsigned>(unit);
+            if (unit >= 0xDC00 && unit <= 0xDFFF) return MEDALLION_RECORD_LONE_SURROGATE;
+            if (unit >= 0xD800 && unit <= 0xDBFF) {
+                if (at + 6 > raw.size() || raw[at] != '\\' || raw[at + 1] != 'u') return MEDALLION_RECORD_LONE_SURROGATE;
+                int low = hex(raw.data() + at + 2);
+                if (low < 0xDC00 || low > 0xDFFF) return MEDALLION_RECORD_LONE_SURROGATE;
+                at += 6;
+                code = 0x10000 + ((static_cast<unsigned>(unit) - 0xD800) << 10) + (static_cast<unsigned>(low) - 0xDC00);
+            }
+            if (code == 0) return MEDALLION_RECORD_NUL;
+            append_utf8(out, code);
+            break;
+        }
+        default: return MEDALLION_RECORD_MALFORMED;
+        }
+    }
+    return MEDALLION_RECORD_OK;
+}
+
+/// The grammar of RFC 8259, section 6, and the range of a double.
+int check_number(std::string_view text) {
+    size_t at = 0;
+    auto digits = [&] { size_t start = at; while (at < text.size() && text[at] >= '0' && text[at] <= '9') at++; return at - start; };
+    if (at < text.size() && text[at] == '-') at++;
+    if (at < text.size() && text[at] == '0') at++;
+    else if (digits() == 0) return MEDALLION_RECORD_MALFORMED;
+    if (at < text.size() && text[at] == '.') { at++; if (digits() == 0) return MEDALLION_RECORD_MALFORMED; }
+    bool exponent = false;
+    if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
+        exponent = true;
+        at++;
+        if (at < text.size() && (text[at] == '+' || text[at] == '-')) at++;
+        if (digits() == 0) return MEDALLION_RECORD_MALFORMED;
+    }
+    if (at != text.size()) return MEDALLION_RECORD_MALFORMED;
+    if (text.size() > 100000) return MEDALLION_RECORD_NUMBER;
+    if (exponent || text.size() > 300) {
+        double value = std::strtod(std::string(text).c_str(), nullptr);
+        if (std::isinf(value)) return MEDALLION_RECORD_NUMBER;
+        // Below the smallest double but not zero: jsonb keeps at most 16,383 digits behind the point.
+        if (exponent && value == 0.0) {
+            for (char c : text) {
+                if (c == 'e' || c == 'E') break;
+                if (c >= '1' && c <= '9') return MEDALLION_RECORD_NUMBER;
+            }
+        }
+    }
+    return MEDALLION_RECORD_OK;
+}
+} // namespace
+
+struct medallion_extractor {
+    std::vector<node> nodes{1};
+    int columns = 0;
+    ondemand::parser parser;
+    std::string arena;
+    std::string scratch;
+    std::vector<std::string> unknown;
+
+    // The record at hand.
+    const uint8_t *window = nullptr;
+    medallion_cell *cells = nullptr;
+    ondemand::document document;
+
+    size_t child(size_t parent, std::string_view name) const {
+        for (auto &[key, index] : nodes[parent].children)
+            if (key == name) return index;
+        return SIZE_MAX;
+    }
+
+    void note_unknown(std::string_view name) {
+        for (auto &known : unknown)
+            if (known == name) return;
+        if (unknown.size() < 100) unknown.emplace_back(name);
+    }
+
+    uint32_t in_window(const char *at) const {
+        return static_cast<uint32_t>(reinterpret_cast<const uint8_t *>(at) - window);
+    }
+
+    medallion_cell *cell(size_t place) {
+        return place == SIZE_MAX || nodes[place].column < 0 ? nullptr : &cells[nodes[place].column];
+    }
+
+    int string_value(std::string_view token, medallion_cell *target) {
+        token = trimmed(token);
+        if (token.size() < 2 || token.back() != '"') return MEDALLION_RECORD_MALFORMED;
+        std::string_view content = token.substr(1, token.size() - 2);
+        if (memchr(content.data(), '\\', content.size()) == nullptr) {
+            if (target) *target = {in_window(content.data()), static_cast<uint32_t>(content.size()), MEDALLION_STRING, 0};
+            return MEDALLION_RECORD_OK;
+        }
+        size_t start = arena.size();
+        int state = unescape(content, arena);
+        if (state == MEDALLION_RECORD_OK && target)
+            *target = {static_cast<uint32_t>(start), static_cast<uint32_t>(arena.size() - start), MEDALLION_STRING, 1};
+        else
+            arena.resize(start);
+        return state;
+    }
+
+    int scalar(std::string_view token, medallion_cell *target) {
+        if (token.empty()) return MEDALLION_RECORD_MALFORMED;
+        if (token.front() == '"') return string_value(token, target);
+        token = trimmed(token);
+        uint8_t kind;
+        if (token == "null") kind = MEDALLION_NULL;
+        else if (token == "true") kind = MEDALLION_TRUE;
+        else if (token == "false") kind = MEDALLION_FALSE;
+        else {
+            int state = check_number(token);
+            if (state != MEDALLION_RECORD_OK) return state;
+            kind = MEDALLION_NUMBER;
+        }
+        if (target) *target = {in_window(token.data()), static_cast<uint32_t>(token.size()), kind, 0};
+        return MEDALLION_RECORD_OK;
+    }
+
+    int member(ondemand::field field, size_t place, int depth) {
+        const char *raw = field.key().raw();
+        size_t length = 0;
+        bool escaped = false;
+        while (raw[length] != '"') {
+            if (raw[length] == '\\') { escaped = true; length++; }
+            length++;
+        }
+        std::string_view name(raw, length);
+        size_t start = arena.size();
+        if (escaped) {
+            int state = unescape(name, arena);
+            if (state != MEDALLION_RECORD_OK) return state;
+            scratch.assign(arena, start, std::string::npos);
+            arena.resize(start);
+            name = scratch;
+        }
+        size_t next = place == SIZE_MAX ? SIZE_MAX : child(place, name);
+        if (next == SIZE_MAX && place == 0) note_unknown(name);
+        return value(field.value(), next, depth);
+    }
+
+    int members(ondemand::object object, size_t place, int depth) {
+        for (auto field : object) {
+            ondemand::field one;
+            if (std::move(field).get(one)) return MEDALLION_RECORD_MALFORMED;
+            int state = member(one, place, depth);
+            if (state != MEDALLION_RECORD_OK) return state;
+        }
+        return MEDALLION_RECORD_OK;
+    }
+
+    int elements(ondemand::array array, int depth) {
+        for (auto element : array) {
+            ondemand::value one;
+            if (std::move(element).get(one)) return MEDALLION_RECORD_MALFORMED;
+            int state = value(one, SIZE_MAX, depth);
+            if (state != MEDALLION_RECORD_OK) return state;
+        }
+        return MEDALLION_RECORD_OK;
+    }
+
+    int value(ondemand::value value, size_t place, int depth) {
+        medallion_cell *target = cell(place);
+        if (target && target->kind != MEDALLION_MISSING) return MEDALLION_RECORD_DUPLICATE;
+        std::string_view token = value.raw_json_token();
+        if (token.empty()) return MEDALLION_RECORD_MALFORMED;
+        if (token.front() != '{' && token.front() != '[') return scalar(token, target);
+        if (depth >= 128) return MEDALLION_RECORD_TOO_DEEP;
+        int state;
+        if (token.front() == '{') {
+            ondemand::object object;
+            if (value.get_object().get(object)) return MEDALLION_RECORD_MALFORMED;
+            state = members(object, place, depth + 1);
+        } else {
+            ondemand::array array;
+            if (value.get_array().get(array)) return MEDALLION_RECORD_MALFORMED;
+            state = elements(array, depth + 1);
+        }
+        if (state != MEDALLION_RECORD_OK || !target) return state;
+        // The value ends before the next token.
+        const char *next;
+        if (document.current_location().get(next)) return MEDALLION_RECORD_MALFORMED;
+        std::string_view text(token.data(), static_cast<size_t>(next - token.data()));
+        while (!text.empty() && text.back() != '}' && text.back() != ']') text.remove_suffix(1);
+        uint8_t kind = token.front() == '{' ? MEDALLION_OBJECT : MEDALLION_ARRAY;
+        *target = {in_window(token.data()), static_cast<uint32_t>(text.size()), kind, 0};
+        return MEDALLION_RECORD_OK;
+    }
+
+    int record(const medallion_record &place, size_t readable) {
+        const char *start = reinterpret_cast<const char *>(window + place.start);
+        if (place.length == 0) return MEDALLION_RECORD_MALFORMED;
+        if (*start != '{') return MEDALLION_RECORD_NOT_AN_OBJECT;
+        auto error = parser.iterate(padded_string_view(start, place.length, readable - place.start)).get(document);
+        if (error) return error == UTF8_ERROR ? MEDALLION_RECORD_UTF8 : MEDALLION_RECORD_MALFORMED;
+        ondemand::object object;
+        if (document.get_object().get(object)) return MEDALLION_RECORD_MALFORMED;
+        int state = members(object, 0, 1);
+        if (state != MEDALLION_RECORD_OK) return state;
+        const char *rest;
+        return document.current_location().get(rest) == OUT_OF_BOUNDS ? MEDALLION_RECORD_OK : MEDALLION_RECORD_MALFORMED;
+    }
+};
+
+extern "C" medallion_extractor *medallion_extractor_new(void) { return new medallion_extractor(); }
+extern "C" void medallion_extractor_free(medallion_extractor *extractor) { delete extractor; }
+
+extern "C" void medallion_extractor_add(
+    medallion_extractor *extractor, const char *const *tokens, const size_t *lengths, size_t count) {
+    size_t place = 0;
+    for (size_t index = 0; index < count; index++) {
+        std::string name(tokens[index], lengths[index]);
+        size_t next = extractor->child(place, name);
+        if (next == SIZE_MAX) {
+            next = extractor->nodes.size();
+            extractor->nodes.emplace_back();
+            extractor->nodes[place].children.emplace_back(name, next);
+        }
+        place = next;
+    }
+    // Two columns of one path share its cell's column; the caller maps them.
+    if (extractor->nodes[place].column < 0) extractor->nodes[place].column = extractor->columns;
+    extractor->columns++;
+}
+
+extern "C" void medallion_extract(
+    medallion_extractor *extractor, const uint8_t *window, size_t readable, const medallion_record *records,
+    size_t count, medallion_cell *cells, uint8_t *states) {
+    auto &e = *extractor;
+    size_t columns = static_cast<size_t>(e.columns);
+    e.arena.clear();
+    e.window = window;
+    memset(cells, 0, count * columns * sizeof(medallion_cell));
+    for (size_t index = 0; index < count; index++) {
+        e.cells = cells + index * columns;
+        states[index] = static_cast<uint8_t>(e.record(records[index], readable));
+    }
+}
+
+extern "C" const uint8_t *medallion_arena(const medallion_extractor *extractor, size_t *length) {
+    *length = extractor->arena.size();
+    return reinterpret_cast<const uint8_t *>(extractor->arena.data());
+}
+
+extern "C" size_t medallion_unknown_count(const medallion_extractor *extractor) { return extractor->unknown.size(); }
+
+extern "C" const uint8_t *medallion_unknown_name(const medallion_extractor *extractor, size_t index, size_t *length) {
+    *length = extractor->unknown[index].size();
+    return reinterpret_cast<const uint8_t *>(extractor->unknown[index].data());
+}

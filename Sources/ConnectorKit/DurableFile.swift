@@ -1,0 +1,87 @@
+#if canImport(Glibc)
+    internal import Glibc
+#else
+    internal import Darwin
+#endif
+
+/// A file that exists under its name only when it is complete: written as `<name>.part`, synced, then named.
+///
+/// Never overwrites, never writes through a symbolic link. Source: open(2), fsync(2), link(2).
+public struct DurableFile: ~Copyable {
+    private let path: String
+    private var descriptor: Int32
+
+    /// Creates `<path>.part`. A `.part` that a killed process left is removed first.
+    /// - Throws: `DurableFileError` when the folder is missing, not writable, or the file exists.
+    public init(creating path: String) throws {
+        self.path = path
+        unlink(path + ".part")
+        descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o640)
+        guard descriptor >= 0 else { throw DurableFileError("create", path) }
+    }
+
+    deinit {
+        // Still open: the write failed or was cancelled; nothing of it stays.
+        if descriptor >= 0 {
+            close(descriptor)
+            unlink(path + ".part")
+        }
+    }
+
+    /// Appends bytes.
+    public mutating func write(_ bytes: Span<UInt8>) throws {
+        try bytes.withUnsafeBytes { buffer in
+            var rest = buffer[...]
+            while !rest.isEmpty {
+                let written = Glibc.write(descriptor, UnsafeRawBufferPointer(rebasing: rest).baseAddress, rest.count)
+                if written < 0, errno == EINTR { continue }
+                guard written >= 0 else { throw DurableFileError("write", path) }
+                rest = rest.dropFirst(written)
+            }
+        }
+    }
+
+    /// Syncs the content and gives the file its name; the folder is synced by `syncFolder` once per batch.
+    public mutating func publish() throws {
+        guard fsync(descriptor) == 0 else { throw DurableFileError("sync", path) }
+        let closed = close(descriptor)
+        descriptor = -1
+        guard closed == 0 else { throw DurableFileError("close", path) }
+        // rename(2) would replace an existing file; link(2) refuses to.
+        guard link(path + ".part", path) == 0 else {
+            let failure = DurableFileError("name", path)
+            unlink(path + ".part")
+            throw failure
+        }
+        unlink(path + ".part")
+    }
+
+    /// Makes the names within the folder durable.
+    public static func syncFolder(_ path: String) throws {
+        let folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw DurableFileError("open folder", path) }
+        defer { close(folder) }
+        guard fsync(folder) == 0 else { throw DurableFileError("sync folder", path) }
+    }
+}
+
+/// A file operation that the system refused: what was attempted, on which path, and why.
+public struct DurableFileError: Error, Sendable, CustomStringConvertible {
+    /// The system's error number.
+    public let code: Int32
+    /// One line.
+    public let description: String
+
+    init(_ attempt: String, _ path: String) {
+        code = errno
+        let hint =
+            switch code {
+            case ENOSPC: "; free space on that disk, then run again"
+            case EACCES, EPERM: "; give the user that runs medallion write access to the folder"
+            case EEXIST: "; it exists already and raw files are never overwritten"
+            case ELOOP: "; it is a symbolic link, through which raw files are never written"
+            default: ""
+            }
+        description = "cannot \(attempt) \(path): \(String(cString: strerror(code)))\(hint)"
+    }
+}
