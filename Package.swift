@@ -106,7 +106,9 @@ var testTargets: [Target] {
     return tested.map { name in
         Target.testTarget(
             name: "\(name)Tests",
-            dependencies: Set([name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres"]).sorted().map {
+            dependencies: Set([
+                name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
+            ]).sorted().map {
                 .target(name: $0)
             },
             swiftSettings: settings)

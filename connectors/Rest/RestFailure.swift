@@ -31,13 +31,13 @@ struct RestFailure {
     /// nil for a page; what is wrong with any other answer.
     init?(_ response: HTTPResponse, page: Int, _ secretName: String?, _ mask: SecretMask) {
         let what = "GET \(response.effectiveURL): the source answered \(response.status)"
-        let asked = retryAfter(response.headers, now: SystemClock().now())
+        let asked = secondsToWait(response.headers, now: SystemClock().now())
         switch response.status {
         case 200, 203:
             guard let complaint = notJSON(response, mask) else { return nil }
             self.init("\(what) with \(complaint)", .parse, "check base_url and path; a login page looks like this")
         case 204: return nil
-        case 401, 403 where asked == nil:
+        case _ where response.status == 401 || response.status == 403 && asked == nil:
             let credentials = secretName.map { "the credentials of secret '\($0)'" } ?? "a request without credentials"
             self.init(
                 "GET \(response.effectiveURL): the source refused \(credentials) with \(response.status)", .auth,
@@ -52,7 +52,8 @@ struct RestFailure {
             retryAfter = asked
         default:
             self.init(
-                "\(what)\(quoted(response.body, mask))", .connector, "", mayPass: HTTPError.isTransient(status: response.status))
+                "\(what)\(quoted(response.body, mask))", .connector, "",
+                mayPass: HTTPError.isTransient(status: response.status))
             retryAfter = asked
         }
     }
@@ -71,7 +72,6 @@ struct RestFailure {
             mask.mask("\(message) (page \(page)\(times))"), kind: kind, hint: hint, isTransient: mayPass)
     }
 }
-
 
 /// What the body is instead of a JSON object or array; nil if it looks like one.
 private func notJSON(_ response: HTTPResponse, _ mask: SecretMask) -> String? {

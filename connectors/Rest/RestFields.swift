@@ -1,4 +1,4 @@
-public import JSON
+import JSON
 public import Metadata
 
 extension RestConnector.Configuration {
@@ -80,7 +80,8 @@ enum RestFields {
         Field(
             "base_delay_s", .number(0...600), default: .number("0.5"),
             "Seconds before the second attempt; doubled for each further one, with jitter."),
-        Field("max_delay_s", .number(0...3600), default: .number("30"), "Longest wait, unless Retry-After asks for more."),
+        Field(
+            "max_delay_s", .number(0...3600), default: .number("30"), "Longest wait, unless Retry-After asks for more."),
         Field(
             "deadline_s", .number(0...86_400), default: .number("300"),
             "Seconds for one page, all attempts and waits together."),
@@ -95,7 +96,8 @@ enum RestFields {
                 Field("start_page", .int(0...1_000_000), default: .number("1"), "Number of the first page."),
                 Field("size_param", .string, "Parameter with page_size; not sent where it is missing."),
                 Field("page_size", .int(1...1_000_000), "Records that a page is asked to have."),
-                Field("total_pages_path", .string, "JSON pointer to the number of pages; then it decides about the end."),
+                Field(
+                    "total_pages_path", .string, "JSON pointer to the number of pages; then it decides about the end."),
             ] + stop + limits),
         FieldType.Variant(
             "offset",
@@ -103,7 +105,8 @@ enum RestFields {
                 Field("offset_param", .string, default: .string("offset"), "Parameter with the records to skip."),
                 Field("start_offset", .int(0...1_000_000), default: .number("0"), "Offset of the first record."),
                 Field("limit_param", .string, default: .string("limit"), "Parameter with page_size."),
-                Field("page_size", .int(1...1_000_000), default: .number("100"), "Records that a page is asked to have."),
+                Field(
+                    "page_size", .int(1...1_000_000), default: .number("100"), "Records that a page is asked to have."),
             ] + stop + limits),
         FieldType.Variant(
             "cursor",

@@ -4,7 +4,7 @@ import Primitives
 /// Seconds that `Retry-After` asks for, as a number or as a date (RFC 9110, section 10.2.3); nil without the header.
 ///
 /// A date is measured against the server's own `Date`, so that a clock that is wrong on either side does no harm.
-func retryAfter(_ headers: HTTPHeaders, now: Instant) -> Double? {
+func secondsToWait(_ headers: HTTPHeaders, now: Instant) -> Double? {
     guard let text = headers["Retry-After"] else { return nil }
     if let seconds = Double(text), seconds.isFinite { return max(0, seconds) }
     guard let asked = httpDate(text) else { return nil }
