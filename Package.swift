@@ -67,7 +67,8 @@ let package = Package(
         .target(
             name: "Pipeline",
             dependencies: [
-                "Metadata", "ConnectorKit", "Postgres", "JSON", "Primitives", "Hashing", "SQLGrammar", "PlatformSQL",
+                "Metadata", "ConnectorKit", "Postgres", "JSON", "Primitives", "Hashing", "Compression", "SQLGrammar",
+                "PlatformSQL",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

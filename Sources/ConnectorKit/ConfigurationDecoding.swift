@@ -7,10 +7,8 @@ import JSON
 func decodeConfiguration<T: Decodable>(_ type: T.Type, from value: JSONValue, what: String) throws -> T {
     let decoder = JSONDecoder()
     decoder.keyDecodingStrategy = .convertFromSnakeCase
-    var text: [UInt8] = []
-    value.write(to: &text)
     do {
-        return try decoder.decode(type, from: Data(text))
+        return try decoder.decode(type, from: Data(value.serialized()))
     } catch let error as DecodingError {
         throw ConnectorError("\(what): \(error.sentence)", hint: "run `medallion validate`")
     }
@@ -30,33 +28,5 @@ extension DecodingError {
     private func path(_ context: Context) -> String {
         let path = context.codingPath.map { $0.intValue.map { "[\($0)]" } ?? ".\($0.stringValue)" }.joined()
         return path.isEmpty ? "the object" : "'\(path.drop { $0 == "." })'"
-    }
-}
-
-extension JSONValue {
-    /// Appends the value as JSON text; metadata-size values only.
-    fileprivate func write(to text: inout [UInt8]) {
-        switch self {
-        case .null: text += "null".utf8
-        case .bool(let value): text += (value ? "true" : "false").utf8
-        case .number(let digits): text += digits.utf8
-        case .string(let string): appendJSONString(string.utf8, to: &text)
-        case .array(let elements):
-            text += "[".utf8
-            for (position, element) in elements.enumerated() {
-                if position > 0 { text += ",".utf8 }
-                element.write(to: &text)
-            }
-            text += "]".utf8
-        case .object(let members):
-            text += "{".utf8
-            for (position, member) in members.enumerated() {
-                if position > 0 { text += ",".utf8 }
-                appendJSONString(member.name.utf8, to: &text)
-                text += ":".utf8
-                member.value.write(to: &text)
-            }
-            text += "}".utf8
-        }
     }
 }
