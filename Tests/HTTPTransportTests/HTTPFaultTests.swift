@@ -23,12 +23,8 @@ struct HTTPFaultTests {
         try await withServer { _ in
             .raw(Array(wire.utf8))
         } _: { server in
-<<<<<<< HEAD
             let error = try await failure(of: server.url)
             #expect(error.kind == .truncated)
-=======
-            #expect(try await failure(of: server.url).kind == .truncated)
->>>>>>> main
         }
     }
 
@@ -38,12 +34,8 @@ struct HTTPFaultTests {
         try await withServer { _ in
             .raw(Array(wire.utf8), then: .reset)
         } _: { server in
-<<<<<<< HEAD
             let error = try await failure(of: server.url)
             #expect(error.kind == .truncated)
-=======
-            #expect(try await failure(of: server.url).kind == .truncated)
->>>>>>> main
         }
     }
 
@@ -52,12 +44,8 @@ struct HTTPFaultTests {
         try await withServer { _ in
             .raw([])
         } _: { server in
-<<<<<<< HEAD
             let error = try await failure(of: server.url)
             #expect(error.kind == .truncated)
-=======
-            #expect(try await failure(of: server.url).kind == .truncated)
->>>>>>> main
         }
     }
 
@@ -86,11 +74,7 @@ struct HTTPFaultTests {
 
     @Test("of a small body that unpacks to a large one stops at the limit")
     func gzipBomb() async throws {
-<<<<<<< HEAD
         let bomb = zeros(megabytes: 50)
-=======
-        let bomb = gzipBomb(megabytes: 50)
->>>>>>> main
         #expect(bomb.count < 400_000)
         try await withServer { _ in
             LoopbackResponse(headers: [("Content-Encoding", "gzip")], body: bomb)
@@ -106,12 +90,8 @@ struct HTTPFaultTests {
         try await withServer { _ in
             LoopbackResponse(headers: [("Content-Encoding", "gzip")], body: Array("no gzip at all".utf8))
         } _: { server in
-<<<<<<< HEAD
             let error = try await failure(of: server.url)
             #expect(error.kind == .encoding)
-=======
-            #expect(try await failure(of: server.url).kind == .encoding)
->>>>>>> main
         }
     }
 
@@ -163,11 +143,7 @@ struct HTTPFaultTests {
 }
 
 /// A gzip member of zeros: one fixed Huffman block, each match 258 bytes in 13 bits (RFC 1951, section 3.2.6).
-<<<<<<< HEAD
 private func zeros(megabytes: Int) -> [UInt8] {
-=======
-private func gzipBomb(megabytes: Int) -> [UInt8] {
->>>>>>> main
     var bytes: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255]
     var word: UInt32 = 0
     var width: UInt32 = 0
