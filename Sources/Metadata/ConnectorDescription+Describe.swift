@@ -49,7 +49,7 @@ extension FieldType {
     fileprivate var shortName: String {
         switch self {
         case .string, .pattern: "string"
-        case .oneOf(let values): values.joined(separator: " | ")
+        case .oneOf(let values), .oneOfNow(let values, _): values.joined(separator: " | ")
         case .int(let range): "integer" + Self.interval(range.lowerBound, range.upperBound, Int.min, Int.max)
         case .number(let range):
             "number" + Self.interval(range.lowerBound, range.upperBound, -Double.infinity, .infinity)

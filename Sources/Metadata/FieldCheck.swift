@@ -71,7 +71,9 @@ public struct FieldCheck: Sendable {
             report(pointer, "not supported by this version yet", expected: type.expectation)
         case (.any, _), (.string, .string), (.bool, .bool): return value
         case (.pattern(let pattern), .string(let text)): return check(text, pattern, pointer)
-        case (.oneOf(let names), .string(let text)):
+        case (.oneOfNow(_, let later), .string(let text)) where later.contains(text):
+            report(pointer, "\(text) is not supported by this version yet", expected: type.expectation)
+        case (.oneOf(let names), .string(let text)), (.oneOfNow(let names, _), .string(let text)):
             if names.contains(where: { $0.utf8.elementsEqual(text.utf8) }) { return value }
             let attribute = pointer.tokens.last { Int($0) == nil } ?? "value"
             report(
@@ -178,7 +180,7 @@ public struct FieldCheck: Sendable {
     private mutating func reportUnknown(_ name: String, among known: [String], at pointer: JSONPointer) {
         let nearest = nearestName(to: name, among: known) ?? nearestName(to: snakeCase(name), among: known)
         report(
-            pointer, "unknown key \(quoted(name))", expected: nearest == nil ? "one of \(list(known))" : "",
+            pointer, "unknown key \(quoted(name))", expected: nearest == nil ? anyOf(known, none: "no keys here") : "",
             nearest: nearest)
     }
 }

@@ -111,7 +111,7 @@ private enum FieldSchema {
         switch type {
         case .string: typed("string")
         case .pattern(let pattern): typed("string", ("pattern", .string(pattern)))
-        case .oneOf(let values): schema([("enum", .array(values.map(JSONValue.string)))])
+        case .oneOf(let values), .oneOfNow(let values, _): schema([("enum", .array(values.map(JSONValue.string)))])
         case .int(let range):
             typed("integer", bound("minimum", range.lowerBound, Int.min), bound("maximum", range.upperBound, Int.max))
         case .number(let range):
