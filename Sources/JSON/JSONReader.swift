@@ -4,17 +4,20 @@
 /// in an object, lone surrogates, U+0000, and nesting deeper than `deepestNesting`. A UTF-8 byte order mark is skipped.
 /// Names are compared byte by byte, so that composed and decomposed letters are different names.
 public struct JSONReader {
-    /// The deepest nesting of arrays and objects that is read.
+    /// The deepest nesting of arrays and objects that is read, unless the caller says otherwise.
     public static let deepestNesting = 128
 
     private let bytes: [UInt8]
     private var at = 0
     private var depth = 0
+    private let limit: Int
 
     /// The value of a whole text.
     /// - Throws: `JSONError` with the line and column of the first fault.
-    public static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
-        var reader = JSONReader(bytes: bytes)
+    public static func parse(
+        _ bytes: [UInt8], deepestNesting: Int = Self.deepestNesting
+    ) throws(JSONError) -> JSONValue {
+        var reader = JSONReader(bytes: bytes, limit: deepestNesting)
         try reader.checkEncoding()
         reader.skipWhitespace()
         guard reader.at < bytes.count else { throw reader.error("no JSON value in the text", expected: "a value") }
@@ -30,7 +33,10 @@ public struct JSONReader {
     /// - Throws: `JSONError` with the line and column of the first fault.
     public static func parse(_ text: String) throws(JSONError) -> JSONValue { try parse(Array(text.utf8)) }
 
-    private init(bytes: [UInt8]) { self.bytes = bytes }
+    private init(bytes: [UInt8], limit: Int) {
+        self.bytes = bytes
+        self.limit = limit
+    }
 
     // MARK: Values
 
@@ -99,8 +105,8 @@ public struct JSONReader {
     /// Consumes the opening bracket.
     private mutating func descend() throws(JSONError) {
         depth += 1
-        guard depth <= Self.deepestNesting else {
-            throw error("nesting deeper than \(Self.deepestNesting)", expected: "at most \(Self.deepestNesting) levels")
+        guard depth <= limit else {
+            throw error("nesting deeper than \(limit)", expected: "at most \(limit) levels")
         }
         at += 1
     }
