@@ -100,7 +100,7 @@ struct EntityDraft {
             let written = value["columns"]?.arrayValue ?? []
             // A faulty key attribute has been reported already.
             let hasKey = columns.contains(where: \.column.isKey) || written.contains { $0["key"] == .bool(true) }
-            if !hasKey, value["key"]?.strings.isEmpty ?? (object.value["key"] == nil) {
+            if !hasKey, object.value.objectValue != nil, value["key"]?.strings.isEmpty ?? (object.value["key"] == nil) {
                 check.report(place("key"), "missing", expected: "key columns, since history is \(history.rawValue)")
             }
         case .latest where value["load_type"]?.stringValue == "delta":

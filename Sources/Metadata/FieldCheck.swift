@@ -85,7 +85,7 @@ public struct FieldCheck: Sendable {
                 pointer, Int(text) == nil ? "the number \(text)" : "\(text) is out of range", expected: type.expectation
             )
         case (.number(let range), .number(let text)):
-            if let number = Double(text), range.contains(number) { return value }
+            if let number = Double(text), number.isFinite, range.contains(number) { return value }
             report(pointer, "\(text) is out of range", expected: type.expectation)
         case (.array(let element), .array(let elements)):
             // A wrong element leaves null behind, so that the others keep their index.

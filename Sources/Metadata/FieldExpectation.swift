@@ -14,7 +14,7 @@ extension FieldType {
         case .number(let range):
             "a number"
                 + Self.words(
-                    range.lowerBound, range.upperBound, -Double.infinity, .infinity)
+                    range.lowerBound, range.upperBound, -Double.greatestFiniteMagnitude, .greatestFiniteMagnitude)
         case .bool: "true or false"
         case .array(let element): "an array, each element \(element.expectation)"
         case .map(.any), .object: "an object"
@@ -31,7 +31,7 @@ extension FieldType {
         -> String
     {
         switch (low <= lowest, high >= highest) {
-        case (true, true): ""
+        case (true, true): Bound.self == Int.self ? " of 64 bits" : ""
         case (true, false): " of at most \(plainNumber(high))"
         case (false, true): " of at least \(plainNumber(low))"
         case (false, false): " from \(plainNumber(low)) to \(plainNumber(high))"
