@@ -67,7 +67,8 @@ let package = Package(
         .target(
             name: "Pipeline",
             dependencies: [
-                "Metadata", "ConnectorKit", "Postgres", "JSON", "Primitives", "Hashing", "SQLGrammar", "PlatformSQL",
+                "Metadata", "ConnectorKit", "Postgres", "JSON", "Primitives", "Hashing", "Compression", "SQLGrammar",
+                "PlatformSQL",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -106,7 +107,9 @@ var testTargets: [Target] {
     return tested.map { name in
         Target.testTarget(
             name: "\(name)Tests",
-            dependencies: Set([name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres"]).sorted().map {
+            dependencies: Set([
+                name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
+            ]).sorted().map {
                 .target(name: $0)
             },
             swiftSettings: settings)

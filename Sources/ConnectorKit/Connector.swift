@@ -53,15 +53,21 @@ public struct ConnectorContext: Sendable {
     public var system: SystemID
     /// The project's folder; relative paths in metadata start here.
     public var projectFolder: String
+    /// The process's environment, for `${VAR}` in paths; the composition root reads it.
+    public var environment: [String: String]
     /// Looks up secrets by name.
     public var secrets: any SecretStore
     /// For how it happened; facts go to the audit.
     public var logger: Logger
 
     /// What a connector may use besides its configuration.
-    public init(system: SystemID, projectFolder: String, secrets: any SecretStore, logger: Logger) {
+    public init(
+        system: SystemID, projectFolder: String, environment: [String: String] = [:], secrets: any SecretStore,
+        logger: Logger
+    ) {
         self.system = system
         self.projectFolder = projectFolder
+        self.environment = environment
         self.secrets = secrets
         self.logger = logger
     }

@@ -1,5 +1,7 @@
+internal import Compression
 internal import Hashing
 internal import JSON
+internal import Primitives
 
 /// A connector's only way out: every payload becomes a raw file, complete or absent.
 ///
@@ -44,10 +46,13 @@ public struct RawWriter: ~Copyable {
     }
 
     /// Adds a chunk to the open payload.
-    public mutating func append(_ chunk: [UInt8]) throws {
+    public mutating func append(_ chunk: [UInt8]) throws { try append(chunk.span) }
+
+    /// Adds a lent chunk to the open payload.
+    public mutating func append(_ chunk: Span<UInt8>) throws {
         guard payload != nil else { preconditionFailure("open a payload before appending to it") }
         do {
-            try payload?.append(chunk.span)
+            try payload?.append(chunk)
         } catch {
             payload = nil
             throw error
@@ -73,14 +78,17 @@ private struct OpenPayload: ~Copyable {
     private var file: DurableFile
     private var digest = SHA256()
     private var scan: PayloadScan
+    private var compressor: ZstdCompressor?
     private var bytes = 0
 
     init(folder: String, name: String, shape: DocumentShape, compresses: Bool) throws {
         let name = compresses ? name + ".zst" : name
         let scan = try PayloadScan(shape)
+        let compressor: ZstdCompressor? = compresses ? try ZstdCompressor() : nil
         file = try DurableFile(creating: folder + "/" + name)
         self.name = name
         self.scan = scan
+        self.compressor = compressor
     }
 
     mutating func append(_ chunk: Span<UInt8>) throws {
@@ -91,7 +99,14 @@ private struct OpenPayload: ~Copyable {
         } catch {
             throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
         }
-        try file.write(chunk)
+        try store(chunk)
+    }
+
+    private mutating func store(_ chunk: Span<UInt8>) throws {
+        guard compressor != nil else { return try file.write(chunk) }
+        var compressed: [UInt8] = []
+        try compressor?.push(chunk) { compressed.append(bytes: $0) }
+        try file.write(compressed.span)
     }
 
     mutating func close() throws -> Manifest.File {
@@ -100,6 +115,9 @@ private struct OpenPayload: ~Copyable {
         } catch {
             throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
         }
+        var rest: [UInt8] = []
+        try compressor?.finish { rest.append(bytes: $0) }
+        try file.write(rest.span)
         try file.publish()
         return Manifest.File(name: name, bytes: bytes, sha256: hexadecimal(digest.finish()), records: scan.records)
     }

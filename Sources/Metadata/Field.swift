@@ -26,6 +26,8 @@ public indirect enum FieldType: Sendable, Hashable {
     case either([FieldType])
     /// Anything.
     case any
+    /// A known key that this version cannot obey yet; giving it is an error, so that nothing is silently ignored.
+    case notYetSupported
 
     /// One case of a `variant`.
     public struct Variant: Sendable, Hashable {
@@ -51,7 +53,7 @@ public struct Field: Sendable, Hashable {
     public var isRequired: Bool
     /// The value used where the key is missing; nil leaves it out.
     public var defaultValue: JSONValue?
-    /// True when only `{"secret": "name"}` or a `${NAME}` reference is accepted, never a literal.
+    /// True when only `{"secret": "name"}` is accepted, never a literal; in an array or a map, for each value.
     public var isSecret: Bool
     /// One sentence for people: what it means, its unit.
     public var text: String

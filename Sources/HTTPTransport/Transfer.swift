@@ -1,0 +1,89 @@
+import CLibCurl
+import Synchronization
+
+/// Set from any thread; libcurl asks for it about once a second and whenever bytes move.
+final class CancellationFlag: Sendable {
+    private let flag = Atomic<Bool>(false)
+
+    func set() { flag.store(true, ordering: .relaxed) }
+    var isSet: Bool { flag.load(ordering: .relaxed) }
+}
+
+/// What libcurl's callbacks collect during one hop; lives on the session's thread only.
+final class Transfer {
+    /// Header lines of the answer, without status lines and trailers.
+    private(set) var headers = HTTPHeaders()
+    /// The status of the last status line.
+    private(set) var status = 0
+    /// The decoded body.
+    private(set) var body: [UInt8] = []
+    /// True once the body exceeded its limit.
+    private(set) var isTooLarge = false
+    /// True once an address was refused because of `origin`.
+    private(set) var refusedAddress = false
+
+    private let limit: Int
+    private let cancellation: CancellationFlag
+    private let redirectedFrom: AddressScope?
+    private var headBytes = 0
+    private var headIsComplete = false
+
+    /// A hop; `redirectedFrom` is where the server that sent us here stands, nil for the first hop.
+    init(limit: Int, cancellation: CancellationFlag, redirectedFrom: AddressScope?) {
+        self.limit = limit
+        self.cancellation = cancellation
+        self.redirectedFrom = redirectedFrom
+    }
+
+    var isCancelled: Bool { cancellation.isSet }
+
+    /// Takes one header line with its line end; false stops the transfer.
+    func takeHeaderLine(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        headBytes += bytes.count
+        guard headBytes <= 1 << 18 else {
+            isTooLarge = true
+            return false
+        }
+        let line = unsafe String(decoding: bytes, as: UTF8.self)
+        if line.hasPrefix("HTTP/") {
+            headers = HTTPHeaders()
+            headIsComplete = false
+            status = line.split(separator: " ").dropFirst().first.flatMap { Int($0.prefix(3)) } ?? 0
+        } else if line.utf8.allSatisfy({ $0 == 0x0D || $0 == 0x0A }) {
+            headIsComplete = true
+            reserveAnnouncedLength()
+        } else if !headIsComplete, let colon = line.utf8.firstIndex(of: 0x3A) {
+            let value = line[line.utf8.index(after: colon)...]
+            headers.append(HTTPHeader(String(line[..<colon]), trimmed(value)))
+        }
+        return true
+    }
+
+    /// Takes decoded bytes of the body; false stops the transfer.
+    func takeBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard body.count + bytes.count <= limit else {
+            isTooLarge = true
+            return false
+        }
+        unsafe body.append(contentsOf: bytes)
+        return true
+    }
+
+    /// True when a connection to that address may be opened.
+    func permits(_ scope: AddressScope) -> Bool {
+        guard let redirectedFrom, !redirectedFrom.mayRedirect(to: scope) else { return true }
+        refusedAddress = true
+        return false
+    }
+
+    private func reserveAnnouncedLength() {
+        guard let announced = headers["Content-Length"].flatMap(Int.init), announced > 0 else { return }
+        body.reserveCapacity(min(announced, limit, 64 << 20))
+    }
+
+    private func trimmed(_ value: Substring) -> String {
+        let isBlank: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0D || $0 == 0x0A }
+        let bytes = value.utf8.drop(while: isBlank)
+        return String(decoding: bytes.reversed().drop(while: isBlank).reversed(), as: UTF8.self)
+    }
+}

@@ -1,0 +1,183 @@
+/// The canonical form of a JSON text: equal values give equal bytes.
+///
+/// Names sorted bytewise (the last of equal ones wins), no spaces, strings with only the escapes that JSON demands,
+/// numbers without exponent and trailing zeros, −0 as 0. The input must be valid JSON: it comes from the extractor or
+/// from jsonb.
+public enum JSONCanonical {
+    /// Appends the canonical form of the JSON text to `output`.
+    public static func append(_ text: Span<UInt8>, to output: inout [UInt8]) {
+        var at = 0
+        appendValue(text, &at, &output)
+    }
+
+    /// Appends a string, given its content, as a JSON string.
+    public static func appendString(_ content: Span<UInt8>, to output: inout [UInt8]) {
+        output.append(0x22)
+        for index in content.indices { appendEscaped(content[index], &output) }
+        output.append(0x22)
+    }
+
+    /// Appends a number, given its JSON text, without exponent and trailing zeros; −0 as 0.
+    public static func appendNumber(_ text: Span<UInt8>, to output: inout [UInt8]) {
+        var digits: [UInt8] = []
+        var point: Int?
+        var exponent = 0
+        var isNegative = false
+        var index = 0
+        while index < text.count {
+            switch text[index] {
+            case 0x2D: isNegative = true
+            case 0x2E: point = digits.count
+            case 0x65, 0x45:
+                exponent = Int(String(decoding: (index + 1..<text.count).map { text[$0] }, as: UTF8.self)) ?? 0
+                index = text.count
+            case let digit: digits.append(digit)
+            }
+            index += 1
+        }
+        var whole = (point ?? digits.count) + exponent
+        let leading = digits.prefix { $0 == 0x30 }.count
+        digits.removeFirst(leading)
+        whole -= leading
+        while digits.last == 0x30 { digits.removeLast() }
+        guard !digits.isEmpty else {
+            output.append(0x30)
+            return
+        }
+        if isNegative { output.append(0x2D) }
+        if whole <= 0 {
+            output.append(contentsOf: [0x30, 0x2E])
+            output.append(contentsOf: repeatElement(0x30, count: -whole))
+            output.append(contentsOf: digits)
+        } else {
+            output.append(contentsOf: digits.prefix(whole))
+            output.append(contentsOf: repeatElement(0x30, count: max(0, whole - digits.count)))
+            if digits.count > whole {
+                output.append(0x2E)
+                output.append(contentsOf: digits.dropFirst(whole))
+            }
+        }
+    }
+
+    private static func appendValue(_ text: Span<UInt8>, _ at: inout Int, _ output: inout [UInt8]) {
+        skipSpace(text, &at)
+        guard at < text.count else { return }
+        switch text[at] {
+        case 0x7B: appendObject(text, &at, &output)
+        case 0x5B:
+            at += 1
+            output.append(0x5B)
+            var isFirst = true
+            while at < text.count {
+                skipSpace(text, &at)
+                if at >= text.count || text[at] == 0x5D { break }
+                if text[at] == 0x2C { at += 1 }
+                if !isFirst { output.append(0x2C) }
+                isFirst = false
+                appendValue(text, &at, &output)
+            }
+            at += 1
+            output.append(0x5D)
+        case 0x22: appendStringToken(text, &at, &output)
+        default:
+            let start = at
+            while at < text.count, ![0x2C, 0x5D, 0x7D, 0x20, 0x0A, 0x0D, 0x09].contains(text[at]) { at += 1 }
+            let token = text.extracting(start..<at)
+            if token[0] == 0x2D || (0x30...0x39).contains(token[0]) {
+                appendNumber(token, to: &output)
+            } else {
+                for index in token.indices { output.append(token[index]) }
+            }
+        }
+    }
+
+    private static func appendObject(_ text: Span<UInt8>, _ at: inout Int, _ output: inout [UInt8]) {
+        var members: [(name: [UInt8], value: [UInt8])] = []
+        at += 1
+        while at < text.count {
+            skipSpace(text, &at)
+            if at >= text.count || text[at] == 0x7D { break }
+            if text[at] == 0x2C {
+                at += 1
+                skipSpace(text, &at)
+            }
+            var name: [UInt8] = []
+            appendStringToken(text, &at, &name)
+            skipSpace(text, &at)
+            at += 1
+            var value: [UInt8] = []
+            appendValue(text, &at, &value)
+            members.removeAll { $0.name == name }
+            members.append((name, value))
+        }
+        at += 1
+        output.append(0x7B)
+        for (index, member) in members.sorted(by: { $0.name.lexicographicallyPrecedes($1.name) }).enumerated() {
+            if index > 0 { output.append(0x2C) }
+            output.append(contentsOf: member.name)
+            output.append(0x3A)
+            output.append(contentsOf: member.value)
+        }
+        output.append(0x7D)
+    }
+
+    private static func skipSpace(_ text: Span<UInt8>, _ at: inout Int) {
+        while at < text.count, [0x20, 0x0A, 0x0D, 0x09].contains(text[at]) { at += 1 }
+    }
+
+    private static func appendStringToken(_ text: Span<UInt8>, _ at: inout Int, _ output: inout [UInt8]) {
+        at += 1
+        output.append(0x22)
+        while at < text.count, text[at] != 0x22 {
+            if text[at] == 0x5C {
+                appendEscapeSequence(text, &at, &output)
+            } else {
+                appendEscaped(text[at], &output)
+                at += 1
+            }
+        }
+        at += 1
+        output.append(0x22)
+    }
+
+    private static func appendEscapeSequence(_ text: Span<UInt8>, _ at: inout Int, _ output: inout [UInt8]) {
+        let kind = at + 1 < text.count ? text[at + 1] : 0
+        at += 2
+        switch kind {
+        case 0x62: appendEscaped(0x08, &output)
+        case 0x66: appendEscaped(0x0C, &output)
+        case 0x6E: appendEscaped(0x0A, &output)
+        case 0x72: appendEscaped(0x0D, &output)
+        case 0x74: appendEscaped(0x09, &output)
+        case 0x75:
+            var unit = hexUnit(text, &at)
+            if (0xD800..<0xDC00).contains(unit), at + 1 < text.count, text[at] == 0x5C {
+                at += 2
+                unit = 0x10000 + (unit - 0xD800) << 10 + (hexUnit(text, &at) - 0xDC00)
+            }
+            for byte in String(UnicodeScalar(UInt32(unit)) ?? "\u{FFFD}").utf8 { appendEscaped(byte, &output) }
+        default: appendEscaped(kind, &output)
+        }
+    }
+
+    private static func hexUnit(_ text: Span<UInt8>, _ at: inout Int) -> Int {
+        var unit = 0
+        for _ in 0..<4 where at < text.count {
+            let byte = Int(text[at])
+            unit = unit << 4 | (byte <= 0x39 ? byte - 0x30 : (byte | 0x20) - 0x61 + 10)
+            at += 1
+        }
+        return unit
+    }
+
+    private static func appendEscaped(_ byte: UInt8, _ output: inout [UInt8]) {
+        switch byte {
+        case 0x22, 0x5C: output.append(contentsOf: [0x5C, byte])
+        case 0..<0x20:
+            let digits = Array("0123456789abcdef".utf8)
+            output.append(contentsOf: Array("\\u00".utf8))
+            output.append(contentsOf: [digits[Int(byte >> 4)], digits[Int(byte & 15)]])
+        default: output.append(byte)
+        }
+    }
+}

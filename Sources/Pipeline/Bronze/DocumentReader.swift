@@ -1,0 +1,152 @@
+internal import JSON
+internal import Metadata
+internal import Primitives
+
+/// Reads the metadata's columns out of one record after the other: typed values, hashes and sort keys.
+struct DocumentReader: ~Copyable {
+    /// What became of a record.
+    enum Verdict {
+        case accepted
+        /// Quarantined. `keyIsKnown` is true where the key could be read: it then counts as present.
+        case rejected(column: String?, reason: String, keyIsKnown: Bool)
+    }
+
+    let columns: [Column]
+    private var readers: [ColumnReader]
+    private(set) var row: TypedRow
+    private var hash = RowHash()
+    private let keys: [Int]
+    private let others: [Int]
+    private let overwritten: [Int]
+    private let versioned: [Int]
+    private let order: [Int]
+
+    init(_ entity: Entity, timezone: String, readsLooseBooleans: Bool) {
+        let columns = entity.columns
+        func indexes(_ isWanted: (Column) -> Bool) -> [Int] {
+            columns.indices.filter { isWanted(columns[$0]) }
+                .sorted { columns[$0].name.utf8.lexicographicallyPrecedes(columns[$1].name.utf8) }
+        }
+        self.columns = columns
+        readers = columns.map {
+            ColumnReader($0, timezone: entity.timezone ?? timezone, readsLooseBooleans: readsLooseBooleans)
+        }
+        row = TypedRow(columns: columns.count)
+        keys = indexes(\.isKey)
+        others = columns.indices.filter { !columns[$0].isKey }
+        overwritten = indexes { !$0.isKey && $0.isStored && entity.role(of: $0) == .scd1 }
+        versioned = indexes { !$0.isKey && $0.isStored && entity.role(of: $0) == .scd2 }
+        order = entity.orderBy.compactMap { name in columns.firstIndex { $0.name == name } }
+    }
+
+    /// Where the columns lie in a record.
+    static func paths(of entity: Entity) -> [[String]] { entity.columns.map(\.path) }
+
+    /// Reads a record of a window that was made with `paths(of:)`.
+    mutating func read(_ window: borrowing RecordWindow, _ record: Int) -> Verdict {
+        row.clear()
+        let state = window.state(record)
+        // What stands before a fault inside was read; a complete key there still says that the key is present.
+        let isWhole = ![RecordState.malformed, .notAnObject, .notUTF8, .duplicateName].contains(state)
+        for index in keys where isWhole {
+            if case .rejected(let reason) = readColumn(window, record, index) {
+                guard state == .valid else { return rejection(of: state, keyIsKnown: false) }
+                return .rejected(column: columns[index].name, reason: "key column \(reason)", keyIsKnown: false)
+            }
+        }
+        guard state == .valid else { return rejection(of: state, keyIsKnown: isWhole && !keys.isEmpty) }
+        for index in others {
+            if case .rejected(let reason) = readColumn(window, record, index) {
+                return .rejected(column: columns[index].name, reason: reason, keyIsKnown: !keys.isEmpty)
+            }
+        }
+        return .accepted
+    }
+
+    private func rejection(of state: RecordState, keyIsKnown: Bool) -> Verdict {
+        .rejected(column: nil, reason: "the record cannot be read: \(state.reason)", keyIsKnown: keyIsKnown)
+    }
+
+    private mutating func readColumn(
+        _ window: borrowing RecordWindow, _ record: Int, _ index: Int
+    ) -> ColumnReader.Outcome {
+        let kind = window.kind(record, index)
+        var outcome = ColumnReader.Outcome.accepted
+        window.withCell(record, index) { outcome = readers[index].read(kind, $0, into: &row, at: index) }
+        return outcome
+    }
+
+    /// The hash of the key of the record just read.
+    mutating func keyHash() -> UUIDValue { hash.key(row, keys) }
+
+    /// The hash that stands for a record without key: its place.
+    mutating func placeHash(run: UUIDValue, file: Int, record: Int) -> UUIDValue {
+        hash.place(run: run, file: file, record: record)
+    }
+
+    /// The hash of the columns that are overwritten in place.
+    mutating func overwrittenHash() -> UUIDValue { hash.values(row, overwritten) }
+
+    /// The hash of the columns whose change opens a version.
+    mutating func versionedHash() -> UUIDValue { hash.values(row, versioned) }
+
+    /// Bytes that sort as the record's `order_by` values do; NULL sorts oldest.
+    func appendSortKey(to key: inout [UInt8]) {
+        for index in order { appendSortKey(of: index, to: &key) }
+    }
+
+    /// Bytes that sort as the column's value does; NULL sorts oldest.
+    func appendSortKey(of index: Int, to key: inout [UInt8]) {
+        guard !row.isNull(index) else {
+            key.append(0)
+            return
+        }
+        key.append(1)
+        let value = row.bytes[row.canonical(index)]
+        switch columns[index].type {
+        case .smallint, .int, .bigint, .date, .time, .timestamp, .timestamptz:
+            key.append((value.first ?? 0) ^ 0x80)
+            key.append(contentsOf: value.dropFirst())
+        case .double:
+            let isNegative = (value.first ?? 0) & 0x80 != 0
+            key.append(contentsOf: value.enumerated().map { isNegative ? ~$1 : $0 == 0 ? $1 | 0x80 : $1 })
+        case .numeric:
+            var number = NumericText()
+            _ = number.read(Array(value).span)
+            number.appendSortable(to: &key)
+        case .boolean, .uuid: key.append(contentsOf: value)
+        case .string, .text, .json, .binary:
+            for byte in value {
+                key.append(byte)
+                if byte == 0 { key.append(0xFF) }
+            }
+            key.append(contentsOf: [0, 0])
+        }
+    }
+
+    /// The column's value as text, as a cursor is kept: instants in UTC with microseconds, numbers shortest; nil for NULL.
+    func text(of index: Int) -> String? {
+        guard !row.isNull(index) else { return nil }
+        let value = row.bytes[row.canonical(index)]
+        let whole = value.count == 8 ? Int64(bitPattern: value.reduce(0) { $0 << 8 | UInt64($1) }) : 0
+        switch columns[index].type {
+        case .smallint, .int, .bigint: return String(whole)
+        case .date: return CivilDate(daysSinceEpoch: whole).description
+        case .timestamptz: return Instant(microseconds: whole).description
+        case .timestamp, .time: return String(Instant(microseconds: whole).description.dropLast())
+        case .double: return String(Double(bitPattern: UInt64(bitPattern: whole)))
+        case .uuid, .boolean, .binary: return nil
+        case .string, .text, .json, .numeric: return String(decoding: value, as: UTF8.self)
+        }
+    }
+}
+
+extension Entity {
+    /// How a change of the column is kept under the entity's history mode.
+    func role(of column: Column) -> ColumnRole {
+        switch history {
+        case .scd1, .latest: column.role == .scd2 ? .scd1 : column.role
+        case .scd2, .append, .bitemporal: column.role
+        }
+    }
+}

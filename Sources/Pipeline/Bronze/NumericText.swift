@@ -1,0 +1,134 @@
+internal import Primitives
+
+/// A decimal number read from its JSON text, every digit kept.
+struct NumericText {
+    private(set) var isNegative = false
+    /// Digits without leading and trailing zeros; empty for zero.
+    private(set) var digits: [UInt8] = []
+    /// The decimal point stands behind this many digits; may be negative or beyond them.
+    private(set) var point = 0
+    /// Digits behind the point as written, for display.
+    private(set) var writtenScale = 0
+
+    /// Reads `[-]digits[.digits][e[±]digits]`; false for anything else.
+    mutating func read(_ text: Span<UInt8>) -> Bool {
+        isNegative = false
+        digits.removeAll(keepingCapacity: true)
+        point = 0
+        writtenScale = 0
+        var at = 0
+        func isDigit(_ index: Int) -> Bool { index < text.count && text[index] &- 0x30 < 10 }
+        if at < text.count, text[at] == 0x2D {
+            isNegative = true
+            at += 1
+        }
+        let wholeStart = at
+        while isDigit(at) { at += 1 }
+        guard at > wholeStart, at == wholeStart + 1 || text[wholeStart] != 0x30 else { return false }
+        for index in wholeStart..<at { digits.append(text[index]) }
+        point = digits.count
+        if at < text.count, text[at] == 0x2E {
+            let start = at + 1
+            at = start
+            while isDigit(at) { at += 1 }
+            guard at > start else { return false }
+            for index in start..<at { digits.append(text[index]) }
+            writtenScale = at - start
+        }
+        if at < text.count, text[at] | 0x20 == 0x65 {
+            guard let exponent = Int(String(decoding: text.extracting(at + 1..<text.count))), abs(exponent) < 20_000 else {
+                return false
+            }
+            point += exponent
+            writtenScale = max(0, writtenScale - exponent)
+            at = text.count
+        }
+        guard at == text.count else { return false }
+        normalize()
+        return true
+    }
+
+    private mutating func normalize() {
+        let leading = digits.prefix { $0 == 0x30 }.count
+        digits.removeFirst(leading)
+        point -= leading
+        while digits.last == 0x30 { digits.removeLast() }
+        if digits.isEmpty {
+            point = 0
+            isNegative = false
+        }
+    }
+
+    /// Digits behind the point that are not trailing zeros.
+    var scale: Int { max(0, digits.count - point) }
+
+    /// Digits in front of the point.
+    var wholeDigits: Int { max(0, point) }
+
+    /// The shortest text: no exponent, no trailing zeros, −0 as 0.
+    func appendCanonical(to output: inout [UInt8]) {
+        guard !digits.isEmpty else {
+            output.append(0x30)
+            return
+        }
+        if isNegative { output.append(0x2D) }
+        if point <= 0 {
+            output.append(contentsOf: [0x30, 0x2E])
+            output.append(contentsOf: repeatElement(0x30, count: -point))
+            output.append(contentsOf: digits)
+            return
+        }
+        output.append(contentsOf: digits.prefix(point))
+        output.append(contentsOf: repeatElement(0x30, count: max(0, point - digits.count)))
+        if digits.count > point {
+            output.append(0x2E)
+            output.append(contentsOf: digits.dropFirst(point))
+        }
+    }
+
+    /// PostgreSQL's binary form: digits of base 10,000, the first one's weight, sign, and `scale` digits shown.
+    ///
+    /// Source: src/backend/utils/adt/numeric.c, numeric_recv.
+    func appendBinary(scale: Int, to output: inout [UInt8]) {
+        guard !digits.isEmpty else {
+            for part in [0, 0, 0, UInt16(scale)] { output.append(bigEndian: part) }
+            return
+        }
+        // Align the first group so that the point falls between groups.
+        let weight = (point + 3).flooredDivision(by: 4) - 1
+        let leadingZeros = (weight + 1) * 4 - point
+        let groups = (leadingZeros + digits.count + 3) / 4
+        output.append(bigEndian: UInt16(groups))
+        output.append(bigEndian: Int16(weight))
+        output.append(bigEndian: UInt16(isNegative ? 0x4000 : 0))
+        output.append(bigEndian: UInt16(scale))
+        for group in 0..<groups {
+            var value: UInt16 = 0
+            for position in 0..<4 {
+                let index = group * 4 + position - leadingZeros
+                let digit = digits.indices.contains(index) ? digits[index] - 0x30 : 0
+                value = value * 10 + UInt16(digit)
+            }
+            output.append(bigEndian: value)
+        }
+    }
+
+    /// Bytes that sort as the numbers do.
+    func appendSortable(to output: inout [UInt8]) {
+        var key: [UInt8] = [digits.isEmpty ? 1 : 2]
+        if !digits.isEmpty {
+            key.append(bigEndian: UInt32(bitPattern: Int32(point)) ^ 0x8000_0000)
+            key.append(contentsOf: digits)
+            key.append(0)
+        }
+        if isNegative { key = [0] + key.dropFirst().map { ~$0 } }
+        output.append(contentsOf: key)
+    }
+}
+
+extension Int {
+    fileprivate func flooredDivision(by divisor: Int) -> Int {
+        let quotient = self / divisor
+        return self % divisor < 0 ? quotient - 1 : quotient
+    }
+}

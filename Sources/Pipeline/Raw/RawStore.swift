@@ -1,0 +1,84 @@
+internal import ConnectorKit
+internal import Foundation
+internal import Hashing
+internal import JSON
+public import Metadata
+public import Primitives
+
+/// The folder of raw files: `<root>/<system>/<entity>/<run_id>/00001.json … _manifest.json`.
+public struct RawStore: Sendable {
+    /// The folder that holds the systems' folders.
+    public let root: String
+
+    /// A store below an existing or future folder.
+    public init(root: String) { self.root = root }
+
+    /// The folder of a batch.
+    public func folder(of entity: EntityID, run: UUIDValue) -> String {
+        "\(root)/\(entity.system)/\(entity.name)/\(run)"
+    }
+
+    /// Makes the empty folder of a new batch; leftovers of a landing that was killed are removed.
+    func prepareFolder(of entity: EntityID, run: UUIDValue) throws -> String {
+        let path = folder(of: entity, run: run)
+        do {
+            if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
+            try FileManager.default.createDirectory(
+                atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
+        } catch {
+            throw StepError(
+                .internal, "cannot make the raw folder \(path): \(error.localizedDescription); "
+                    + "check that --raw-dir exists and is writable")
+        }
+        return path
+    }
+
+    /// Removes the folder of a batch that did not come into being, or whose files are those of another one.
+    func removeFiles(of entity: EntityID, run: UUIDValue, names: [String]? = nil) {
+        let path = folder(of: entity, run: run)
+        // Nothing depends on the removal: a folder without manifest is no batch, and the next landing clears it.
+        for name in names ?? [] { try? FileManager.default.removeItem(atPath: "\(path)/\(name)") }
+        if names == nil { try? FileManager.default.removeItem(atPath: path) }
+    }
+
+    /// Writes the manifest, last: with it the batch exists. Returns the manifest's SHA-256.
+    func publish(_ manifest: Manifest, of entity: EntityID) throws -> String {
+        let folder = folder(of: entity, run: manifest.runID)
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        let bytes = Array(try encoder.encode(manifest)) + [0x0A]
+        try DurableFile.syncFolder(folder)
+        var file = try DurableFile(creating: "\(folder)/\(Manifest.fileName)")
+        try file.write(bytes.span)
+        try file.publish()
+        try DurableFile.syncFolder(folder)
+        try DurableFile.syncFolder("\(root)/\(entity.system)/\(entity.name)")
+        return SHA256.hex(of: bytes.span)
+    }
+
+    /// The manifest of a batch, and its SHA-256.
+    /// - Throws: `StepError` naming the file when it is missing or damaged.
+    func manifest(of entity: EntityID, run: UUIDValue) throws -> (manifest: Manifest, sha256: String) {
+        let path = "\(folder(of: entity, run: run))/\(Manifest.fileName)"
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw StepError(
+                .internal, "the batch of run \(run) has no manifest at \(path); restore the raw folder from its backup, "
+                    + "or give the batch up with 'medallion batch discard \(run) \(entity)'")
+        }
+        do {
+            return (try JSONDecoder().decode(Manifest.self, from: data), SHA256.hex(of: Array(data).span))
+        } catch {
+            throw StepError(.parse, "the manifest \(path) is damaged: restore it from its backup")
+        }
+    }
+
+    /// The runs that landed a batch for the entity: folders with a manifest, oldest id first.
+    func runs(of entity: EntityID) -> [UUIDValue] {
+        let path = "\(root)/\(entity.system)/\(entity.name)"
+        // A folder that does not exist yet holds no batches.
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        return names.compactMap { UUIDValue($0) }
+            .filter { FileManager.default.fileExists(atPath: "\(path)/\($0)/\(Manifest.fileName)") }
+            .sorted()
+    }
+}

@@ -1,0 +1,194 @@
+public import Primitives
+
+/// Encodes rows for `COPY … FROM STDIN WITH (FORMAT binary)` into a buffer that is reused.
+///
+/// The signature is written before the first row, the trailer by `finish`. The types must be exactly those of the
+/// columns: PostgreSQL converts nothing here (https://www.postgresql.org/docs/current/sql-copy.html, binary format).
+///
+/// ```swift
+/// var buffer = CopyBuffer()
+/// for row in rows {
+///     buffer.beginRow(columns: 2)
+///     buffer.append(int64: row.id)
+///     buffer.append(text: row.name)
+///     if buffer.needsFlush { try await connection.putCopyData(buffer.takeBytes()) }
+/// }
+/// buffer.finish()
+/// try await connection.putCopyData(buffer.takeBytes())
+/// ```
+public struct CopyBuffer: Sendable {
+    /// When `needsFlush` turns true, in bytes.
+    public static let flushThreshold = 256 * 1024
+
+    /// Allocated bytes; only the first `byteCount` are meant.
+    private var storage: [UInt8]
+    /// Bytes encoded since the last `takeBytes`.
+    public private(set) var byteCount = 0
+    private var wroteSignature = false
+
+    /// An empty buffer, before the signature.
+    public init() { storage = [UInt8](repeating: 0, count: Self.flushThreshold + 64 * 1024) }
+
+    /// True from 256 KB on.
+    public var needsFlush: Bool { byteCount >= Self.flushThreshold }
+
+    /// The encoded bytes, which leave the buffer; its memory stays.
+    public mutating func takeBytes() -> [UInt8] {
+        let bytes = Array(storage[..<byteCount])
+        byteCount = 0
+        return bytes
+    }
+
+    /// Starts a row; exactly `columns` fields must follow.
+    public mutating func beginRow(columns: Int) {
+        writeSignature()
+        reserve(2)
+        put(Int16(columns))
+    }
+
+    /// Ends the data. Nothing may follow.
+    public mutating func finish() {
+        writeSignature()
+        reserve(2)
+        put(Int16(-1))
+    }
+
+    // MARK: Fields
+
+    /// NULL of any type.
+    public mutating func appendNull() {
+        reserve(4)
+        put(Int32(-1))
+    }
+
+    /// `smallint`.
+    public mutating func append(int16: Int16) { field(int16) }
+
+    /// `integer`.
+    public mutating func append(int32: Int32) { field(int32) }
+
+    /// `bigint`.
+    public mutating func append(int64: Int64) { field(int64) }
+
+    /// `double precision`.
+    public mutating func append(double: Double) { field(Int64(bitPattern: double.bitPattern)) }
+
+    /// `boolean`.
+    public mutating func append(bool: Bool) { field(Int8(bool ? 1 : 0)) }
+
+    /// `uuid`.
+    public mutating func append(uuid: UUIDValue) {
+        reserve(20)
+        put(Int32(16))
+        put(uuid.high)
+        put(uuid.low)
+    }
+
+    /// `timestamptz` or `timestamp`, from microseconds since 1970-01-01T00:00:00 (UTC).
+    public mutating func append(instant microsSinceUnixEpoch: Int64) {
+        field(microsSinceUnixEpoch - PostgresEpoch.microseconds)
+    }
+
+    /// `timestamptz`.
+    public mutating func append(instant: Instant) { append(instant: instant.microseconds) }
+
+    /// `date`, from days since 1970-01-01.
+    public mutating func append(dateDaysSinceUnixEpoch days: Int64) {
+        field(Int32(clamping: days - PostgresEpoch.days))
+    }
+
+    /// `date`, from days since 1970-01-01.
+    @_disfavoredOverload
+    public mutating func append(dateDaysSinceUnixEpoch days: Int32) { append(dateDaysSinceUnixEpoch: Int64(days)) }
+
+    /// `time`, from microseconds since midnight.
+    public mutating func append(timeMicroseconds: Int64) { field(timeMicroseconds) }
+
+    /// `text` or `json`, from UTF-8.
+    public mutating func append(text: Span<UInt8>) { append(field: text) }
+
+    /// `text` or `json`.
+    public mutating func append(text: String) {
+        var text = text
+        text.withUTF8 { utf8 in append(field: unsafe Span(_unsafeElements: utf8)) }
+    }
+
+    /// `jsonb`, from the UTF-8 of a JSON text: a version byte stands before it.
+    public mutating func append(jsonb: Span<UInt8>) {
+        reserve(5 + jsonb.count)
+        put(Int32(jsonb.count + 1))
+        put(UInt8(1))
+        put(jsonb)
+    }
+
+    /// `bytea`.
+    public mutating func append(bytea: Span<UInt8>) { append(field: bytea) }
+
+    /// One field of any type, already in its binary form.
+    public mutating func append(field: Span<UInt8>) {
+        reserve(4 + field.count)
+        put(Int32(field.count))
+        put(field)
+    }
+
+    /// Whole fields with their lengths, encoded earlier by another buffer.
+    public mutating func append(fields: Span<UInt8>) {
+        reserve(fields.count)
+        put(fields)
+    }
+
+    /// Whole fields with their lengths, encoded earlier by another buffer.
+    public mutating func append(fields: [UInt8]) { append(fields: fields.span) }
+
+    // MARK: Bytes
+
+    private mutating func writeSignature() {
+        if wroteSignature { return }
+        wroteSignature = true
+        let header = BinaryCopy.signature + [UInt8](repeating: 0, count: 8)  // no flags, no header extension
+        reserve(header.count)
+        put(header.span)
+    }
+
+    @inline(__always)
+    private mutating func field<Number: FixedWidthInteger>(_ number: Number) {
+        reserve(4 + MemoryLayout<Number>.size)
+        put(Int32(MemoryLayout<Number>.size))
+        put(number)
+    }
+
+    @inline(__always)
+    private mutating func reserve(_ count: Int) {
+        if byteCount + count > storage.count { grow(by: count) }
+    }
+
+    @inline(never)
+    private mutating func grow(by count: Int) {
+        let target = max(byteCount + count, storage.count * 2)
+        storage.append(contentsOf: repeatElement(0, count: target - storage.count))
+    }
+
+    /// Writes a number, most significant byte first; `reserve` has made room for it.
+    @inline(__always)
+    private mutating func put<Number: FixedWidthInteger>(_ number: Number) {
+        unsafe storage.withUnsafeMutableBytes { bytes in
+            unsafe bytes.storeBytes(of: number.bigEndian, toByteOffset: byteCount, as: Number.self)
+        }
+        byteCount += MemoryLayout<Number>.size
+    }
+
+    @inline(__always)
+    private mutating func put(_ span: Span<UInt8>) {
+        let start = byteCount
+        unsafe storage.withUnsafeMutableBytes { bytes in
+            unsafe span.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: $0) }
+        }
+        byteCount += span.count
+    }
+}
+
+/// What is common to both directions of binary COPY.
+enum BinaryCopy {
+    /// `PGCOPY\n\377\r\n\0`.
+    static let signature: [UInt8] = [0x50, 0x47, 0x43, 0x4F, 0x50, 0x59, 0x0A, 0xFF, 0x0D, 0x0A, 0x00]
+}

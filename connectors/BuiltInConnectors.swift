@@ -1,0 +1,11 @@
+public import ConnectorKit
+
+/// The connector types that come with the program.
+public enum BuiltInConnectors {
+    /// A registry of all of them; a new type is one more line.
+    public static var registry: ConnectorRegistry {
+        var registry = ConnectorRegistry()
+        registry.register(FileConnector.self)
+        return registry
+    }
+}
