@@ -12,7 +12,10 @@ struct GoldLayerTests {
     @Test("a view is created, redefined with more columns, and carries its description")
     func view() async throws {
         let gold = try await GoldDatabase()
+        let graph = try GoldProject(["a": "SELECT 1", "b": "SELECT 1"]).load()
+        #expect(try await GoldLayer(graph: graph).unbuilt(on: gold.connection) == ["a", "b"])
         #expect(try await gold.build(["a": "-- description: It's all\nSELECT code FROM silver.iso_countries"]) == [nil])
+        #expect(try await GoldLayer(graph: graph).unbuilt(on: gold.connection) == ["b"])
         #expect(try await gold.rows("SELECT * FROM gold.a ORDER BY 1") == ["AD", "AE"])
         #expect(try await gold.comment(on: "gold.a") == "It's all")
         try await gold.build(["a": "SELECT code, name FROM silver.iso_countries;"])

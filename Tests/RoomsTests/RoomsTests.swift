@@ -15,7 +15,8 @@ struct RoomsTests {
             "Logging",
         ],
         "Pipeline": [
-            "Metadata", "ConnectorKit", "Postgres", "JSON", "Primitives", "Hashing", "SQLGrammar", "PlatformSQL",
+            "Metadata", "ConnectorKit", "Postgres", "JSON", "Primitives", "Hashing", "Compression", "SQLGrammar",
+            "PlatformSQL",
             "Logging",
         ],
         "Connectors": ["ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Compression", "Logging"],

@@ -11,6 +11,12 @@ public struct GoldLayer: Sendable {
     /// A layer for the scripts of one project.
     public init(graph: GoldGraph) { self.graph = graph }
 
+    /// The names of scripts that were never built, so that `gold.<name>` is missing.
+    public func unbuilt(on connection: PostgresConnection) async throws -> Set<String> {
+        let views = try await connection.query("SELECT viewname FROM pg_views WHERE schemaname = 'gold'")
+        return Set(graph.order.map(\.name)).subtracting(try views.map { try $0.get(0, as: String.self) })
+    }
+
     /// Builds one script within the transaction that the caller has open; what it reads must be built and committed.
     ///
     /// Until that transaction commits, readers see the result of the last build; a rollback leaves no trace of this one.
