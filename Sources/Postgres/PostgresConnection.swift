@@ -105,6 +105,7 @@ public actor PostgresConnection {
     ///
     /// `body` runs where the caller runs, not on the connection.
     /// - Throws: what `body` throws; PostgresError of kind `.commitOutcomeUnknown` when the connection was lost at COMMIT.
+    @discardableResult
     public nonisolated func transaction<Result>(_ body: () async throws -> Result) async throws -> Result {
         try await begin()
         let result: Result
