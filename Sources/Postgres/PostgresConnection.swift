@@ -85,7 +85,8 @@ public actor PostgresConnection {
             let result = try run("COMMIT", cancellable: false)
             guard result.commandTag == "COMMIT" else {
                 throw PostgresError(
-                    .server(sqlState: "25P02"), "the transaction was rolled back at COMMIT, since a statement in it had failed")
+                    .server(sqlState: "25P02"),
+                    "the transaction was rolled back at COMMIT, since a statement in it had failed")
             }
         } catch let error as PostgresError where wasSent(error) && !isOpen {
             throw PostgresError(
