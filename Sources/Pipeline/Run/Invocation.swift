@@ -41,7 +41,7 @@ public struct Invocation: Sendable {
     private var isGoldOnly: Bool { request.layers == [.gold] }
 
     /// Names in the request must exist; a delta load must be possible.
-    private func check() throws {
+    func check() throws {
         for id in request.systems where workspace.catalog.system(id) == nil {
             let nearest = nearestName(to: id.rawValue, among: workspace.catalog.systems.map(\.id.rawValue))
             throw UsageError("no system '\(id)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
