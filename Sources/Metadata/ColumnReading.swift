@@ -13,9 +13,6 @@ struct ColumnReading {
         if value["timezone"] != nil, let type, type != .timestamptz {
             refuse("timezone", "\(type.name) has no time zone", "it with timestamptz only", &check)
         }
-        if value["pii"].flatMap(\.stringValue) ?? "none" != "none" {
-            refuse("pii", "masking personal data is not supported by this version yet", "none", &check)
-        }
         let path = readPath(&check)
         let defaultText = readDefault(of: type, format, &check)
         checkName(&check)
@@ -54,7 +51,8 @@ struct ColumnReading {
         guard let name = value["type"]?.stringValue else { return nil }
         for (attribute, types) in [("length", ["string"]), ("precision", ["numeric"]), ("scale", ["numeric"])] {
             if value[attribute] != nil, !types.contains(name) {
-                refuse(attribute, "\(name) has no \(attribute)", "it with \(list(types)) only", &check)
+                refuse(
+                    attribute, "\(name) has no \(attribute)", "it with \(types.joined(separator: ", ")) only", &check)
             }
         }
         let precision = value["precision"]?.intValue

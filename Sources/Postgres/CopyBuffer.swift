@@ -181,7 +181,9 @@ public struct CopyBuffer: Sendable {
     private mutating func put(_ span: Span<UInt8>) {
         let start = byteCount
         unsafe storage.withUnsafeMutableBytes { bytes in
-            unsafe span.withUnsafeBytes { unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: $0) }
+            unsafe span.withUnsafeBytes {
+                unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: $0)
+            }
         }
         byteCount += span.count
     }

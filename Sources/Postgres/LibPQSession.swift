@@ -39,7 +39,8 @@ import Logging
         }
         if isCancelled, Task.isCancelled { throw CancellationError() }
         throw PostgresError(
-            .connection, isCancelled ? "the connection was closed after a cancelled statement" : "the connection is closed",
+            .connection,
+            isCancelled ? "the connection was closed after a cancelled statement" : "the connection is closed",
             statement: statement)
     }
 
@@ -164,7 +165,8 @@ import Logging
         let text = sql.text
         let opened = unsafe try open(text)
         guard !text.utf8.contains(0) else {
-            throw PostgresError(.usage, "a statement contains a NUL byte, which PostgreSQL cannot hold", statement: text)
+            throw PostgresError(
+                .usage, "a statement contains a NUL byte, which PostgreSQL cannot hold", statement: text)
         }
         let parameters = sql.parameters
         guard parameters.count <= 65_535 else {
@@ -247,7 +249,8 @@ import Logging
         return PostgresError(
             kind: .server(sqlState: sqlState), message: result.errorField("M") ?? "unknown error",
             detail: result.errorField("D"), hint: result.errorField("H"),
-            location: result.errorField("W").flatMap(copyLocation), statement: statement)
+            location: result.errorField("W").flatMap(copyLocation), statement: statement,
+            position: result.errorField("P").flatMap { Int($0) })
     }
 }
 
@@ -297,7 +300,7 @@ private func withCStrings<Result>(
     _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result
 ) -> Result {
     let copies = unsafe strings.map { unsafe strdup($0) }
-    defer { for unsafe copy in unsafe copies { unsafe free(copy) } }
+    defer { unsafe copies.forEach { unsafe free($0) } }
     let pointers = unsafe copies.map { unsafe UnsafePointer($0) } + [nil]
     return unsafe pointers.withUnsafeBufferPointer { buffer in
         guard let start = buffer.baseAddress else { preconditionFailure("an array with one element has an address") }

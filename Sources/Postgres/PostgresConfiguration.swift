@@ -35,7 +35,8 @@ public struct PostgresConfiguration: Sendable, Hashable {
 
     /// A database behind a unix socket, without a password.
     public init(socketFolder: String, user: String, database: String) {
-        parameters = ["host": socketFolder, "user": user, "dbname": database]
+        // The port too, so that PGPORT has no say.
+        parameters = ["host": socketFolder, "port": "5432", "user": user, "dbname": database]
     }
 
     /// The same server, another database.
@@ -63,7 +64,9 @@ public struct PostgresConfiguration: Sendable, Hashable {
         if isSocket { for key in ["host", "user", "port"] { rest[key] = parameters[key] } }
         rest = rest.filter { !isSecret($0.key) }
         if !rest.isEmpty {
-            url += "?" + rest.sorted { $0.key < $1.key }.map { "\($0.key)=\(percentEncoded($0.value))" }
+            url +=
+                "?"
+                + rest.sorted { $0.key < $1.key }.map { "\($0.key)=\(percentEncoded($0.value))" }
                 .joined(separator: "&")
         }
         return url

@@ -85,7 +85,8 @@ public actor PostgresConnection {
             let result = try run("COMMIT", cancellable: false)
             guard result.commandTag == "COMMIT" else {
                 throw PostgresError(
-                    .server(sqlState: "25P02"), "the transaction was rolled back at COMMIT, since a statement in it had failed")
+                    .server(sqlState: "25P02"),
+                    "the transaction was rolled back at COMMIT, since a statement in it had failed")
             }
         } catch let error as PostgresError where wasSent(error) && !isOpen {
             throw PostgresError(
@@ -105,6 +106,7 @@ public actor PostgresConnection {
     ///
     /// `body` runs where the caller runs, not on the connection.
     /// - Throws: what `body` throws; PostgresError of kind `.commitOutcomeUnknown` when the connection was lost at COMMIT.
+    @discardableResult
     public nonisolated func transaction<Result>(_ body: () async throws -> Result) async throws -> Result {
         try await begin()
         let result: Result

@@ -22,6 +22,7 @@ public actor PostgresPool {
 
     /// Lends a connection to `body`, which runs where the caller runs. It must not be kept.
     /// - Throws: what `body` throws; PostgresError when no connection can be made; CancellationError while waiting.
+    @discardableResult
     public nonisolated func withConnection<Result>(
         _ body: (PostgresConnection) async throws -> Result
     ) async throws -> Result {

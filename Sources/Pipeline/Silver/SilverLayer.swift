@@ -1,0 +1,124 @@
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// silver: merges bronze changes into typed tables with history.
+///
+/// Silver is a function of the bronze log and the metadata. A batch is one transaction: its changes, its state, its
+/// counts.
+struct SilverLayer: Sendable {
+    let pool: PostgresPool
+
+    /// Merges the entity's normalized batches, oldest first, each in one transaction.
+    func merge(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
+        let pending = try await pool.withConnection { connection in
+            try await BatchLedger.batches(of: entity.id, in: ["normalized"], on: connection)
+        }.map(\.batch)
+        guard !pending.isEmpty else {
+            return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
+        }
+        for (position, batch) in pending.enumerated() {
+            let isLast = position == pending.count - 1
+            try await pool.withConnection { writer in
+                try await refuseOlder(batch, on: writer)
+                try await writer.transaction {
+                    var counts = RowCounts()
+                    if batch.sameAs == nil {
+                        counts = try await merge(batch, entity, system, step: step, on: writer)
+                    }
+                    try await BatchLedger.advance(
+                        batch, to: "merged", by: step.run.id, rejected: counts.rejected,
+                        on: writer)
+                    try await step.commit(counts, closes: isLast, on: writer)
+                }
+            }
+        }
+    }
+
+    /// A batch older than the last applied one would write the past anew.
+    private func refuseOlder(_ batch: Batch, on connection: PostgresConnection) async throws {
+        let newer = try await connection.query(
+            """
+            SELECT run_id FROM audit.raw_batch
+            WHERE system_id = \(batch.entity.system.rawValue) AND entity_name = \(batch.entity.name)
+                AND state = 'merged' AND run_timestamp > \(batch.run.timestamp)
+            ORDER BY run_timestamp DESC LIMIT 1
+            """)
+        guard let row = newer.first else { return }
+        throw StepError(
+            .merge, "out_of_order: the batch of run \(batch.run.id) (\(batch.run.timestamp)) is older than the batch of "
+                + "run \(try row.get(0, as: UUIDValue.self)), which is merged already; give it up with 'medallion batch "
+                + "discard \(batch.run.id) \(batch.entity)'")
+    }
+
+    private func merge(
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, step: Step, on writer: PostgresConnection
+    ) async throws -> RowCounts {
+        let table = SilverTable(entity, schema: system.schemas.silver)
+        let plan = MergePlan(table: table, run: batch.run, now: step.now)
+        try await StageTable.empty(table.stage, on: writer)
+        var counts = RowCounts()
+        counts.input = try await stage(batch, entity, system, into: table, step: step, on: writer)
+        guard counts.input > 0 else { return counts }
+        if counts.input > 5_000 { try await writer.execute("ANALYZE \(fragment: table.stage)") }
+        try await writer.execute("SET LOCAL random_page_cost = 1.1")
+        if !batch.missingColumns.isEmpty {
+            try await CarriedColumns(table: table, missing: batch.missingColumns).apply(on: writer)
+        }
+        if let reject = plan.rejectFixed {
+            counts.rejected = try await writer.execute(reject)
+            if counts.rejected > 0 { try await writer.execute(plan.dropRejected) }
+        }
+        switch entity.history {
+        case .append:
+            counts.inserted = try await writer.execute(plan.open)
+            counts.duplicate = counts.input - counts.inserted - counts.rejected
+        case .latest:
+            counts.deleted = try await writer.execute(plan.remove)
+            counts.updated = try await writer.execute(plan.overwrite)
+            counts.inserted = try await writer.execute(plan.open)
+        case .scd2, .scd1, .bitemporal:
+            counts.deleted = try await writer.execute(plan.closeDeleted)
+            let closed = try await writer.execute(plan.closeChanged)
+            let overwritten = try await writer.execute(plan.overwrite)
+            counts.inserted = try await writer.execute(plan.open) - closed
+            counts.updated = closed + overwritten
+        }
+        counts.unchanged =
+            counts.input - counts.inserted - counts.updated - counts.deleted - counts.duplicate - counts.rejected
+        return counts
+    }
+
+    /// Types the batch's changes and copies them into the stage; documents stream through, never held.
+    ///
+    /// Bronze is read on a second connection: what it reads is committed, and COPY out and in cannot share one.
+    private func stage(
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, into table: SilverTable, step: Step,
+        on writer: PostgresConnection
+    ) async throws -> Int {
+        let bronze = BronzeTable(entity, schema: system.schemas.bronze)
+        return try await pool.withConnection { source in
+            try await source.beginCopyOut(
+                """
+                COPY (SELECT _key_hash, _change, _raw_file, _record_no, doc::text FROM \(fragment: bronze.log)
+                    WHERE _run_timestamp = \(literal: batch.run.timestamp.description)::timestamptz)
+                TO STDOUT (FORMAT binary)
+                """)
+            try await writer.beginCopyIn("COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)")
+            var stager = ChangeStager(entity, timezone: system.timezone)
+            while let chunk = try await source.nextCopyChunk() {
+                try stager.add(chunk)
+                if stager.buffer.needsFlush {
+                    try await writer.putCopyData(stager.buffer.takeBytes())
+                    step.progress(records: stager.changes)
+                    try Task.checkCancellation()
+                }
+            }
+            stager.buffer.finish()
+            try await writer.putCopyData(stager.buffer.takeBytes())
+            try await writer.endCopyIn()
+            return stager.changes
+        }
+    }
+}
