@@ -6,6 +6,7 @@ public enum BuiltInConnectors {
     public static var registry: ConnectorRegistry {
         var registry = ConnectorRegistry()
         registry.register(FileConnector.self)
+        registry.register(RestConnector.self)
         return registry
     }
 }

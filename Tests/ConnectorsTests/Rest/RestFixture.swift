@@ -1,11 +1,11 @@
 import ConnectorKit
-import Foundation
 import JSON
 import Logging
 import LoopbackHTTP
 import Metadata
 import Primitives
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Connectors
@@ -70,10 +70,7 @@ final class RestFixture: Sendable {
     }
 
     private func land(_ entity: Entity, of system: SourceSystem, _ window: LoadWindow) async throws -> Landed {
-        let folder = FileManager.default.temporaryDirectory.appending(path: "medallion-rest-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        // What cannot be removed lies among temporary files anyway.
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try TemporaryFolder()
         var registry = ConnectorRegistry()
         registry.register(RestConnector.self)
         let context = ConnectorContext(
@@ -84,9 +81,7 @@ final class RestFixture: Sendable {
         let connector = try registry.make(for: system, context: context)
         var writer = RawWriter(folder: folder.path, shape: try connector.shape(of: entity))
         try await connector.land(entity, window: window, into: &writer)
-        let payloads = try writer.files.map {
-            String(decoding: try Data(contentsOf: folder.appending(path: $0.name)), as: UTF8.self)
-        }
+        let payloads = try writer.files.map { try folder.text(of: $0.name) }
         return Landed(
             payloads: payloads, records: writer.files.reduce(0) { $0 + $1.records }, request: writer.request)
     }
