@@ -116,7 +116,11 @@ var testTargets: [Target] {
     } + [
         .testTarget(name: "RoomsTests", swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "medallion"],
+            name: "EndToEndTests",
+            dependencies: [
+                "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata", "ConnectorKit",
+                "Connectors", "medallion",
+            ],
             swiftSettings: settings),
     ]
 }
