@@ -92,7 +92,10 @@ let package = Package(
         // Tests, and what they share.
         .target(
             name: "TestKit",
-            dependencies: ["Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON"],
+            dependencies: [
+                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
     ] + testTargets,
     cxxLanguageStandard: .cxx17
