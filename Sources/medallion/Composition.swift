@@ -12,6 +12,9 @@ import Primitives
 struct Composition {
     let options: GlobalOptions
 
+    /// Connections to the database at once; with the system's lock one more.
+    static let connections = 10
+
     /// The connector types of this program.
     static var connectors: ConnectorRegistry { BuiltInConnectors.registry }
 
@@ -55,7 +58,7 @@ struct Composition {
         _ database: PostgresConfiguration, migrates: Bool,
         _ body: @Sendable (PostgresConfiguration, PostgresPool) async throws -> Result
     ) async throws -> Result {
-        let pool = PostgresPool(configuration: database, size: 10, applicationName: "medallion")
+        let pool = PostgresPool(configuration: database, size: Composition.connections, applicationName: "medallion")
         do {
             if migrates { try await pool.withConnection { _ = try await Composition.migrations.apply(on: $0) } }
             let result = try await body(database, pool)
@@ -90,7 +93,8 @@ struct Composition {
                     connectors: Composition.connectors,
                     secrets: secrets
                         ?? EnvironmentSecretStore(environment: environment, projectFolder: options.projectFolder),
-                    store: RawStore(root: options.rawFolder), database: database, pool: pool, clock: SystemClock(),
+                    store: RawStore(root: options.rawFolder), database: database, pool: pool,
+                    connections: Composition.connections, clock: SystemClock(),
                     logger: options.logger, observer: observer, appVersion: Version.current,
                     host: ProcessInfo.processInfo.hostName, processID: Int(ProcessInfo.processInfo.processIdentifier)))
         }

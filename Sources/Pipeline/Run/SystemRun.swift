@@ -85,7 +85,10 @@ struct SystemRun: Sendable {
         }
     }
 
-    /// Runs entities side by side, at most `concurrency` at once; failures are collected, siblings go on.
+    /// Entities at once: a merge holds two connections, the audit needs one in between.
+    private var width: Int { max(1, min(system.concurrency, (workspace.connections - 2) / 2)) }
+
+    /// Runs entities side by side, at most `width` at once; failures are collected, siblings go on.
     private func runEntities(
         _ entities: [Entity], _ connector: AnyConnector, _ ledger: RunLedger, _ resumed: ResumedWork
     ) async throws {
@@ -98,7 +101,7 @@ struct SystemRun: Sendable {
                 group.addTask { try await runEntity(entity, connector, ledger, resumed, isHalted: isHalted) }
                 return true
             }
-            for _ in 0..<max(1, system.concurrency) where startNext() {}
+            for _ in 0..<width where startNext() {}
             while let succeeded = try await group.next() {
                 if !succeeded, system.onFailure == .halt { halted = true }
                 _ = startNext()
