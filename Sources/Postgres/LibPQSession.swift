@@ -32,6 +32,9 @@ import Logging
         unsafe pointer = nil
     }
 
+    /// True while libpq believes in the connection.
+    var isConnected: Bool { unsafe pointer.map { unsafe PQstatus($0) == CONNECTION_OK } ?? false }
+
     /// The open connection.
     func open(_ statement: String? = nil) throws -> OpaquePointer {
         if let pointer = unsafe pointer, unsafe PQstatus(pointer) == CONNECTION_OK, !isCancelled {
