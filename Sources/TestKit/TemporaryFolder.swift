@@ -1,4 +1,4 @@
-public import Foundation
+import Foundation
 
 /// A new, empty folder that is removed when nothing refers to it any more.
 public final class TemporaryFolder: Sendable {
