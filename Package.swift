@@ -92,7 +92,10 @@ let package = Package(
         // Tests, and what they share.
         .target(
             name: "TestKit",
-            dependencies: ["Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON"],
+            dependencies: [
+                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON",
+                .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
     ] + testTargets,
     cxxLanguageStandard: .cxx17
@@ -116,7 +119,11 @@ var testTargets: [Target] {
     } + [
         .testTarget(name: "RoomsTests", swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "medallion"],
+            name: "EndToEndTests",
+            dependencies: [
+                "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata", "ConnectorKit",
+                "Connectors", "medallion",
+            ],
             swiftSettings: settings),
     ]
 }

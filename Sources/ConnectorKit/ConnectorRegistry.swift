@@ -32,8 +32,7 @@ public struct ConnectorRegistry: Sendable {
     private func open<C: Connector>(
         _ type: C.Type, _ system: SourceSystem, _ context: ConnectorContext
     ) throws -> AnyConnector {
-        let configuration = try decodeConfiguration(
-            C.Configuration.self, from: system.connection, what: "connection of system '\(system.id)'")
+        let configuration = try MetadataDecoding.decode(C.Configuration.self, from: system.connection)
         return AnyConnector(try C(configuration, context: context))
     }
 }
@@ -66,6 +65,6 @@ public struct AnyConnector: Sendable {
     }
 
     private func source<C: Connector>(_ type: C.Type, _ entity: Entity) throws -> C.Source {
-        try decodeConfiguration(C.Source.self, from: entity.source, what: "source of entity '\(entity.id)'")
+        try MetadataDecoding.decode(C.Source.self, from: entity.source)
     }
 }

@@ -77,7 +77,7 @@ struct Composition {
 
     /// Lends the whole workspace.
     func withWorkspace<Result: Sendable>(
-        observer: any RunObserver = SilentObserver(),
+        observer: any RunObserver = SilentObserver(), secrets: (any SecretStore)? = nil,
         _ body: @escaping @Sendable (Workspace) async throws -> Result
     ) async throws -> Result {
         let (catalog, gold) = try loadMetadata()
@@ -88,7 +88,8 @@ struct Composition {
                 Workspace(
                     projectFolder: options.projectFolder, catalog: catalog, gold: gold,
                     connectors: Composition.connectors,
-                    secrets: EnvironmentSecretStore(environment: environment, projectFolder: options.projectFolder),
+                    secrets: secrets
+                        ?? EnvironmentSecretStore(environment: environment, projectFolder: options.projectFolder),
                     store: RawStore(root: options.rawFolder), database: database, pool: pool, clock: SystemClock(),
                     logger: options.logger, observer: observer, appVersion: Version.current,
                     host: ProcessInfo.processInfo.hostName, processID: Int(ProcessInfo.processInfo.processIdentifier)))

@@ -72,7 +72,7 @@ struct BronzeLayer: Sendable {
         counts.unchanged = batch.records
         try await connection.transaction {
             try await BatchLedger.advance(batch, to: "normalized", by: step.run.id, on: connection)
-            try await step.commit(counts, closes: closes, on: connection)
+            try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: connection)
         }
     }
 
@@ -118,7 +118,7 @@ struct BronzeLayer: Sendable {
                 reason: survey.keyless > 0 && batch.loadType == .full
                     ? "deletion by absence suspended: \(survey.keyless) records without a readable key" : nil,
                 rejected: survey.rejected, missing: missing, on: connection)
-            try await step.commit(counts, closes: closes, on: connection)
+            try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: connection)
             return nil
         }
         if let blocked { throw blocked }

@@ -30,7 +30,7 @@ struct SilverLayer: Sendable {
                     try await BatchLedger.advance(
                         batch, to: "merged", by: step.run.id, rejected: counts.rejected,
                         on: writer)
-                    try await step.commit(counts, closes: isLast, on: writer)
+                    try await step.commit(counts, load: (batch.loadType, nil, nil), closes: isLast, on: writer)
                 }
             }
         }

@@ -12,7 +12,8 @@ enum RunSummary {
         }
         if let reason = step.skipReason { return "\(name) skipped: \(reason.rawValue)" }
         let counts = counters(step.counts).filter { $0.value > 0 }.map { "\(grouped($0.value)) \($0.name)" }
-        return "\(name): \(counts.isEmpty ? "nothing to do" : counts.joined(separator: ", ")) in \(elapsed(step.seconds))"
+        let nothing = step.layer == .gold ? "built" : "nothing to do"
+        return "\(name): \(counts.isEmpty ? nothing : counts.joined(separator: ", ")) in \(elapsed(step.seconds))"
     }
 
     private static func counters(_ counts: RowCounts) -> [(name: String, value: Int)] {
