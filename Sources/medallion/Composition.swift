@@ -21,7 +21,8 @@ struct Composition {
     /// The project's metadata and gold scripts, every problem of both at once.
     func loadMetadata() throws -> (catalog: Catalog, gold: GoldGraph) {
         try requireProject()
-        let catalog = try CatalogLoader.load(project: options.projectFolder, connectors: Composition.connectors.descriptions)
+        let catalog = try CatalogLoader.load(
+            project: options.projectFolder, connectors: Composition.connectors.descriptions)
         return (catalog, try GoldGraph.load(project: options.projectFolder, catalog: catalog))
     }
 

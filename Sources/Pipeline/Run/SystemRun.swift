@@ -67,7 +67,8 @@ struct SystemRun: Sendable {
         if request.layers.contains(.raw) {
             if landsAgain {
                 try await ledger.record(.raw, entity.id, retries: system.retries) { step in
-                    try await raw.land(entity, timezone: system.timezone, with: connector, loadType: loadType, step: step)
+                    try await raw.land(
+                        entity, timezone: system.timezone, with: connector, loadType: loadType, step: step)
                 }
             } else {
                 try await ledger.skip(.raw, entity.id, .alreadySucceeded)
@@ -115,7 +116,8 @@ struct SystemRun: Sendable {
     ) async throws -> Bool {
         let layers = [Layer.raw, .bronze, .silver].filter(request.layers.contains)
         let reason: SkipReason? =
-            !entity.isActive ? .inactive
+            !entity.isActive
+            ? .inactive
             : resumed.succeeded.contains(entity.id) ? .alreadySucceeded : isHalted ? .upstreamFailed : nil
         if let reason {
             for layer in layers { try await ledger.skip(layer, entity.id, reason) }
@@ -171,7 +173,8 @@ struct SystemRun: Sendable {
             group.addTask {
                 try await Task.sleep(for: .seconds(seconds))
                 throw StepError(
-                    .timeout, "system '\(system.id)' took longer than its timeout_s of \(seconds) s; what was landed is "
+                    .timeout,
+                    "system '\(system.id)' took longer than its timeout_s of \(seconds) s; what was landed is "
                         + "kept, run again to go on, or raise timeout_s")
             }
             defer { group.cancelAll() }

@@ -41,8 +41,10 @@ public struct Workspace: Sendable {
     /// Everything that runs share.
     public init(
         projectFolder: String, catalog: Catalog, gold: GoldGraph, connectors: ConnectorRegistry,
-        secrets: any SecretStore, store: RawStore, database: PostgresConfiguration, pool: PostgresPool, connections: Int,
-        clock: any WallClock, logger: Logger, observer: any RunObserver, appVersion: String, host: String, processID: Int
+        secrets: any SecretStore, store: RawStore, database: PostgresConfiguration, pool: PostgresPool,
+        connections: Int,
+        clock: any WallClock, logger: Logger, observer: any RunObserver, appVersion: String, host: String,
+        processID: Int
     ) {
         self.projectFolder = projectFolder
         self.catalog = catalog

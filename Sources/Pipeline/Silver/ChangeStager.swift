@@ -47,7 +47,8 @@ struct ChangeStager: ~Copyable {
         var origins: [Origin] = []
         window.clear()
         while rows.next() {
-            guard let key = rows.uuid(0), let change = rows.text(1), let file = rows.int64(2), let record = rows.int64(3)
+            guard let key = rows.uuid(0), let change = rows.text(1), let file = rows.int64(2),
+                let record = rows.int64(3)
             else { continue }
             changes += 1
             guard change != "delete" else {
@@ -68,7 +69,8 @@ struct ChangeStager: ~Copyable {
         if case .rejected(let column, let reason, _) = reader.read(window, index) {
             let place = column.map { "column '\($0)' " } ?? ""
             throw StepError(
-                .merge, "the document of raw file \(origin.file), record \(origin.record) was accepted in bronze but "
+                .merge,
+                "the document of raw file \(origin.file), record \(origin.record) was accepted in bronze but "
                     + "\(place)\(reason) under today's metadata; mend the column's type or format")
         }
         var further = 6

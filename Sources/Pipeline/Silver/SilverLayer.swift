@@ -47,7 +47,8 @@ struct SilverLayer: Sendable {
             """)
         guard let row = newer.first else { return }
         throw StepError(
-            .merge, "out_of_order: the batch of run \(batch.run.id) (\(batch.run.timestamp)) is older than the batch of "
+            .merge,
+            "out_of_order: the batch of run \(batch.run.id) (\(batch.run.timestamp)) is older than the batch of "
                 + "run \(try row.get(0, as: UUIDValue.self)), which is merged already; give it up with 'medallion batch "
                 + "discard \(batch.run.id) \(batch.entity)'")
     }

@@ -73,7 +73,8 @@ struct SilverTable {
     private var create: SQLText {
         var lines: [SQLText] = entity.storedColumns.map { column in
             let isRequired = column.isKey || !column.isNullable
-            return "\(identifier: column.name) \(verbatim: SilverTable.type(of: column) + (isRequired ? " NOT NULL" : ""))"
+            return
+                "\(identifier: column.name) \(verbatim: SilverTable.type(of: column) + (isRequired ? " NOT NULL" : ""))"
         }
         lines += SilverTable.systemColumns.map { "\(identifier: $0.name) \(verbatim: $0.type)" }
         lines += entity.storedColumns.compactMap(lengthCheck)
