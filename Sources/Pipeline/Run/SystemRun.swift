@@ -12,7 +12,7 @@ struct SystemRun: Sendable {
     /// Runs the selected entities; one failed entity stops only its own later layers.
     func run() async throws -> RunReport {
         let (lease, holder) = try await RunLease.take(system.id, in: workspace)
-        guard let lease else { return try await skip(.alreadyRunning, "already running: \(holder)") }
+        guard let lease else { return try await skip(.alreadyRunning, "system '\(system.id)' is being run by \(holder)") }
         do {
             let report = try await run(holding: lease)
             await lease.release()
@@ -159,7 +159,7 @@ struct SystemRun: Sendable {
         let start = RunStart(workspace: workspace, system: system.id)
         let instant = request.runTimestamp ?? workspace.clock.now()
         let identity = RunIdentity(id: newID(), timestamp: instant)
-        try await start.recordSkipped(identity, request, because: "\(reason.rawValue): \(message)")
+        try await start.recordSkipped(identity, request, because: message)
         let report = RunReport(
             system: system.id, run: identity, status: .skipped, steps: [], error: message, skipReason: reason)
         workspace.observer.observe(.runFinished(report))
