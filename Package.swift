@@ -121,7 +121,8 @@ var testTargets: [Target] {
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata", "ConnectorKit",
+                "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata",
+                "ConnectorKit",
                 "Connectors", "medallion",
             ],
             swiftSettings: settings),

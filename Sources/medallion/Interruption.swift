@@ -26,13 +26,19 @@ enum Interruption {
                 }
                 if isSecond { _exit(128 + number) }
                 FileHandle.standardError.write(
-                    Data("medallion: stopping; what is under way is finished or rolled back (once more ends at once)\n".utf8))
+                    Data(
+                        "medallion: stopping; what is under way is finished or rolled back (once more ends at once)\n"
+                            .utf8))
                 task.cancel()
             }
             source.resume()
             return source
         }
         defer { for source in sources { source.cancel() } }
-        return try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 }

@@ -27,7 +27,8 @@ public struct RawStore: Sendable {
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
         } catch {
             throw StepError(
-                .internal, "cannot make the raw folder \(path): \(error.localizedDescription); "
+                .internal,
+                "cannot make the raw folder \(path): \(error.localizedDescription); "
                     + "check that --raw-dir exists and is writable")
         }
         return path
@@ -62,7 +63,8 @@ public struct RawStore: Sendable {
         let path = "\(folder(of: entity, run: run))/\(Manifest.fileName)"
         guard let data = FileManager.default.contents(atPath: path) else {
             throw StepError(
-                .internal, "the batch of run \(run) has no manifest at \(path); restore the raw folder from its backup, "
+                .internal,
+                "the batch of run \(run) has no manifest at \(path); restore the raw folder from its backup, "
                     + "or give the batch up with 'medallion batch discard \(run) \(entity)'")
         }
         do {

@@ -33,7 +33,8 @@ public struct Deployment: Sendable {
             for schema in Set([system.schemas.bronze, system.schemas.silver]) where !shapes.schemas.contains(schema) {
                 statements.append("CREATE SCHEMA IF NOT EXISTS \(identifier: schema)")
             }
-            let hasAllBronze = shapes.has(system.schemas.bronze, entity.id.table)
+            let hasAllBronze =
+                shapes.has(system.schemas.bronze, entity.id.table)
                 && shapes.has(system.schemas.bronze, entity.id.table + "__last")
                 && shapes.has("stage", entity.id.table + "__bronze")
             if !hasAllBronze { statements += bronze.definition }
@@ -79,7 +80,8 @@ public struct Deployment: Sendable {
     private func refuse(_ plan: Plan) throws {
         guard !plan.differences.isEmpty else { return }
         throw StepError(
-            .schema, "tables differ from the metadata and are never repaired silently: "
+            .schema,
+            "tables differ from the metadata and are never repaired silently: "
                 + plan.differences.joined(separator: "; "))
     }
 
@@ -115,7 +117,8 @@ public struct Deployment: Sendable {
 extension SQLText {
     /// A statement that two deployments may both have planned.
     fileprivate var ifMissing: SQLText {
-        for prefix in ["CREATE TABLE ", "CREATE UNIQUE INDEX "] where text.hasPrefix(prefix) && !text.contains("IF NOT EXISTS") {
+        for prefix in ["CREATE TABLE ", "CREATE UNIQUE INDEX "]
+        where text.hasPrefix(prefix) && !text.contains("IF NOT EXISTS") {
             return SQLText(verbatim: prefix + "IF NOT EXISTS " + text.dropFirst(prefix.count))
         }
         return self

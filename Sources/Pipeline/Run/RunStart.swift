@@ -114,7 +114,8 @@ struct RunStart {
                     "SELECT coalesce(max(fence), 0) + 1 FROM audit.system_run WHERE system_id = \(system.rawValue)")[0]
                     .get(0, as: Int64.self)
                 try await insert(
-                    run, request, status: "running", fence: fence, trigger: trigger, reference: triggerReference, at: now,
+                    run, request, status: "running", fence: fence, trigger: trigger, reference: triggerReference,
+                    at: now,
                     error: nil, on: connection)
                 return fence
             }

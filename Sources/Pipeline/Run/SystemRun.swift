@@ -67,7 +67,8 @@ struct SystemRun: Sendable {
         if request.layers.contains(.raw) {
             if landsAgain {
                 try await ledger.record(.raw, entity.id, retries: system.retries) { step in
-                    try await raw.land(entity, timezone: system.timezone, with: connector, loadType: loadType, step: step)
+                    try await raw.land(
+                        entity, timezone: system.timezone, with: connector, loadType: loadType, step: step)
                 }
             } else {
                 try await ledger.skip(.raw, entity.id, .alreadySucceeded)
@@ -85,7 +86,10 @@ struct SystemRun: Sendable {
         }
     }
 
-    /// Runs entities side by side, at most `concurrency` at once; failures are collected, siblings go on.
+    /// Entities at once: a merge holds two connections, the audit needs one in between.
+    private var width: Int { max(1, min(system.concurrency, (workspace.connections - 2) / 2)) }
+
+    /// Runs entities side by side, at most `width` at once; failures are collected, siblings go on.
     private func runEntities(
         _ entities: [Entity], _ connector: AnyConnector, _ ledger: RunLedger, _ resumed: ResumedWork
     ) async throws {
@@ -98,7 +102,7 @@ struct SystemRun: Sendable {
                 group.addTask { try await runEntity(entity, connector, ledger, resumed, isHalted: isHalted) }
                 return true
             }
-            for _ in 0..<max(1, system.concurrency) where startNext() {}
+            for _ in 0..<width where startNext() {}
             while let succeeded = try await group.next() {
                 if !succeeded, system.onFailure == .halt { halted = true }
                 _ = startNext()
@@ -112,7 +116,8 @@ struct SystemRun: Sendable {
     ) async throws -> Bool {
         let layers = [Layer.raw, .bronze, .silver].filter(request.layers.contains)
         let reason: SkipReason? =
-            !entity.isActive ? .inactive
+            !entity.isActive
+            ? .inactive
             : resumed.succeeded.contains(entity.id) ? .alreadySucceeded : isHalted ? .upstreamFailed : nil
         if let reason {
             for layer in layers { try await ledger.skip(layer, entity.id, reason) }
@@ -168,7 +173,8 @@ struct SystemRun: Sendable {
             group.addTask {
                 try await Task.sleep(for: .seconds(seconds))
                 throw StepError(
-                    .timeout, "system '\(system.id)' took longer than its timeout_s of \(seconds) s; what was landed is "
+                    .timeout,
+                    "system '\(system.id)' took longer than its timeout_s of \(seconds) s; what was landed is "
                         + "kept, run again to go on, or raise timeout_s")
             }
             defer { group.cancelAll() }

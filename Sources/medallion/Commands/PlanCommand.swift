@@ -48,7 +48,8 @@ struct PlanCommand: AsyncParsableCommand {
         var table = TextTable("entity", "load", "from", "pending batches", "note")
         for step in plan.entities {
             table.add(
-                "\(step.entity)", step.loadType.rawValue, step.cursor ?? "", step.pending == 0 ? "" : String(step.pending),
+                "\(step.entity)", step.loadType.rawValue, step.cursor ?? "",
+                step.pending == 0 ? "" : String(step.pending),
                 step.note)
         }
         print(table.rows.isEmpty ? "no entity is selected" : table.text)
