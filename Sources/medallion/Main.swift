@@ -52,6 +52,6 @@ struct MedallionCommand: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             RunCommand.self, PlanCommand.self, ValidateCommand.self, DeployCommand.self,
-            DatabaseCommand.self,
+            DatabaseCommand.self, DemoCommand.self,
         ])
 }

@@ -16,7 +16,8 @@ actor RunLedger {
     /// The system of the run.
     nonisolated let system: SystemID
     nonisolated let fence: Int64
-    private var layerRuns: [Layer: UUIDValue] = [:]
+    /// The layer rows, each made once however many entities begin the layer at once.
+    private var layerRuns: [Layer: Task<UUIDValue, any Error>] = [:]
     private var outcomes: [String: [Layer: RunStatus]] = [:]
     private var reports: [StepReport] = []
     private var generator = SystemRandomNumberGenerator()
@@ -134,36 +135,31 @@ actor RunLedger {
     private func newID() -> UUIDValue { UUIDValue.version7(at: clock.now(), using: &generator) }
 
     private func layerRunID(_ layer: Layer) async throws -> UUIDValue {
-        if let known = layerRuns[layer] { return known }
+        if let known = layerRuns[layer] { return try await known.value }
         let id = newID()
-        layerRuns[layer] = id
         let now = clock.now()
-        // Two entities may begin a layer at once: the first row wins, both use it.
-        let stored = try await pool.withConnection { connection in
-            try await connection.execute(
-                """
-                INSERT INTO audit.system_layer_run (system_layer_run_id, run_id, run_timestamp, system_id, layer, status,
-                    started_at)
-                VALUES (\(id), \(self.run.id), \(self.run.timestamp), \(self.system.rawValue), \(layer.rawValue),
-                    'running', \(now))
-                ON CONFLICT (run_id, layer) DO NOTHING
-                """)
-            return try await connection.query(
-                """
-                SELECT system_layer_run_id FROM audit.system_layer_run
-                WHERE run_id = \(self.run.id) AND layer = \(layer.rawValue)
-                """)[0].get(0, as: UUIDValue.self)
+        let inserting = Task {
+            try await pool.withConnection { connection in
+                try await connection.execute(
+                    """
+                    INSERT INTO audit.system_layer_run (system_layer_run_id, run_id, run_timestamp, system_id, layer,
+                        status, started_at)
+                    VALUES (\(id), \(self.run.id), \(self.run.timestamp), \(self.system.rawValue), \(layer.rawValue),
+                        'running', \(now))
+                    """)
+            }
+            return id
         }
-        layerRuns[layer] = stored
-        return stored
+        layerRuns[layer] = inserting
+        return try await inserting.value
     }
 
     private func start(_ layer: Layer, _ entity: EntityID, attempt: Int) async throws -> Step {
-        let layerRun = try await layerRunID(layer)
         let step = Step(
             id: newID(), layer: layer, entity: entity, attempt: attempt, run: run, system: system, fence: fence,
             startedAt: clock.now(), clock: clock, observer: observer)
         do {
+            let layerRun = try await layerRunID(layer)
             try await pool.withConnection { connection in
                 try await connection.execute(
                     """
@@ -176,7 +172,10 @@ actor RunLedger {
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            throw LayerFailure(wrapping: error, layer: layer, entity: entity, run: run.id)
+            // Without its row the step does not begin; the run ends failed all the same.
+            let failure = LayerFailure(wrapping: error, layer: layer, entity: entity, run: run.id)
+            finished(step, .failed, error: failure)
+            throw failure
         }
         observer.observe(.stepStarted(layer, entity, attempt: attempt))
         return step
@@ -211,7 +210,8 @@ actor RunLedger {
     private func finished(_ step: Step, _ status: RunStatus, error: LayerFailure?) {
         note(
             StepReport(
-                layer: step.layer, entity: step.entity, status: step.skipReason == nil ? status : .skipped, counts: step.totals, skipReason: step.skipReason,
+                layer: step.layer, entity: step.entity, status: step.skipReason == nil ? status : .skipped,
+                counts: step.totals, skipReason: step.skipReason,
                 error: error?.message,
                 seconds: Double(clock.now().microseconds - step.startedAt.microseconds) / 1_000_000))
     }
@@ -253,7 +253,8 @@ extension LayerFailure {
             switch error {
             case is CancellationError: (.cancelled, false)
             case let error as StepError: (error.kind, false)
-            case let error as ConnectorError: (ErrorKind(rawValue: error.kind.rawValue) ?? .connector, error.isTransient)
+            case let error as ConnectorError:
+                (ErrorKind(rawValue: error.kind.rawValue) ?? .connector, error.isTransient)
             case let error as PostgresError: (.sql, error.isTransient)
             default: (.internal, false)
             }

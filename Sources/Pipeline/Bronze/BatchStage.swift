@@ -41,7 +41,10 @@ struct BatchStage {
         while try records.next() {
             for index in 0..<records.window.count {
                 let place = (file: records.fileNumber, record: records.firstRecord + index)
-                let verdict = reader.read(records.window, index)
+                var verdict = reader.read(records.window, index)
+                if let problem = records.problem(at: index) {
+                    verdict = .rejected(column: nil, reason: problem, keyIsKnown: false)
+                }
                 for column in present.indices where !present[column] {
                     present[column] = records.window.kind(index, column) != .missing
                 }
