@@ -84,7 +84,8 @@ let package = Package(
         .executableTarget(
             name: "medallion",
             dependencies: [
-                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP", "PlatformSQL",
+                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
+                "PlatformSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
