@@ -94,7 +94,7 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON",
-                .product(name: "Logging", package: "swift-log"),
+                "PlatformSQL", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
     ] + testTargets,
@@ -121,7 +121,8 @@ var testTargets: [Target] {
         .testTarget(
             name: "EndToEndTests",
             dependencies: [
-                "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata", "ConnectorKit",
+                "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata",
+                "ConnectorKit",
                 "Connectors", "medallion",
             ],
             swiftSettings: settings),

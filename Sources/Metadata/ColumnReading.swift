@@ -80,9 +80,7 @@ struct ColumnReading {
             refuse("format", "\(quoted(text)) is no format", "epoch_s, epoch_ms or a text with \(letters)", &check)
             return nil
         }
-        if type == .timestamp, format.directives.contains(UInt8(ascii: "z")) {
-            refuse("format", "an offset (%z) in a timestamp", "the type timestamptz", &check)
-        }
+        if let conflict = format.conflict(with: type) { refuse("format", conflict.what, conflict.expected, &check) }
         return format
     }
 

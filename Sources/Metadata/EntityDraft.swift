@@ -86,6 +86,11 @@ struct EntityDraft {
         for position in columns.indices where columns[position].column.isKey {
             columns[position].column.isNullable = false
             let index = columns[position].index
+            if columns[position].column.defaultText != nil {
+                check.report(
+                    columnPlace(index).appending("default"), "a key column with a default",
+                    expected: "none: a record without its key is rejected")
+            }
             if value["columns"]?.arrayValue?[index]["nullable"] == .bool(true) {
                 check.report(
                     columnPlace(index).appending("nullable"), "a key column that is nullable",

@@ -32,6 +32,9 @@ import Logging
         unsafe pointer = nil
     }
 
+    /// True while libpq believes in the connection.
+    var isConnected: Bool { unsafe pointer.map { unsafe PQstatus($0) == CONNECTION_OK } ?? false }
+
     /// The open connection.
     func open(_ statement: String? = nil) throws -> OpaquePointer {
         if let pointer = unsafe pointer, unsafe PQstatus(pointer) == CONNECTION_OK, !isCancelled {
@@ -275,7 +278,8 @@ private func connectionFailure(_ text: String) -> (sqlState: String?, reason: St
     for word in lines.joined(separator: " ").split(separator: " ") {
         let code = word.dropLast()
         if sqlState == nil, word.last == ":", code.utf8.count == 5, words.last?.last == ":",
-            !["FATAL", "PANIC", "ERROR"].contains(code), code.utf8.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) })
+            !["FATAL", "PANIC", "ERROR"].contains(code),
+            code.utf8.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) })
         {
             sqlState = String(code)
         } else {

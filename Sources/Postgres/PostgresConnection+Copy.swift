@@ -19,6 +19,7 @@ extension PostgresConnection {
         try await cancellable { connection in
             try connection.session.flush(statement, cancellable: true)
             if connection.session.isCancelled { throw CancellationError() }
+            guard connection.session.isConnected else { throw connection.failedCopy(statement) }
             let opened = unsafe try connection.session.open(statement)
             let sent = unsafe bytes.withUnsafeBytes { bytes in
                 unsafe PQputCopyData(opened, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count))

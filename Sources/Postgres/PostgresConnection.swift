@@ -156,9 +156,7 @@ public actor PostgresConnection {
 
     // MARK: Running
 
-    private var isOpen: Bool {
-        unsafe session.pointer.map { unsafe PQstatus($0) == CONNECTION_OK } == true && !session.isCancelled
-    }
+    private var isOpen: Bool { session.isConnected && !session.isCancelled }
 
     private func wasSent(_ error: PostgresError) -> Bool { error.kind != .usage && commitWasSent }
     private var commitWasSent = false

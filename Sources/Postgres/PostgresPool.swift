@@ -8,6 +8,7 @@ public actor PostgresPool {
     private var idle: [PostgresConnection] = []
     /// How many more borrowers may be let in.
     private var permits: Int
+    private let size: Int
     private var waiters: [(number: Int, continuation: CheckedContinuation<Void, any Error>)] = []
     private var lastWaiter = 0
     private var isClosed = false
@@ -17,6 +18,7 @@ public actor PostgresPool {
         precondition(size > 0, "a pool needs at least one connection")
         self.configuration = configuration
         self.applicationName = applicationName
+        self.size = size
         permits = size
     }
 
@@ -46,6 +48,12 @@ public actor PostgresPool {
         idle = []
         for connection in connections { await connection.close() }
     }
+
+    /// How many wait for a connection.
+    package var waitingCount: Int { waiters.count }
+
+    /// How many connections are lent, or about to be.
+    package var lentCount: Int { size - permits }
 
     // MARK: Lending
 

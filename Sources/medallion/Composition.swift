@@ -12,13 +12,17 @@ import Primitives
 struct Composition {
     let options: GlobalOptions
 
+    /// Connections to the database at once; with the system's lock one more.
+    static let connections = 10
+
     /// The connector types of this program.
     static var connectors: ConnectorRegistry { BuiltInConnectors.registry }
 
     /// The project's metadata and gold scripts, every problem of both at once.
     func loadMetadata() throws -> (catalog: Catalog, gold: GoldGraph) {
         try requireProject()
-        let catalog = try CatalogLoader.load(project: options.projectFolder, connectors: Composition.connectors.descriptions)
+        let catalog = try CatalogLoader.load(
+            project: options.projectFolder, connectors: Composition.connectors.descriptions)
         return (catalog, try GoldGraph.load(project: options.projectFolder, catalog: catalog))
     }
 
@@ -55,9 +59,9 @@ struct Composition {
         _ database: PostgresConfiguration, migrates: Bool,
         _ body: @Sendable (PostgresConfiguration, PostgresPool) async throws -> Result
     ) async throws -> Result {
-        let pool = PostgresPool(configuration: database, size: 10, applicationName: "medallion")
+        let pool = PostgresPool(configuration: database, size: Composition.connections, applicationName: "medallion")
         do {
-            if migrates { try await pool.withConnection { _ = try await Composition.migrations.apply(on: $0) } }
+            if migrates { try await pool.withConnection { _ = try await migrations.apply(on: $0) } }
             let result = try await body(database, pool)
             await pool.close()
             return result
@@ -68,11 +72,11 @@ struct Composition {
     }
 
     /// The platform's own schema.
-    static var migrations: Migrations {
+    var migrations: Migrations {
         Migrations(
             PlatformSQL.migrations.enumerated().map {
                 Migration(number: $0.offset + 1, name: $0.element.name, sql: $0.element.sql)
-            }, appVersion: Version.current)
+            }, appVersion: Version.current, logger: options.logger)
     }
 
     /// Lends the whole workspace.
@@ -90,7 +94,8 @@ struct Composition {
                     connectors: Composition.connectors,
                     secrets: secrets
                         ?? EnvironmentSecretStore(environment: environment, projectFolder: options.projectFolder),
-                    store: RawStore(root: options.rawFolder), database: database, pool: pool, clock: SystemClock(),
+                    store: RawStore(root: options.rawFolder), database: database, pool: pool,
+                    connections: Composition.connections, clock: SystemClock(),
                     logger: options.logger, observer: observer, appVersion: Version.current,
                     host: ProcessInfo.processInfo.hostName, processID: Int(ProcessInfo.processInfo.processIdentifier)))
         }

@@ -29,7 +29,8 @@ struct GlobalOptions: ParsableArguments {
 
     /// The project's folder, absolute.
     var projectFolder: String {
-        URL(fileURLWithPath: value(project, "PROJECT", FileManager.default.currentDirectoryPath)).standardizedFileURL.path
+        URL(fileURLWithPath: value(project, "PROJECT", FileManager.default.currentDirectoryPath)).standardizedFileURL
+            .path
     }
 
     /// The server's URL, nil for the private cluster.

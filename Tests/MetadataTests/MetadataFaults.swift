@@ -355,12 +355,12 @@ let columnFaults: [MetadataFault] = [
     MetadataFault(
         column: #""type": "date", "format": "YYYY""#,
         line:
-            #".format: 'YYYY' is no format, expected epoch_s, epoch_ms or a text with %Y %y %m %b %B %d %e %j %H %I %p %M %S %f %z"#
+            #".format: 'YYYY' is no format, expected epoch_s, epoch_ms or a text with %Y %y %m %d %H %M %S %f %z"#
     ),
     MetadataFault(
         column: #""type": "date", "format": "%Q""#,
         line:
-            #".format: '%Q' is no format, expected epoch_s, epoch_ms or a text with %Y %y %m %b %B %d %e %j %H %I %p %M %S %f %z"#
+            #".format: '%Q' is no format, expected epoch_s, epoch_ms or a text with %Y %y %m %d %H %M %S %f %z"#
     ),
     MetadataFault(
         column: #""type": "timestamp", "format": "%Y%z""#,
@@ -390,4 +390,17 @@ let columnFaults: [MetadataFault] = [
     MetadataFault(
         column: #""null_values": "NULL""#, line: #".null_values: a string, expected an array, each element a string"#),
     MetadataFault(column: #""nulable": false"#, line: #".nulable: unknown key 'nulable'; did you mean 'nullable'?"#),
+    MetadataFault(
+        column: #""type": "date", "format": "%b %d %Y""#,
+        line:
+            #".format: '%b %d %Y' is no format, expected epoch_s, epoch_ms or a text with %Y %y %m %d %H %M %S %f %z"#),
+    MetadataFault(
+        column: #""type": "date", "format": "%Y%m%d%H""#,
+        line: #".format: a time of day in a date, expected the type timestamp, or directives of a day only"#),
+    MetadataFault(
+        column: #""type": "time", "format": "epoch_s""#,
+        line: #".format: an instant for a time of day, expected directives such as %H:%M:%S"#),
+    MetadataFault(
+        column: #""key": true, "default": "x""#,
+        line: #".default: a key column with a default, expected none: a record without its key is rejected"#),
 ]

@@ -47,7 +47,7 @@ struct MetadataRulesTests {
             #""type": "timestamptz", "default": "2026-01-01T00:00Z""#,
             #""type": "timestamptz", "format": "%d.%m.%Y %H:%M %z""#,
             #""type": "timestamp", "format": "epoch_ms", "default": 1700000000000"#,
-            #""type": "date", "format": "%d %b %Y", "default": "01 Jan 2026""#,
+            #""type": "date", "format": "%d.%m.%y", "default": "01.02.26""#,
             #""type": "uuid", "default": "0191b8a0-0000-7000-8000-000000000000""#,
             #""type": "json", "default": "text""#,
             #""type": "binary", "default": "AAEC""#, #""type": "string", "length": 2, "default": "😀é""#,

@@ -210,7 +210,8 @@ actor RunLedger {
     private func finished(_ step: Step, _ status: RunStatus, error: LayerFailure?) {
         note(
             StepReport(
-                layer: step.layer, entity: step.entity, status: step.skipReason == nil ? status : .skipped, counts: step.totals, skipReason: step.skipReason,
+                layer: step.layer, entity: step.entity, status: step.skipReason == nil ? status : .skipped,
+                counts: step.totals, skipReason: step.skipReason,
                 error: error?.message,
                 seconds: Double(clock.now().microseconds - step.startedAt.microseconds) / 1_000_000))
     }
@@ -252,7 +253,8 @@ extension LayerFailure {
             switch error {
             case is CancellationError: (.cancelled, false)
             case let error as StepError: (error.kind, false)
-            case let error as ConnectorError: (ErrorKind(rawValue: error.kind.rawValue) ?? .connector, error.isTransient)
+            case let error as ConnectorError:
+                (ErrorKind(rawValue: error.kind.rawValue) ?? .connector, error.isTransient)
             case let error as PostgresError: (.sql, error.isTransient)
             default: (.internal, false)
             }

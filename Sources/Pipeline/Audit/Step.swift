@@ -104,7 +104,8 @@ final class Step: Sendable {
 
     private func lostLease() -> StepError {
         StepError(
-            .internal, "run \(run.id) of system '\(system)' was taken over by another run while it was stopped; "
+            .internal,
+            "run \(run.id) of system '\(system)' was taken over by another run while it was stopped; "
                 + "nothing of this batch was written, the newer run goes on")
     }
 

@@ -51,7 +51,8 @@ struct BronzeLayer: Sendable {
             }
             guard pending[(position + 1)...].contains(where: { $0.batch.loadType == .full }) else {
                 throw StepError(
-                    .guarded, "the batch of run \(batch.run.id) is blocked (\(entry.reason ?? "no reason kept")); "
+                    .guarded,
+                    "the batch of run \(batch.run.id) is blocked (\(entry.reason ?? "no reason kept")); "
                         + "\(Guard.waysOut(of: batch))")
             }
             try await pool.withConnection { connection in
@@ -87,7 +88,9 @@ struct BronzeLayer: Sendable {
         let blocked: StepError? = try await connection.transaction {
             try await emptyStage(table, on: connection)
             let survey = try await stage.fill(on: connection, step: step)
-            if survey.records > 5_000 { try await connection.execute("ANALYZE \(fragment: table.stage)") }
+            if survey.records > 5_000 {
+                try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason)")
+            }
             let detection = ChangeDetection(
                 table: table, batch: batch, detectsAbsence: detectsAbsence(entity, batch, survey))
             let duplicates = try await detection.removeDuplicates(on: connection)
@@ -136,7 +139,10 @@ struct BronzeLayer: Sendable {
         guard findings.inserted + findings.updated + findings.absent > 0 else { return }
         if findings.inserted + findings.updated > 0 {
             let marks = try await detection.changedOrdinals(of: survey.records, on: connection)
+            let isFirst = try await connection.query("SELECT 1 FROM \(fragment: detection.table.log) LIMIT 1").isEmpty
+            if isFirst { try await connection.execute(detection.table.dropKey) }
             try await stage.log(marks, on: connection, step: step)
+            if isFirst { try await connection.execute(detection.table.addKey) }
         }
         try await detection.apply(on: connection)
     }
@@ -147,13 +153,14 @@ struct BronzeLayer: Sendable {
     ) async throws -> [String] {
         if entity.schemaMode == .freeze, let field = survey.unknownFields.first {
             throw StepError(
-                .schema, "the source brings field '\(field)', which no column names, and schema_mode is freeze; "
+                .schema,
+                "the source brings field '\(field)', which no column names, and schema_mode is freeze; "
                     + "add a column for it, or set schema_mode to evolve")
         }
         let fields = entity.schemaMode == .evolve ? survey.unknownFields : []
         let missing = batch.loadType == .full && survey.records >= 100 ? survey.missingColumns : []
         for (change, names) in [("field_appeared", fields), ("column_missing", missing)] where !names.isEmpty {
-            try await connection.execute(
+            let noted = try await connection.execute(
                 """
                 INSERT INTO audit.schema_change (system_id, entity_name, recorded_at, run_id, change, column_name, detail)
                 SELECT \(entity.id.system.rawValue), \(entity.id.name), \(step.now), \(batch.run.id), \(change), f.name,
@@ -164,6 +171,10 @@ struct BronzeLayer: Sendable {
                     SELECT FROM audit.schema_change c WHERE c.system_id = \(entity.id.system.rawValue)
                         AND c.entity_name = \(entity.id.name) AND c.change = \(change) AND c.column_name = f.name)
                 """)
+            if noted > 0 {
+                let what = change == "field_appeared" ? "fields that no column reads" : "columns in no record, values kept"
+                step.notice("\(what): \(names.joined(separator: ", ")); see audit.schema_change")
+            }
         }
         return missing
     }

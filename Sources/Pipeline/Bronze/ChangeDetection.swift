@@ -53,11 +53,12 @@ struct ChangeDetection {
         findings.updated = try row.get("updated")
         findings.unchanged = try row.get("unchanged")
         guard detectsAbsence else { return findings }
+        // NOT EXISTS in a WHERE is an anti-join; in a FILTER it would look each live key up one by one.
         let absence = try await connection.query(
             """
-            SELECT count(*) AS live, count(*) FILTER (WHERE NOT EXISTS (
-                SELECT FROM \(fragment: table.stage) s WHERE s._key_hash = l._key_hash)) AS absent
-            FROM \(fragment: table.last) l WHERE NOT l._is_deleted
+            SELECT (SELECT count(*) FROM \(fragment: table.last) WHERE NOT _is_deleted) AS live,
+                (SELECT count(*) FROM \(fragment: table.last) l WHERE NOT l._is_deleted
+                    AND NOT EXISTS (SELECT FROM \(fragment: table.stage) s WHERE s._key_hash = l._key_hash)) AS absent
             """)[0]
         findings.live = try absence.get("live")
         findings.absent = try absence.get("absent")

@@ -167,7 +167,8 @@ struct ColumnReader {
         guard number.wholeDigits <= 131_072, number.scale <= 16_383 else { return .rejected("is out of range") }
         let value = number
         row.set(index) {
-            value.appendBinary(scale: precision == nil ? max(value.scale, min(value.writtenScale, 16_383)) : scale ?? 0, to: &$0)
+            value.appendBinary(
+                scale: precision == nil ? max(value.scale, min(value.writtenScale, 16_383)) : scale ?? 0, to: &$0)
         } canonical: {
             value.appendCanonical(to: &$0)
         }
@@ -247,7 +248,9 @@ struct ColumnReader {
             return moment.local
         case .time: return moment.ofDay
         case .timestamp:
-            guard moment.offset == nil else { throw TemporalMismatch("has an offset, expected a timestamp without one") }
+            guard moment.offset == nil else {
+                throw TemporalMismatch("has an offset, expected a timestamp without one")
+            }
             return moment.local
         default:
             if let offset = moment.offset { return moment.local - Int64(offset) * 1_000_000 }

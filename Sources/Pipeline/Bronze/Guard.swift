@@ -10,7 +10,8 @@ enum Guard {
             Double(survey.rejected) > entity.maxRejectFraction * Double(survey.records)
         {
             return StepError(
-                .quality, "\(survey.rejected) of \(survey.records) records were rejected, more than max_reject_fraction "
+                .quality,
+                "\(survey.rejected) of \(survey.records) records were rejected, more than max_reject_fraction "
                     + "\(entity.maxRejectFraction) allows; see audit.rejected_record for run \(batch.run.id), mend the "
                     + "source or the metadata, or accept them with 'medallion run --entity \(batch.entity) "
                     + "--accept-rejects', or give the batch up with 'medallion batch discard \(batch.run.id) "
@@ -19,14 +20,16 @@ enum Guard {
         guard batch.loadType == .full, findings.absent > 0, !batch.allowsDeletes else { return nil }
         if survey.records == 0, !entity.allowsEmpty {
             return StepError(
-                .guarded, "the full batch is empty but \(findings.live) keys are live; nothing was deleted. "
+                .guarded,
+                "the full batch is empty but \(findings.live) keys are live; nothing was deleted. "
                     + waysOut(of: batch))
         }
         guard survey.records > 0, findings.live >= 20,
             Double(findings.absent) > entity.maxDeleteFraction * Double(findings.live)
         else { return nil }
         return StepError(
-            .guarded, "the full batch lacks \(findings.absent) of \(findings.live) live keys, more than "
+            .guarded,
+            "the full batch lacks \(findings.absent) of \(findings.live) live keys, more than "
                 + "max_delete_fraction \(entity.maxDeleteFraction) allows; nothing was deleted. " + waysOut(of: batch))
     }
 

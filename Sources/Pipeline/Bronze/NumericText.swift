@@ -36,7 +36,8 @@ struct NumericText {
             writtenScale = at - start
         }
         if at < text.count, text[at] | 0x20 == 0x65 {
-            guard let exponent = Int(String(decoding: text.extracting(at + 1..<text.count))), abs(exponent) < 20_000 else {
+            guard let exponent = Int(String(decoding: text.extracting(at + 1..<text.count))), abs(exponent) < 20_000
+            else {
                 return false
             }
             point += exponent

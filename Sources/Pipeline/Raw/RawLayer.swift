@@ -52,7 +52,8 @@ struct RawLayer: Sendable {
             try await connection.transaction {
                 try await BatchLedger.insert(manifest, sha256: sha256, of: entity, at: step.now, on: connection)
                 try await step.commit(
-                    counts, load: (manifest.loadType, manifest.cursorFrom, manifest.cursorTo), closes: true, on: connection)
+                    counts, load: (manifest.loadType, manifest.cursorFrom, manifest.cursorTo), closes: true,
+                    on: connection)
             }
         }
     }
@@ -62,7 +63,8 @@ struct RawLayer: Sendable {
         guard loadType == .delta else { return LoadWindow(loadType: .full, until: until) }
         guard let delta = entity.delta else {
             throw StepError(
-                .internal, "a delta load of \(entity.id) needs its \"delta\" attribute; add "
+                .internal,
+                "a delta load of \(entity.id) needs its \"delta\" attribute; add "
                     + "{\"mode\": \"cursor\", \"cursor_column\": …} or {\"mode\": \"all\"} to the entity")
         }
         guard delta.mode == .cursor else { return LoadWindow(loadType: .delta, until: until) }

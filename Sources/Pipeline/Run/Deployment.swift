@@ -15,8 +15,8 @@ public struct Deployment: Sendable {
     public struct Plan: Sendable {
         /// Statements that make what is missing, by entity.
         public var statements: [(entity: EntityID, sql: [SQLText])] = []
-        /// Why tables that exist cannot be used: one line each.
-        public var differences: [String] = []
+        /// Why tables that exist cannot be used: one line each, by entity.
+        public var differences: [EntityID: [String]] = [:]
         /// Tables in our schemas that no active entity owns any more.
         public var orphans: [String] = []
     }
@@ -33,12 +33,14 @@ public struct Deployment: Sendable {
             for schema in Set([system.schemas.bronze, system.schemas.silver]) where !shapes.schemas.contains(schema) {
                 statements.append("CREATE SCHEMA IF NOT EXISTS \(identifier: schema)")
             }
-            let hasAllBronze = shapes.has(system.schemas.bronze, entity.id.table)
+            let hasAllBronze =
+                shapes.has(system.schemas.bronze, entity.id.table)
                 && shapes.has(system.schemas.bronze, entity.id.table + "__last")
                 && shapes.has("stage", entity.id.table + "__bronze")
             if !hasAllBronze { statements += bronze.definition }
             if shapes.has(system.schemas.silver, entity.id.table) {
-                plan.differences += shapes.differences(from: silver)
+                let differences = shapes.differences(from: silver)
+                if !differences.isEmpty { plan.differences[entity.id] = differences }
             } else {
                 statements += silver.definition
             }
@@ -49,23 +51,23 @@ public struct Deployment: Sendable {
     }
 
     /// Makes what the entities need before a run, and mirrors the metadata when it is new.
-    /// - Throws: `UsageError` with the SQL when something is missing and `applies` is false; `StepError` of kind schema
-    ///   listing the differences of tables that exist in another shape.
-    func prepare(_ entities: [Entity], applies: Bool) async throws {
+    /// - Returns: Why the tables of some entities cannot be used: those fail, their siblings go on.
+    /// - Throws: `UsageError` with the SQL when something is missing and `applies` is false.
+    func prepare(_ entities: [Entity], applies: Bool) async throws -> [EntityID: [String]] {
         let plan = try await plan(for: entities)
-        try refuse(plan)
         let isNew = try await workspace.pool.withConnection { connection in
             let rows = try await connection.query(
                 "SELECT metadata_hash FROM metadata.deployment ORDER BY deployed_at DESC LIMIT 1")
             return try rows.first?.get(0, as: UUIDValue.self) != mirrorHash
         }
-        guard isNew || !plan.statements.isEmpty else { return }
+        guard isNew || !plan.statements.isEmpty else { return plan.differences }
         if !applies, !plan.statements.isEmpty {
             let sql = plan.statements.flatMap(\.sql).map { $0.text + ";" }.joined(separator: "\n")
             throw UsageError(
                 "--no-ddl was given, but tables are missing; run 'medallion deploy', or this SQL:\n\(sql)")
         }
         try await apply(plan)
+        return plan.differences
     }
 
     /// Deploys the whole catalogue in one transaction.
@@ -78,9 +80,15 @@ public struct Deployment: Sendable {
 
     private func refuse(_ plan: Plan) throws {
         guard !plan.differences.isEmpty else { return }
-        throw StepError(
-            .schema, "tables differ from the metadata and are never repaired silently: "
-                + plan.differences.joined(separator: "; "))
+        throw Deployment.refusal(plan.differences.sorted { $0.key < $1.key }.flatMap(\.value))
+    }
+
+    /// What a user reads when tables have another shape than the metadata says.
+    static func refusal(_ differences: [String]) -> StepError {
+        StepError(
+            .schema,
+            "tables differ from the metadata and are never repaired silently: \(differences.joined(separator: "; ")); "
+                + "change the table or the metadata so that both agree")
     }
 
     @discardableResult
@@ -115,7 +123,8 @@ public struct Deployment: Sendable {
 extension SQLText {
     /// A statement that two deployments may both have planned.
     fileprivate var ifMissing: SQLText {
-        for prefix in ["CREATE TABLE ", "CREATE UNIQUE INDEX "] where text.hasPrefix(prefix) && !text.contains("IF NOT EXISTS") {
+        for prefix in ["CREATE TABLE ", "CREATE UNIQUE INDEX "]
+        where text.hasPrefix(prefix) && !text.contains("IF NOT EXISTS") {
             return SQLText(verbatim: prefix + "IF NOT EXISTS " + text.dropFirst(prefix.count))
         }
         return self

@@ -117,7 +117,8 @@ struct GoldRun: Sendable {
                 WHERE system_id = 'gold' AND status IN ('failed', 'cancelled', 'abandoned')
                     OR system_id = 'gold' AND skip_reason = 'upstream_failed'
                 """)
-            let built = try await connection.query("SELECT name, built_hash FROM metadata.gold WHERE built_hash IS NOT NULL")
+            let built = try await connection.query(
+                "SELECT name, built_hash FROM metadata.gold WHERE built_hash IS NOT NULL")
             var current = Set<String>()
             for row in built {
                 let name = try row.get("name", as: String.self)

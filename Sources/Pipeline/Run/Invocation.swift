@@ -22,7 +22,8 @@ public struct Invocation: Sendable {
             guard system.isActive || request.systems.contains(system.id) else { continue }
             let broken = system.after.first { ended[$0] == .failed || ended[$0] == .cancelled }
             if let broken {
-                workspace.observer.observe(.notice("\(system.id) is not run: '\(broken)', which it comes after, failed"))
+                workspace.observer.observe(
+                    .notice("\(system.id) is not run: '\(broken)', which it comes after, failed"))
                 ended[system.id] = .failed
                 continue
             }
@@ -44,11 +45,13 @@ public struct Invocation: Sendable {
     func check() throws {
         for id in request.systems where workspace.catalog.system(id) == nil {
             let nearest = nearestName(to: id.rawValue, among: workspace.catalog.systems.map(\.id.rawValue))
-            throw UsageError("no system '\(id)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
+            throw UsageError(
+                "no system '\(id)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
         }
         for id in request.entities where workspace.catalog.entity(id) == nil {
             let nearest = nearestName(to: id.description, among: workspace.catalog.entities.map(\.id.description))
-            throw UsageError("no entity '\(id)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
+            throw UsageError(
+                "no entity '\(id)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
         }
         guard request.loadType == .delta, request.layers.contains(.raw) else { return }
         for entity in workspace.catalog.entities where request.selects(entity) && entity.delta == nil {

@@ -53,8 +53,10 @@ struct LiveTables {
         for column in SilverTable.systemColumns {
             let type = column.type.split(separator: " ")[0]
             wanted.append(
-                (column.name, type == "timestamptz" ? "timestamp with time zone" : String(type),
-                    column.type.hasSuffix("NOT NULL")))
+                (
+                    column.name, type == "timestamptz" ? "timestamp with time zone" : String(type),
+                    column.type.hasSuffix("NOT NULL")
+                ))
         }
         var lines: [String] = []
         for column in wanted {

@@ -45,7 +45,8 @@ struct MetadataMirror {
                 type = excluded.type, active = true, definition = excluded.definition, deployed_at = excluded.deployed_at
             """)
         try await connection.execute(
-            "UPDATE metadata.system SET active = false WHERE active AND system_id <> ALL (\(systems.map(\.id.rawValue)))")
+            "UPDATE metadata.system SET active = false WHERE active AND system_id <> ALL (\(systems.map(\.id.rawValue)))"
+        )
         return changes
     }
 

@@ -43,7 +43,8 @@ public struct RunPlan: Sendable {
                 let from = cursor ?? entity.delta?.initial
                 if loadType == .delta, entity.delta?.mode == .cursor, from == nil { loadType = .full }
                 let note =
-                    !isActive ? "inactive: skipped"
+                    !isActive
+                    ? "inactive: skipped"
                     : pending.contains { $0.state == "blocked" } ? "blocked: see medallion batch list" : ""
                 plans.append(
                     EntityPlan(

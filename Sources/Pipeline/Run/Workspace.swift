@@ -23,6 +23,8 @@ public struct Workspace: Sendable {
     public var database: PostgresConfiguration
     /// Connections to it.
     public var pool: PostgresPool
+    /// How many connections the pool has, at least 4.
+    public var connections: Int
     /// Where "now" comes from.
     public var clock: any WallClock
     /// For how it happened.
@@ -40,7 +42,9 @@ public struct Workspace: Sendable {
     public init(
         projectFolder: String, catalog: Catalog, gold: GoldGraph, connectors: ConnectorRegistry,
         secrets: any SecretStore, store: RawStore, database: PostgresConfiguration, pool: PostgresPool,
-        clock: any WallClock, logger: Logger, observer: any RunObserver, appVersion: String, host: String, processID: Int
+        connections: Int,
+        clock: any WallClock, logger: Logger, observer: any RunObserver, appVersion: String, host: String,
+        processID: Int
     ) {
         self.projectFolder = projectFolder
         self.catalog = catalog
@@ -50,6 +54,7 @@ public struct Workspace: Sendable {
         self.store = store
         self.database = database
         self.pool = pool
+        self.connections = connections
         self.clock = clock
         self.logger = logger
         self.observer = observer

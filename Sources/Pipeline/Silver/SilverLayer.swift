@@ -47,7 +47,8 @@ struct SilverLayer: Sendable {
             """)
         guard let row = newer.first else { return }
         throw StepError(
-            .merge, "out_of_order: the batch of run \(batch.run.id) (\(batch.run.timestamp)) is older than the batch of "
+            .merge,
+            "out_of_order: the batch of run \(batch.run.id) (\(batch.run.timestamp)) is older than the batch of "
                 + "run \(try row.get(0, as: UUIDValue.self)), which is merged already; give it up with 'medallion batch "
                 + "discard \(batch.run.id) \(batch.entity)'")
     }
@@ -56,12 +57,18 @@ struct SilverLayer: Sendable {
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, step: Step, on writer: PostgresConnection
     ) async throws -> RowCounts {
         let table = SilverTable(entity, schema: system.schemas.silver)
+        if try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty {
+            return try await fill(table, with: batch, system, step: step, on: writer)
+        }
         let plan = MergePlan(table: table, run: batch.run, now: step.now)
         try await StageTable.empty(table.stage, on: writer)
         var counts = RowCounts()
-        counts.input = try await stage(batch, entity, system, into: table, step: step, on: writer)
+        counts.input = try await copy(
+            batch, entity, system, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", target: .stage,
+            step: step, on: writer
+        ).changes
         guard counts.input > 0 else { return counts }
-        if counts.input > 5_000 { try await writer.execute("ANALYZE \(fragment: table.stage)") }
+        if counts.input > 5_000 { try await writer.execute("ANALYZE \(fragment: table.stage) (_key_hash, _change)") }
         try await writer.execute("SET LOCAL random_page_cost = 1.1")
         if !batch.missingColumns.isEmpty {
             try await CarriedColumns(table: table, missing: batch.missingColumns).apply(on: writer)
@@ -90,13 +97,31 @@ struct SilverLayer: Sendable {
         return counts
     }
 
-    /// Types the batch's changes and copies them into the stage; documents stream through, never held.
+    /// The first batch: nothing is there to compare with, so the rows go straight into the history.
+    private func fill(
+        _ table: SilverTable, with batch: Batch, _ system: SourceSystem, step: Step, on writer: PostgresConnection
+    ) async throws -> RowCounts {
+        for statement in table.dropIndexes { try await writer.execute(statement) }
+        let columns = table.entity.storedColumns.map(\.name) + SilverTable.copiedColumns
+        let (changes, opened) = try await copy(
+            batch, table.entity, system,
+            into: "COPY \(fragment: table.history) (\(identifiers: columns)) FROM STDIN (FORMAT binary)",
+            target: .history(batch.run, now: step.now), step: step, on: writer)
+        for statement in table.addIndexes { try await writer.execute(statement) }
+        var counts = RowCounts()
+        counts.input = changes
+        counts.inserted = opened
+        counts.unchanged = changes - opened
+        return counts
+    }
+
+    /// Types the batch's changes and copies them to where they go; documents stream through, never held.
     ///
     /// Bronze is read on a second connection: what it reads is committed, and COPY out and in cannot share one.
-    private func stage(
-        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, into table: SilverTable, step: Step,
-        on writer: PostgresConnection
-    ) async throws -> Int {
+    private func copy(
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, into statement: SQLText,
+        target: ChangeStager.Target, step: Step, on writer: PostgresConnection
+    ) async throws -> (changes: Int, opened: Int) {
         let bronze = BronzeTable(entity, schema: system.schemas.bronze)
         return try await pool.withConnection { source in
             try await source.beginCopyOut(
@@ -105,8 +130,8 @@ struct SilverLayer: Sendable {
                     WHERE _run_timestamp = \(literal: batch.run.timestamp.description)::timestamptz)
                 TO STDOUT (FORMAT binary)
                 """)
-            try await writer.beginCopyIn("COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)")
-            var stager = ChangeStager(entity, timezone: system.timezone)
+            try await writer.beginCopyIn(statement)
+            var stager = ChangeStager(entity, timezone: system.timezone, target: target)
             while let chunk = try await source.nextCopyChunk() {
                 try stager.add(chunk)
                 if stager.buffer.needsFlush {
@@ -118,7 +143,7 @@ struct SilverLayer: Sendable {
             stager.buffer.finish()
             try await writer.putCopyData(stager.buffer.takeBytes())
             try await writer.endCopyIn()
-            return stager.changes
+            return (stager.changes, stager.opened)
         }
     }
 }

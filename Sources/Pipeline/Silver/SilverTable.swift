@@ -28,6 +28,12 @@ struct SilverTable {
         ("_updated_at", "timestamptz NOT NULL"),
     ]
 
+    /// The system columns of a row's first version, as it is copied into an empty history.
+    static let copiedColumns = [
+        "_key_hash", "_scd1_hash", "_scd2_hash", "_valid_from", "_is_deleted", "_run_id", "_run_timestamp",
+        "_updated_by_run_id", "_created_at", "_updated_at",
+    ]
+
     /// The type of a column as DDL and as `format_type` writes it.
     static func type(of column: Column) -> String {
         switch column.type {
@@ -67,17 +73,31 @@ struct SilverTable {
     private var create: SQLText {
         var lines: [SQLText] = entity.storedColumns.map { column in
             let isRequired = column.isKey || !column.isNullable
-            return "\(identifier: column.name) \(verbatim: SilverTable.type(of: column) + (isRequired ? " NOT NULL" : ""))"
+            return
+                "\(identifier: column.name) \(verbatim: SilverTable.type(of: column) + (isRequired ? " NOT NULL" : ""))"
         }
         lines += SilverTable.systemColumns.map { "\(identifier: $0.name) \(verbatim: $0.type)" }
         lines += entity.storedColumns.compactMap(lengthCheck)
         lines += [
-            "CONSTRAINT \(identifier: name + "_pk") PRIMARY KEY (_key_hash, _valid_from)",
+            primaryKey,
             "CONSTRAINT \(identifier: name + "_period") CHECK (_valid_to > _valid_from)",
             "CONSTRAINT \(identifier: name + "_ended") CHECK (NOT _is_deleted OR _valid_to IS NOT NULL)",
         ]
         return "CREATE TABLE \(fragment: history) (\n    \(fragment: lines.joined(separator: ",\n    "))\n)"
     }
+
+    private var primaryKey: SQLText { "CONSTRAINT \(identifier: name + "_pk") PRIMARY KEY (_key_hash, _valid_from)" }
+
+    /// Takes the indexes away while the first rows are copied: built behind them they cost half.
+    var dropIndexes: [SQLText] {
+        [
+            "ALTER TABLE \(fragment: history) DROP CONSTRAINT \(identifier: name + "_pk")",
+            "DROP INDEX \(table: schema, name + "_open")",
+        ]
+    }
+
+    /// Gives them back; a key with two open rows fails here.
+    var addIndexes: [SQLText] { ["ALTER TABLE \(fragment: history) ADD \(fragment: primaryKey)", openRowIndex] }
 
     private var openRowIndex: SQLText {
         "CREATE UNIQUE INDEX \(identifier: name + "_open") ON \(fragment: history) (_key_hash) WHERE _valid_to IS NULL"

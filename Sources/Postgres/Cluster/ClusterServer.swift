@@ -92,7 +92,7 @@ struct ClusterServer: Sendable {
             ], user: site.user
         ).succeed("cannot start the private cluster in \(site.dataFolder)", hint: "see \(site.logFile)")
         // The server writes its process file before anything that takes time.
-        for _ in 0..<500 where try running() == nil { await pause(milliseconds: 10) }
+        for _ in 0..<300 where try running() == nil { await pause(milliseconds: 10) }
     }
 
     /// Connects as soon as the server does; nil when it is gone or has no socket any more.
@@ -162,7 +162,7 @@ struct ClusterServer: Sendable {
             throw systemError("cannot stop the server process \(server.pid)")
         }
         let deadline = ContinuousClock.now + .seconds(120)
-        while let now = try running(), now.pid == server.pid {
+        while server.isAlive {
             guard ContinuousClock.now < deadline else {
                 throw PostgresError(
                     .usage, "the private cluster did not stop within 120 s", hint: "see \(site.logFile)")

@@ -14,7 +14,8 @@ struct ServerCommand {
         if let user {
             // setpriv (util-linux): another user without a login session, https://man7.org/linux/man-pages/man1/setpriv.1.html
             self.program = "/usr/bin/setpriv"
-            self.arguments = ["--reuid=\(user.uid)", "--regid=\(user.gid)", "--clear-groups", "--", program] + arguments
+            self.arguments =
+                ["--reuid=\(user.uid)", "--regid=\(user.gid)", "--clear-groups", "--", program] + arguments
         } else {
             self.program = program
             self.arguments = arguments

@@ -38,11 +38,14 @@ struct DemoCommand: AsyncParsableCommand {
         let isKept = keep != nil
         defer { if !isKept { try? FileManager.default.removeItem(atPath: folder) } }
         let status = try await Interruption.guarding {
-            try await composition.withWorkspace(secrets: ShopSecrets()) { try await DemoRun(shop: shop, workspace: $0).show() }
+            try await composition.withWorkspace(secrets: ShopSecrets()) {
+                try await DemoRun(shop: shop, workspace: $0).show()
+            }
         }
         if isKept {
             print(
-                "\nThe project is in \(folder): medallion status --project \(folder), medallion db psql --project \(folder)")
+                "\nThe project is in \(folder): medallion status --project \(folder), medallion db psql --project \(folder)"
+            )
         }
         if status != .done { throw ExitCode(status.rawValue) }
     }

@@ -23,7 +23,9 @@ struct DeployCommand: AsyncParsableCommand {
             try await composition.withWorkspace { try await Deployment(workspace: $0).deploy() }
         }
         for change in changes { print(change) }
-        for (entity, statements) in plan.statements { print("made the tables of \(entity) (\(statements.count) statements)") }
+        for (entity, statements) in plan.statements {
+            print("made the tables of \(entity) (\(statements.count) statements)")
+        }
         if changes.isEmpty, plan.statements.isEmpty { print("nothing to do: the database is up to date") }
     }
 }

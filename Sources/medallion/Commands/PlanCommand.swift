@@ -48,7 +48,8 @@ struct PlanCommand: AsyncParsableCommand {
         var table = TextTable("entity", "load", "from", "pending batches", "note")
         for step in plan.entities {
             table.add(
-                "\(step.entity)", step.loadType.rawValue, step.cursor ?? "", step.pending == 0 ? "" : String(step.pending),
+                "\(step.entity)", step.loadType.rawValue, step.cursor ?? "",
+                step.pending == 0 ? "" : String(step.pending),
                 step.note)
         }
         print(table.rows.isEmpty ? "no entity is selected" : table.text)
@@ -59,6 +60,8 @@ struct PlanCommand: AsyncParsableCommand {
             print("DDL for \(entity): \(statements.count) statements" + (ddl ? "" : " (--ddl shows them)"))
             if ddl { for statement in statements { print(statement.text + ";\n") } }
         }
-        for difference in plan.deployment.differences { print("refused: \(difference)") }
+        for (entity, lines) in plan.deployment.differences.sorted(by: { $0.key < $1.key }) {
+            for line in lines { print("refused for \(entity): \(line)") }
+        }
     }
 }

@@ -88,12 +88,15 @@ struct RunCommand: AsyncParsableCommand {
         request.acceptsRejects = acceptRejects
         request.appliesDDL = !noDDL
         if let resume {
-            guard let id = UUIDValue(resume) else { throw ValidationError("--resume takes a run id, see medallion runs list") }
+            guard let id = UUIDValue(resume) else {
+                throw ValidationError("--resume takes a run id, see medallion runs list")
+            }
             request.resume = id
         }
         if let runTimestamp {
             guard let instant = Instant(iso8601: runTimestamp) else {
-                throw ValidationError("--run-timestamp takes an instant such as 2026-01-31T00:00:00Z, got '\(runTimestamp)'")
+                throw ValidationError(
+                    "--run-timestamp takes an instant such as 2026-01-31T00:00:00Z, got '\(runTimestamp)'")
             }
             request.runTimestamp = instant
             request.trigger = .backfill

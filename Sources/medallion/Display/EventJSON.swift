@@ -9,14 +9,29 @@ enum EventJSON {
         let (name, members): (String, [JSONMember]) =
             switch event {
             case .runStarted(let system, let run):
-                ("run_started", [text("system", system.rawValue), text("run_id", run.id.description),
-                    text("run_timestamp", run.timestamp.description)])
+                (
+                    "run_started",
+                    [
+                        text("system", system.rawValue), text("run_id", run.id.description),
+                        text("run_timestamp", run.timestamp.description),
+                    ]
+                )
             case .stepStarted(let layer, let entity, let attempt):
-                ("step_started", [text("layer", layer.rawValue), text("entity", entity.description),
-                    number("attempt", attempt)])
+                (
+                    "step_started",
+                    [
+                        text("layer", layer.rawValue), text("entity", entity.description),
+                        number("attempt", attempt),
+                    ]
+                )
             case .progress(let layer, let entity, let records):
-                ("progress", [text("layer", layer.rawValue), text("entity", entity.description),
-                    number("records", records)])
+                (
+                    "progress",
+                    [
+                        text("layer", layer.rawValue), text("entity", entity.description),
+                        number("records", records),
+                    ]
+                )
             case .stepFinished(let step): ("step_finished", finished(step))
             case .runFinished(let report): ("run_finished", finished(report))
             case .notice(let message): ("notice", [text("message", message)])

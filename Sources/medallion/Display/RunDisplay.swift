@@ -102,7 +102,8 @@ final class RunDisplay: RunObserver {
             guard let step = state.active[key] else { continue }
             let seconds = Double(now.microseconds - step.since.microseconds) / 1_000_000
             let rate = seconds > 0.2 ? Int(Double(step.records) / seconds) : 0
-            let line = "  \(step.label)  \(grouped(step.records)) records"
+            let line =
+                "  \(step.label)  \(grouped(step.records)) records"
                 + (rate > 0 ? "  \(grouped(rate))/s" : "") + "  \(elapsed(seconds))"
             text += line.prefix(width - 1) + "\n"
             state.drawn += 1

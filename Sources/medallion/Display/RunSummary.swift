@@ -18,7 +18,8 @@ enum RunSummary {
 
     private static func counters(_ counts: RowCounts) -> [(name: String, value: Int)] {
         [
-            ("in", counts.input), ("inserted", counts.inserted), ("updated", counts.updated), ("deleted", counts.deleted),
+            ("in", counts.input), ("inserted", counts.inserted), ("updated", counts.updated),
+            ("deleted", counts.deleted),
             ("unchanged", counts.unchanged), ("duplicate", counts.duplicate), ("late", counts.late),
             ("rejected", counts.rejected),
         ]
@@ -28,14 +29,19 @@ enum RunSummary {
     static func text(_ reports: [RunReport]) -> String {
         var table = TextTable(
             header: [
-                "entity", "layer", "status", "in", "inserted", "updated", "deleted", "unchanged", "duplicate", "rejected",
+                "entity", "layer", "status", "in", "inserted", "updated", "deleted", "unchanged", "duplicate",
+                "rejected",
                 "records/s", "time",
             ])
         // The last attempt of each step counts.
         var seen: Set<String> = []
         let steps = reports.flatMap(\.steps).reversed()
             .filter { seen.insert("\($0.entity) \($0.layer.rawValue)").inserted }
-            .sorted { ($0.entity.system == .gold ? 1 : 0, $0.entity, $0.layer) < ($1.entity.system == .gold ? 1 : 0, $1.entity, $1.layer) }
+            .sorted {
+                ($0.entity.system == .gold ? 1 : 0, $0.entity, $0.layer) < (
+                    $1.entity.system == .gold ? 1 : 0, $1.entity, $1.layer
+                )
+            }
         for step in steps where step.skipReason != .noInput {
             let counts = step.counts
             func cell(_ value: Int) -> String { step.status == .succeeded && value > 0 ? grouped(value) : "" }
@@ -65,7 +71,9 @@ enum RunSummary {
         else { return "\nNothing to run: no active system was selected; see 'medallion status'.\n" }
         let rejected = reports.flatMap(\.steps).contains { $0.counts.rejected > 0 }
         var lines = ["medallion runs show \(run.id)   this run in detail"]
-        if rejected { lines.append("medallion db psql -c 'SELECT * FROM audit.rejected_record'   what was rejected, and why") }
+        if rejected {
+            lines.append("medallion db psql -c 'SELECT * FROM audit.rejected_record'   what was rejected, and why")
+        }
         lines.append("medallion db psql   query audit, silver and gold")
         return "\n\nNext:\n" + lines.map { "  \($0)\n" }.joined()
     }

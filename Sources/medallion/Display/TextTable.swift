@@ -17,7 +17,8 @@ struct TextTable {
         }
         let isNumber = header.indices.map { column in
             rows.allSatisfy { row in
-                row[column].isEmpty || row[column] == "–" || row[column].allSatisfy { $0.isNumber || ",.-".contains($0) }
+                row[column].isEmpty || row[column] == "–"
+                    || row[column].allSatisfy { $0.isNumber || ",.-".contains($0) }
             }
         }
         func line(_ cells: [String]) -> String {

@@ -1,0 +1,176 @@
+import Postgres
+import Synchronization
+import TestKit
+import Testing
+
+@Suite("A pool")
+struct PostgresPoolTests {
+    private func withPool(size: Int, _ body: (PostgresPool, PostgresConfiguration) async throws -> Void) async throws {
+        let configuration = try await TestCluster.shared.database()
+        let pool = PostgresPool(configuration: configuration, size: size, applicationName: "pool")
+        do {
+            try await body(pool, configuration)
+            await pool.close()
+        } catch {
+            await pool.close()
+            throw error
+        }
+    }
+
+    private func connections(_ configuration: PostgresConfiguration) async throws -> Int {
+        try await withConnection(to: configuration) { observer in
+            try await observer.query(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pool' AND datname = \(configuration.database)"
+            )[0].get(0)
+        }
+    }
+
+    private func backendPID(_ pool: PostgresPool) async throws -> Int32 {
+        try await pool.withConnection { await $0.backendPID }
+    }
+
+    @Test("lends at most its size at once, and everybody gets a turn")
+    func limit() async throws {
+        try await withPool(size: 3) { pool, configuration in
+            let lent = Mutex((now: 0, most: 0))
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<30 {
+                    group.addTask {
+                        try await pool.withConnection { connection in
+                            lent.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
+                            try await connection.execute("SELECT pg_sleep(0.005)")
+                            lent.withLock { $0.now -= 1 }
+                        }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            #expect(lent.withLock { $0.most } == 3)
+            #expect(try await connections(configuration) == 3)
+        }
+    }
+
+    @Test("lends the same connection again")
+    func reuse() async throws {
+        try await withPool(size: 2) { pool, _ in
+            let first = try await backendPID(pool)
+            #expect(try await backendPID(pool) == first)
+        }
+    }
+
+    @Test("serves those who wait in their order")
+    func order() async throws {
+        try await withPool(size: 1) { pool, _ in
+            let served = Mutex<[Int]>([])
+            let gate = AsyncStream.makeStream(of: Void.self)
+            let held = Task { try await pool.withConnection { _ in for await _ in gate.stream { break } } }
+            var waiting: [Task<Void, any Error>] = []
+            #expect(try await eventually { await pool.lentCount == 1 })
+            for number in 0..<5 {
+                waiting.append(Task { try await pool.withConnection { _ in served.withLock { $0.append(number) } } })
+                #expect(try await eventually { await pool.waitingCount == number + 1 })
+            }
+            gate.continuation.finish()
+            try await held.value
+            for task in waiting { try await task.value }
+            #expect(served.withLock { $0 } == [0, 1, 2, 3, 4])
+        }
+    }
+
+    @Test("forgets a waiter that is cancelled, and serves the next one")
+    func cancelledWaiter() async throws {
+        try await withPool(size: 1) { pool, _ in
+            try await pool.withConnection { _ in
+                let impatient = Task { try await pool.withConnection { _ in } }
+                #expect(try await eventually { await pool.waitingCount == 1 })
+                let patient = Task { try await pool.withConnection { await $0.backendPID } }
+                #expect(try await eventually { await pool.waitingCount == 2 })
+                impatient.cancel()
+                await #expect(throws: CancellationError.self) { try await impatient.value }
+                #expect(await pool.waitingCount == 1)
+                _ = patient
+            }
+            #expect(try await backendPID(pool) > 0)
+        }
+    }
+
+    @Test("replaces a connection that was lost while it was lent, and one that was lost while it lay idle")
+    func brokenConnections() async throws {
+        try await withPool(size: 1) { pool, configuration in
+            let first = try await backendPID(pool)
+            let error = await postgresError {
+                try await pool.withConnection { try await $0.execute("SELECT pg_terminate_backend(pg_backend_pid())") }
+            }
+            #expect(error?.sqlState == "57P01")
+            let second = try await backendPID(pool)
+            #expect(second != first)
+            try await withConnection(to: configuration) { killer in
+                try await killer.execute("SELECT pg_terminate_backend(\(second))")
+                _ = try await eventually {
+                    try await killer.query("SELECT 1 FROM pg_stat_activity WHERE pid = \(second)").isEmpty
+                }
+            }
+            #expect(try await backendPID(pool) != second)
+        }
+    }
+
+    @Test("closes a connection whose task was cancelled in a statement")
+    func cancelledBorrower() async throws {
+        try await withPool(size: 1) { pool, configuration in
+            let first = try await backendPID(pool)
+            let task = Task { try await pool.withConnection { try await $0.query("SELECT pg_sleep(30)") } }
+            try await withConnection(to: configuration) { observer in
+                _ = try await eventually {
+                    try await !observer.query(
+                        "SELECT 1 FROM pg_stat_activity WHERE pid = \(first) AND wait_event = 'PgSleep'"
+                    ).isEmpty
+                }
+            }
+            task.cancel()
+            await #expect(throws: CancellationError.self) { try await task.value }
+            #expect(try await backendPID(pool) != first)
+        }
+    }
+
+    @Test("rolls back what a borrower left open, and closes one that was left in a COPY")
+    func leftOpen() async throws {
+        try await withPool(size: 1) { pool, _ in
+            try await pool.withConnection { connection in
+                try await connection.execute("CREATE TABLE public.t (a int)")
+                try await connection.begin()
+                try await connection.execute("INSERT INTO public.t VALUES (1)")
+            }
+            let pid = try await pool.withConnection { connection in
+                #expect(await connection.isInTransaction == false)
+                #expect(try await connection.query("SELECT count(*) FROM public.t")[0].get(0) == 0)
+                try await connection.beginCopyIn("COPY public.t FROM STDIN")
+                return await connection.backendPID
+            }
+            #expect(try await backendPID(pool) != pid)
+        }
+    }
+
+    @Test("survives refused connections: the next borrower tries again")
+    func refusedConnections() async throws {
+        let configuration = try await TestCluster.shared.database().database("no_such_database")
+        let pool = PostgresPool(configuration: configuration, size: 1, applicationName: "pool")
+        for _ in 0..<3 {
+            #expect(await postgresError { try await pool.withConnection { _ in } }?.sqlState == "3D000")
+        }
+    }
+
+    @Test("that is closed lends nothing, and ends with the connections that come back")
+    func closed() async throws {
+        try await withPool(size: 1) { pool, configuration in
+            let waiter = try await pool.withConnection { _ in
+                let waiter = Task { await postgresError { try await pool.withConnection { _ in } } }
+                #expect(try await eventually { await pool.waitingCount == 1 })
+                await pool.close()
+                return waiter
+            }
+            #expect(await waiter.value?.kind == .usage)
+            #expect(await postgresError { try await pool.withConnection { _ in } }?.kind == .usage)
+            #expect(try await eventually { try await connections(configuration) == 0 })
+        }
+    }
+}

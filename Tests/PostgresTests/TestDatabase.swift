@@ -1,0 +1,44 @@
+import Postgres
+import TestKit
+
+/// Connects to a database of the test's own and closes the connection afterwards.
+@discardableResult
+func withDatabase<Result>(_ body: (PostgresConnection) async throws -> Result) async throws -> Result {
+    try await withConnection(to: try await TestCluster.shared.database(), body)
+}
+
+/// Connects to a database and closes the connection afterwards.
+@discardableResult
+func withConnection<Result>(
+    to configuration: PostgresConfiguration, _ body: (PostgresConnection) async throws -> Result
+) async throws -> Result {
+    let connection = try await PostgresConnection.connect(configuration, applicationName: "postgres tests")
+    do {
+        let result = try await body(connection)
+        await connection.close()
+        return result
+    } catch {
+        await connection.close()
+        throw error
+    }
+}
+
+/// The error that `body` throws; nil when it throws none or another kind.
+func postgresError<Ignored>(_ body: () async throws -> Ignored) async -> PostgresError? {
+    do {
+        _ = try await body()
+        return nil
+    } catch {
+        return error as? PostgresError
+    }
+}
+
+/// Waits for a condition that another process or task brings about; false after ten seconds.
+func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
+    let deadline = ContinuousClock.now + .seconds(10)
+    while ContinuousClock.now < deadline {
+        if try await condition() { return true }
+        try await Task.sleep(for: .milliseconds(5))
+    }
+    return false
+}
