@@ -52,7 +52,8 @@ public final class TestWarehouse: Sendable {
             gold: try GoldGraph.load(project: folder.path, catalog: catalog), connectors: BuiltInConnectors.registry,
             secrets: EnvironmentSecretStore(environment: [:], projectFolder: folder.path),
             store: RawStore(root: folder.path(of: "raw")), database: database,
-            pool: PostgresPool(configuration: database, size: poolSize, applicationName: "story"), clock: clock,
+            pool: PostgresPool(configuration: database, size: poolSize, applicationName: "story"),
+            connections: poolSize, clock: clock,
             logger: Logger(label: "medallion.test"), observer: SilentObserver(), appVersion: "test", host: "test",
             processID: 1)
     }
