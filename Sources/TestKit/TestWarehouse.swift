@@ -53,7 +53,7 @@ public final class TestWarehouse: Sendable {
             secrets: EnvironmentSecretStore(environment: [:], projectFolder: folder.path),
             store: RawStore(root: folder.path(of: "raw")), database: database,
             pool: PostgresPool(configuration: database, size: poolSize, applicationName: "story"),
-            connections: poolSize, clock: clock,
+            connections: max(4, poolSize), clock: clock,
             logger: Logger(label: "medallion.test"), observer: SilentObserver(), appVersion: "test", host: "test",
             processID: 1)
     }
