@@ -61,7 +61,7 @@ struct Composition {
     ) async throws -> Result {
         let pool = PostgresPool(configuration: database, size: Composition.connections, applicationName: "medallion")
         do {
-            if migrates { try await pool.withConnection { _ = try await Composition.migrations.apply(on: $0) } }
+            if migrates { try await pool.withConnection { _ = try await migrations.apply(on: $0) } }
             let result = try await body(database, pool)
             await pool.close()
             return result
@@ -72,11 +72,11 @@ struct Composition {
     }
 
     /// The platform's own schema.
-    static var migrations: Migrations {
+    var migrations: Migrations {
         Migrations(
             PlatformSQL.migrations.enumerated().map {
                 Migration(number: $0.offset + 1, name: $0.element.name, sql: $0.element.sql)
-            }, appVersion: Version.current)
+            }, appVersion: Version.current, logger: options.logger)
     }
 
     /// Lends the whole workspace.

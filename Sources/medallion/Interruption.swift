@@ -6,6 +6,7 @@ import Synchronization
 /// A second signal ends the process at once; what is durable stays consistent.
 enum Interruption {
     private static let signal = Mutex<Int32>(0)
+    private static let began = Mutex(ContinuousClock.now)
 
     /// The signal that was received, 0 when none was.
     static var last: Int32 { signal.withLock { $0 } }
@@ -20,11 +21,16 @@ enum Interruption {
             Foundation.signal(number, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: number, queue: queue)
             source.setEventHandler {
-                let isSecond = signal.withLock { last in
-                    defer { last = number }
-                    return last != 0
+                let isFirst = signal.withLock { last in
+                    defer { if last == 0 { last = number } }
+                    return last == 0
                 }
-                if isSecond { _exit(128 + number) }
+                guard isFirst else {
+                    // A supervisor's signal may arrive twice at once, by the group and by name: that is one wish.
+                    if ContinuousClock.now - began.withLock(\.self) > .seconds(1) { _exit(128 + number) }
+                    return
+                }
+                began.withLock { $0 = .now }
                 FileHandle.standardError.write(
                     Data(
                         "medallion: stopping; what is under way is finished or rolled back (once more ends at once)\n"

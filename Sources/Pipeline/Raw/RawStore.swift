@@ -74,6 +74,16 @@ public struct RawStore: Sendable {
         }
     }
 
+    /// Removes the folders of landings that never came to a manifest. Call it with the system's lock in hand only.
+    func removeUnfinished(of entity: EntityID) {
+        let path = "\(root)/\(entity.system)/\(entity.name)"
+        // A folder that does not exist yet holds no leftovers; one that cannot be removed harms nobody.
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where UUIDValue(name) != nil {
+            guard !FileManager.default.fileExists(atPath: "\(path)/\(name)/\(Manifest.fileName)") else { continue }
+            try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
+        }
+    }
+
     /// The runs that landed a batch for the entity: folders with a manifest, oldest id first.
     func runs(of entity: EntityID) -> [UUIDValue] {
         let path = "\(root)/\(entity.system)/\(entity.name)"

@@ -38,10 +38,11 @@ struct RunStart {
         }
     }
 
-    /// Registers batches that are durable in raw but unknown to the database: their process died in between.
+    /// Clears what a killed landing left, and registers batches that are durable in raw but unknown to the database: their process died in between.
     func adoptBatches(of entities: [Entity]) async throws -> Int {
         var adopted = 0
         for entity in entities {
+            workspace.store.removeUnfinished(of: entity.id)
             let landed = workspace.store.runs(of: entity.id)
             guard !landed.isEmpty else { continue }
             let unknown = try await workspace.pool.withConnection { connection in
