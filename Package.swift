@@ -94,7 +94,7 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON",
-                .product(name: "Logging", package: "swift-log"),
+                "PlatformSQL", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
     ] + testTargets,

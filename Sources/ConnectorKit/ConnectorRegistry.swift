@@ -68,3 +68,11 @@ public struct AnyConnector: Sendable {
         try MetadataDecoding.decode(C.Source.self, from: entity.source)
     }
 }
+
+extension AnyConnector: CustomStringConvertible, CustomReflectable {
+    /// The connector type's name; nothing of its configuration, which may hold secrets by now.
+    public var description: String { "connector '\(type(of: connector).name)'" }
+
+    /// Shows no children, so that `dump` prints nothing either.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}

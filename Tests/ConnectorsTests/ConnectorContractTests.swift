@@ -1,5 +1,7 @@
+import ConnectorKit
 import Connectors
 import LoopbackHTTP
+import Metadata
 import TestKit
 import Testing
 

@@ -49,10 +49,9 @@ import Testing
             ("/etc/passwd", "source.path '/etc/passwd' is absolute; write it as seen from connection.root"),
             ("a/../../b.json", "source.path 'a/../../b.json' leaves the root by '..'; move connection.root up instead"),
             ("[a.json", "source.path '[a.json' has a [ without its ]; write [[] for the character itself"),
-            ("a\\u0000b", "source.path 'a\0b' holds a NUL character; remove it"),
         ])
     func refusedPaths(path: String, expected: String) async throws {
-        #expect(await FileScene().failure("{\"path\": \"\(path)\", \"format\": \"json\"}") == expected)
+        #expect(try await FileScene().failure("{\"path\": \"\(path)\", \"format\": \"json\"}") == expected)
     }
 
     @Test("No match says what there is instead")

@@ -52,8 +52,8 @@ struct ShopTests {
         }
         #expect(
             landed == [
-                ["customers": 58, "products": 25, "orders": 160], ["customers": 59, "products": 24, "orders": 184],
-                ["customers": 60, "products": 25, "orders": 185],
+                ["customers": 58, "products": 25, "orders": 160], ["customers": 59, "products": 24, "orders": 35],
+                ["customers": 60, "products": 25, "orders": 54],
             ])
     }
 

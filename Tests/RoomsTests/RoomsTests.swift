@@ -12,7 +12,7 @@ struct RoomsTests {
         ],
         "TestKit": [
             "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
-            "Logging",
+            "PlatformSQL", "Logging",
         ],
         "Pipeline": [
             "Metadata", "ConnectorKit", "Postgres", "JSON", "Primitives", "Hashing", "Compression", "SQLGrammar",

@@ -160,7 +160,7 @@ struct BronzeLayer: Sendable {
         let fields = entity.schemaMode == .evolve ? survey.unknownFields : []
         let missing = batch.loadType == .full && survey.records >= 100 ? survey.missingColumns : []
         for (change, names) in [("field_appeared", fields), ("column_missing", missing)] where !names.isEmpty {
-            try await connection.execute(
+            let noted = try await connection.execute(
                 """
                 INSERT INTO audit.schema_change (system_id, entity_name, recorded_at, run_id, change, column_name, detail)
                 SELECT \(entity.id.system.rawValue), \(entity.id.name), \(step.now), \(batch.run.id), \(change), f.name,
@@ -171,6 +171,10 @@ struct BronzeLayer: Sendable {
                     SELECT FROM audit.schema_change c WHERE c.system_id = \(entity.id.system.rawValue)
                         AND c.entity_name = \(entity.id.name) AND c.change = \(change) AND c.column_name = f.name)
                 """)
+            if noted > 0 {
+                let what = change == "field_appeared" ? "fields that no column reads" : "columns in no record, values kept"
+                step.notice("\(what): \(names.joined(separator: ", ")); see audit.schema_change")
+            }
         }
         return missing
     }

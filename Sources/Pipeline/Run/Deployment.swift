@@ -15,8 +15,8 @@ public struct Deployment: Sendable {
     public struct Plan: Sendable {
         /// Statements that make what is missing, by entity.
         public var statements: [(entity: EntityID, sql: [SQLText])] = []
-        /// Why tables that exist cannot be used: one line each.
-        public var differences: [String] = []
+        /// Why tables that exist cannot be used: one line each, by entity.
+        public var differences: [EntityID: [String]] = [:]
         /// Tables in our schemas that no active entity owns any more.
         public var orphans: [String] = []
     }
@@ -39,7 +39,8 @@ public struct Deployment: Sendable {
                 && shapes.has("stage", entity.id.table + "__bronze")
             if !hasAllBronze { statements += bronze.definition }
             if shapes.has(system.schemas.silver, entity.id.table) {
-                plan.differences += shapes.differences(from: silver)
+                let differences = shapes.differences(from: silver)
+                if !differences.isEmpty { plan.differences[entity.id] = differences }
             } else {
                 statements += silver.definition
             }
@@ -50,23 +51,23 @@ public struct Deployment: Sendable {
     }
 
     /// Makes what the entities need before a run, and mirrors the metadata when it is new.
-    /// - Throws: `UsageError` with the SQL when something is missing and `applies` is false; `StepError` of kind schema
-    ///   listing the differences of tables that exist in another shape.
-    func prepare(_ entities: [Entity], applies: Bool) async throws {
+    /// - Returns: Why the tables of some entities cannot be used: those fail, their siblings go on.
+    /// - Throws: `UsageError` with the SQL when something is missing and `applies` is false.
+    func prepare(_ entities: [Entity], applies: Bool) async throws -> [EntityID: [String]] {
         let plan = try await plan(for: entities)
-        try refuse(plan)
         let isNew = try await workspace.pool.withConnection { connection in
             let rows = try await connection.query(
                 "SELECT metadata_hash FROM metadata.deployment ORDER BY deployed_at DESC LIMIT 1")
             return try rows.first?.get(0, as: UUIDValue.self) != mirrorHash
         }
-        guard isNew || !plan.statements.isEmpty else { return }
+        guard isNew || !plan.statements.isEmpty else { return plan.differences }
         if !applies, !plan.statements.isEmpty {
             let sql = plan.statements.flatMap(\.sql).map { $0.text + ";" }.joined(separator: "\n")
             throw UsageError(
                 "--no-ddl was given, but tables are missing; run 'medallion deploy', or this SQL:\n\(sql)")
         }
         try await apply(plan)
+        return plan.differences
     }
 
     /// Deploys the whole catalogue in one transaction.
@@ -79,10 +80,15 @@ public struct Deployment: Sendable {
 
     private func refuse(_ plan: Plan) throws {
         guard !plan.differences.isEmpty else { return }
-        throw StepError(
+        throw Deployment.refusal(plan.differences.sorted { $0.key < $1.key }.flatMap(\.value))
+    }
+
+    /// What a user reads when tables have another shape than the metadata says.
+    static func refusal(_ differences: [String]) -> StepError {
+        StepError(
             .schema,
-            "tables differ from the metadata and are never repaired silently: "
-                + plan.differences.joined(separator: "; "))
+            "tables differ from the metadata and are never repaired silently: \(differences.joined(separator: "; ")); "
+                + "change the table or the metadata so that both agree")
     }
 
     @discardableResult

@@ -26,7 +26,7 @@ struct SystemRun: Sendable {
     private func run(holding lease: RunLease) async throws -> RunReport {
         let start = RunStart(workspace: workspace, system: system.id)
         let entities = workspace.catalog.entities(of: system.id).filter(request.selects)
-        try await Deployment(workspace: workspace).prepare(entities, applies: request.appliesDDL)
+        let differences = try await Deployment(workspace: workspace).prepare(entities, applies: request.appliesDDL)
         let abandoned = try await start.closeAbandoned()
         let adopted = try await start.adoptBatches(of: entities)
         if abandoned > 0 { workspace.observer.observe(.notice("\(system.id): \(abandoned) abandoned run closed")) }
@@ -38,7 +38,9 @@ struct SystemRun: Sendable {
         let ledger = try await start.open(identity, request, trigger: request.resume == nil ? request.trigger : .retry)
         let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
         defer { heart.cancel() }
-        let resumed = try await resumedWork(entities)
+        var news = try await news(of: entities)
+        news.differences = differences
+        let known = news
         let outcome: Result<Void, any Error>
         do {
             let connector = try workspace.connectors.make(
@@ -46,7 +48,7 @@ struct SystemRun: Sendable {
                 context: ConnectorContext(
                     system: system.id, projectFolder: workspace.projectFolder, secrets: workspace.secrets,
                     logger: workspace.logger))
-            try await withTimeout { try await runEntities(entities, connector, ledger, resumed) }
+            try await withTimeout { try await runEntities(entities, connector, ledger, known) }
             outcome = .success(())
         } catch {
             outcome = .failure(error)
@@ -91,7 +93,7 @@ struct SystemRun: Sendable {
 
     /// Runs entities side by side, at most `width` at once; failures are collected, siblings go on.
     private func runEntities(
-        _ entities: [Entity], _ connector: AnyConnector, _ ledger: RunLedger, _ resumed: ResumedWork
+        _ entities: [Entity], _ connector: AnyConnector, _ ledger: RunLedger, _ news: EntityNews
     ) async throws {
         try await withThrowingTaskGroup(of: Bool.self) { group in
             var waiting = entities[...]
@@ -99,7 +101,7 @@ struct SystemRun: Sendable {
             func startNext() -> Bool {
                 guard let entity = waiting.popFirst() else { return false }
                 let isHalted = halted
-                group.addTask { try await runEntity(entity, connector, ledger, resumed, isHalted: isHalted) }
+                group.addTask { try await runEntity(entity, connector, ledger, news, isHalted: isHalted) }
                 return true
             }
             for _ in 0..<width where startNext() {}
@@ -112,20 +114,24 @@ struct SystemRun: Sendable {
 
     /// Returns false when the entity failed; throws only when the whole run is to end.
     private func runEntity(
-        _ entity: Entity, _ connector: AnyConnector, _ ledger: RunLedger, _ resumed: ResumedWork, isHalted: Bool
+        _ entity: Entity, _ connector: AnyConnector, _ ledger: RunLedger, _ news: EntityNews, isHalted: Bool
     ) async throws -> Bool {
         let layers = [Layer.raw, .bronze, .silver].filter(request.layers.contains)
         let reason: SkipReason? =
             !entity.isActive
             ? .inactive
-            : resumed.succeeded.contains(entity.id) ? .alreadySucceeded : isHalted ? .upstreamFailed : nil
+            : news.succeeded.contains(entity.id) ? .alreadySucceeded : isHalted ? .upstreamFailed : nil
         if let reason {
             for layer in layers { try await ledger.skip(layer, entity.id, reason) }
             return true
         }
         do {
+            // Refused before the source is asked for anything.
+            if let lines = news.differences[entity.id], let first = layers.first {
+                try await ledger.record(first, entity.id) { _ in throw Deployment.refusal(lines) }
+            }
             try await runLayers(
-                of: entity, connector, ledger, landsAgain: !resumed.landed.contains(entity.id))
+                of: entity, connector, ledger, landsAgain: !news.landed.contains(entity.id))
             return true
         } catch let failure as LayerFailure {
             for layer in layers where layer > failure.layer {
@@ -182,14 +188,15 @@ struct SystemRun: Sendable {
         }
     }
 
-    /// What a resumed run has done already.
-    struct ResumedWork {
+    /// What is known of the entities before they run: what a resumed run has done, and tables that cannot be used.
+    struct EntityNews {
+        var differences: [EntityID: [String]] = [:]
         var landed: Set<EntityID> = []
         var succeeded: Set<EntityID> = []
     }
 
-    private func resumedWork(_ entities: [Entity]) async throws -> ResumedWork {
-        guard let earlier = request.resume else { return ResumedWork() }
+    private func news(of entities: [Entity]) async throws -> EntityNews {
+        guard let earlier = request.resume else { return EntityNews() }
         let rows = try await workspace.pool.withConnection { connection in
             try await connection.query(
                 """
@@ -200,7 +207,7 @@ struct SystemRun: Sendable {
                 GROUP BY entity_name
                 """)
         }
-        var work = ResumedWork()
+        var work = EntityNews()
         for row in rows {
             let id = EntityID(system: system.id, name: try row.get("entity_name"))
             if try row.get("landed") { work.landed.insert(id) }

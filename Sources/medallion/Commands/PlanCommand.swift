@@ -60,6 +60,8 @@ struct PlanCommand: AsyncParsableCommand {
             print("DDL for \(entity): \(statements.count) statements" + (ddl ? "" : " (--ddl shows them)"))
             if ddl { for statement in statements { print(statement.text + ";\n") } }
         }
-        for difference in plan.deployment.differences { print("refused: \(difference)") }
+        for (entity, lines) in plan.deployment.differences.sorted(by: { $0.key < $1.key }) {
+            for line in lines { print("refused for \(entity): \(line)") }
+        }
     }
 }
