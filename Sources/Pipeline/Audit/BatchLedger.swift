@@ -71,6 +71,23 @@ enum BatchLedger {
         }
     }
 
+    /// A batch older than the last applied one would write the past anew.
+    static func refuseOlder(_ batch: Batch, than applied: [String], on connection: PostgresConnection) async throws {
+        let newer = try await connection.query(
+            """
+            SELECT run_id, state FROM audit.raw_batch
+            WHERE system_id = \(batch.entity.system.rawValue) AND entity_name = \(batch.entity.name)
+                AND state = ANY (\(applied)) AND run_timestamp > \(batch.run.timestamp)
+            ORDER BY run_timestamp DESC LIMIT 1
+            """)
+        guard let row = newer.first else { return }
+        throw StepError(
+            .merge,
+            "out_of_order: the batch of run \(batch.run.id) (\(batch.run.timestamp)) is older than the batch of run "
+                + "\(try row.get("run_id", as: UUIDValue.self)), which is \(try row.get("state", as: String.self)) "
+                + "already; give it up with 'medallion batch discard \(batch.run.id) \(batch.entity)'")
+    }
+
     /// Moves a batch on.
     static func advance(
         _ batch: Batch, to state: String, by run: UUIDValue, reason: String? = nil, rejected: Int = 0,

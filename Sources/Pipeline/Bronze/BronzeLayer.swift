@@ -27,6 +27,7 @@ struct BronzeLayer: Sendable {
             let isLast = position == work.count - 1
             try await pool.withConnection { connection in
                 let table = BronzeTable(entity, schema: system.schemas.bronze)
+                try await BatchLedger.refuseOlder(batch, than: ["normalized", "merged"], on: connection)
                 if batch.sameAs != nil {
                     try await keepUnchanged(batch, closes: isLast, step: step, on: connection)
                 } else {
@@ -45,11 +46,15 @@ struct BronzeLayer: Sendable {
             var batch = entry.batch
             batch.allowsDeletes = batch.allowsDeletes || allowsDeletes
             batch.acceptsRejects = batch.acceptsRejects || acceptsRejects
-            guard entry.state == "blocked", !batch.allowsDeletes, !batch.acceptsRejects else {
+            guard entry.state == "blocked" else {
                 work.append(batch)
                 continue
             }
             guard pending[(position + 1)...].contains(where: { $0.batch.loadType == .full }) else {
+                if batch.allowsDeletes || batch.acceptsRejects {
+                    work.append(batch)
+                    continue
+                }
                 throw StepError(
                     .guarded,
                     "the batch of run \(batch.run.id) is blocked (\(entry.reason ?? "no reason kept")); "
@@ -118,7 +123,7 @@ struct BronzeLayer: Sendable {
                 batch, deletes: allowsDeletes, rejects: acceptsRejects, on: connection)
             try await BatchLedger.advance(
                 batch, to: "normalized", by: step.run.id,
-                reason: survey.keyless > 0 && batch.loadType == .full
+                reason: survey.keyless > 0 && batch.loadType == .full && !entity.keyColumns.isEmpty
                     ? "deletion by absence suspended: \(survey.keyless) records without a readable key" : nil,
                 rejected: survey.rejected, missing: missing, on: connection)
             try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: connection)
@@ -128,8 +133,9 @@ struct BronzeLayer: Sendable {
     }
 
     private func detectsAbsence(_ entity: Entity, _ batch: Batch, _ survey: BatchStage.Survey) -> Bool {
-        batch.loadType == .full && entity.deleteMode == .close && entity.history != .append && survey.keyless == 0
-            && !entity.keyColumns.isEmpty
+        guard batch.loadType == .full, entity.deleteMode == .close, entity.history != .append else { return false }
+        // Without a key, `latest` replaces every row by the new batch's; nothing else can tell what is absent.
+        return entity.keyColumns.isEmpty ? entity.history == .latest : survey.keyless == 0
     }
 
     private func write(

@@ -57,15 +57,8 @@ struct ColumnReader {
         _ kind: CellKind, _ text: Span<UInt8>, into row: inout TypedRow, at index: Int
     ) -> Outcome {
         switch column.type {
-        case .string(let length):
-            guard kind != .object, kind != .array else { return .rejected("is an object or a list, expected text") }
-            if let length, ColumnReader.characters(text) > length {
-                return .rejected("is longer than \(length) characters")
-            }
-            return setText(text, &row, index)
-        case .text:
-            guard kind != .object, kind != .array else { return .rejected("is an object or a list, expected text") }
-            return setText(text, &row, index)
+        case .string(let length): return self.text(kind, text, length, &row, index)
+        case .text: return self.text(kind, text, nil, &row, index)
         case .smallint: return integer(kind, text, Int16.self, &row, index)
         case .int: return integer(kind, text, Int32.self, &row, index)
         case .bigint: return integer(kind, text, Int64.self, &row, index)
@@ -101,7 +94,25 @@ struct ColumnReader {
         return .accepted
     }
 
-    private func setText(_ text: Span<UInt8>, _ row: inout TypedRow, _ index: Int) -> Outcome {
+    /// A string; a boolean's or number's JSON text, the latter as jsonb shows it, so that silver reads what bronze read.
+    private mutating func text(
+        _ kind: CellKind, _ text: Span<UInt8>, _ length: Int?, _ row: inout TypedRow, _ index: Int
+    ) -> Outcome {
+        guard kind != .object, kind != .array else { return .rejected("is an object or a list, expected text") }
+        if kind == .number, text.indices.contains(where: { text[$0] | 0x20 == 0x65 }) || text[0] == 0x2D,
+            number.read(text)
+        {
+            var plain: [UInt8] = []
+            number.appendPlain(to: &plain)
+            return setText(plain.span, length, &row, index)
+        }
+        return setText(text, length, &row, index)
+    }
+
+    private func setText(_ text: Span<UInt8>, _ length: Int?, _ row: inout TypedRow, _ index: Int) -> Outcome {
+        if let length, ColumnReader.characters(text) > length {
+            return .rejected("is longer than \(length) characters")
+        }
         row.set(index) { $0.append(bytes: text) }
         return .accepted
     }

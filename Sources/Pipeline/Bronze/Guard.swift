@@ -24,12 +24,14 @@ enum Guard {
                 "the full batch is empty but \(findings.live) keys are live; nothing was deleted. "
                     + waysOut(of: batch))
         }
+        // Without a key every row is replaced: what counts is how many fewer there are.
+        let lost = entity.keyColumns.isEmpty ? findings.live - findings.inserted : findings.absent
         guard survey.records > 0, findings.live >= 20,
-            Double(findings.absent) > entity.maxDeleteFraction * Double(findings.live)
+            Double(lost) > entity.maxDeleteFraction * Double(findings.live)
         else { return nil }
         return StepError(
             .guarded,
-            "the full batch lacks \(findings.absent) of \(findings.live) live keys, more than "
+            "the full batch lacks \(lost) of \(findings.live) live keys, more than "
                 + "max_delete_fraction \(entity.maxDeleteFraction) allows; nothing was deleted. " + waysOut(of: batch))
     }
 

@@ -87,6 +87,14 @@ struct NumericText {
         }
     }
 
+    /// The text as jsonb shows the number: no exponent, no sign on zero, the decimals as written.
+    func appendPlain(to output: inout [UInt8]) {
+        appendCanonical(to: &output)
+        guard writtenScale > scale else { return }
+        if scale == 0 { output.append(0x2E) }
+        output.append(contentsOf: repeatElement(0x30, count: writtenScale - scale))
+    }
+
     /// PostgreSQL's binary form: digits of base 10,000, the first one's weight, sign, and `scale` digits shown.
     ///
     /// Source: src/backend/utils/adt/numeric.c, numeric_recv.

@@ -1,4 +1,5 @@
 internal import ConnectorKit
+internal import Foundation
 internal import JSON
 internal import Metadata
 internal import Postgres
@@ -126,11 +127,19 @@ struct RawLayer: Sendable {
 
 /// Moves the lower bound of a delta window back.
 enum LookBack {
-    /// `amount` seconds of an instant, units of a whole number; other types stay as they are.
+    /// `amount` seconds of an instant, as many whole days as hold them of a date, units of a number.
     static func apply(_ amount: Int, to cursor: String, of type: ColumnType?) -> String {
         guard amount > 0, let type else { return cursor }
         switch type {
         case .smallint, .int, .bigint: return Int64(cursor).map { String($0 - Int64(amount)) } ?? cursor
+        case .double: return Double(cursor).map { String($0 - Double(amount)) } ?? cursor
+        case .numeric: return Decimal(string: cursor).map { "\($0 - Decimal(amount))" } ?? cursor
+        case .date:
+            var reader = TemporalReader()
+            let bytes = Array(cursor.utf8)
+            // A cursor set by hand may be any text; it is then sent as it is.
+            guard let date = try? reader.dateOnly(bytes.span) else { return cursor }
+            return CivilDate(daysSinceEpoch: date.daysSinceEpoch - Int64((amount + 86_399) / 86_400)).description
         case .timestamptz, .timestamp:
             var reader = TemporalReader()
             let bytes = Array(cursor.utf8)

@@ -21,7 +21,7 @@ struct SilverLayer: Sendable {
         for (position, batch) in pending.enumerated() {
             let isLast = position == pending.count - 1
             try await pool.withConnection { writer in
-                try await refuseOlder(batch, on: writer)
+                try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
                 try await writer.transaction {
                     var counts = RowCounts()
                     if batch.sameAs == nil {
@@ -34,23 +34,6 @@ struct SilverLayer: Sendable {
                 }
             }
         }
-    }
-
-    /// A batch older than the last applied one would write the past anew.
-    private func refuseOlder(_ batch: Batch, on connection: PostgresConnection) async throws {
-        let newer = try await connection.query(
-            """
-            SELECT run_id FROM audit.raw_batch
-            WHERE system_id = \(batch.entity.system.rawValue) AND entity_name = \(batch.entity.name)
-                AND state = 'merged' AND run_timestamp > \(batch.run.timestamp)
-            ORDER BY run_timestamp DESC LIMIT 1
-            """)
-        guard let row = newer.first else { return }
-        throw StepError(
-            .merge,
-            "out_of_order: the batch of run \(batch.run.id) (\(batch.run.timestamp)) is older than the batch of "
-                + "run \(try row.get(0, as: UUIDValue.self)), which is merged already; give it up with 'medallion batch "
-                + "discard \(batch.run.id) \(batch.entity)'")
     }
 
     private func merge(
