@@ -85,6 +85,7 @@ let package = Package(
             name: "medallion",
             dependencies: [
                 "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
+                "PlatformSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -81,12 +81,12 @@ struct Composition {
 
     /// Lends the whole workspace.
     func withWorkspace<Result: Sendable>(
-        observer: any RunObserver = SilentObserver(), secrets: (any SecretStore)? = nil,
+        observer: any RunObserver = SilentObserver(), secrets: (any SecretStore)? = nil, migrates: Bool = true,
         _ body: @escaping @Sendable (Workspace) async throws -> Result
     ) async throws -> Result {
         let (catalog, gold) = try loadMetadata()
         let options = self.options
-        return try await withDatabase { database, pool in
+        return try await withDatabase(migrates: migrates) { database, pool in
             let environment = ProcessInfo.processInfo.environment
             return try await body(
                 Workspace(

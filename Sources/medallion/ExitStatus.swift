@@ -20,6 +20,7 @@ enum ExitStatus: Int32 {
         case is CancellationError: self = Interruption.last == SIGTERM ? .terminated : .interrupted
         case let error as PostgresError:
             if case .usage = error.kind { self = .usage } else { self = .infrastructure }
+        case is SystemBusy: self = .alreadyRunning
         case is DurableFileError: self = .infrastructure
         case let error as StepError: self = error.kind == .schema ? .usage : .someFailed
         case is LayerFailure, is GoldError: self = .someFailed

@@ -48,10 +48,14 @@ struct MedallionCommand: AsyncParsableCommand {
 
             Exit codes: 0 done, 1 some entities or checks failed, 2 usage or metadata, 3 infrastructure, 4 nothing ran
             because another run was running, 130/143 cancelled.
+
+            Completion in the shell: medallion --generate-completion-script bash > /etc/bash_completion.d/medallion
+            (zsh and fish likewise).
             """,
         version: Version.current,
         subcommands: [
-            RunCommand.self, PlanCommand.self, ValidateCommand.self, DeployCommand.self,
-            DatabaseCommand.self, DemoCommand.self,
+            InitCommand.self, RunCommand.self, PlanCommand.self, StatusCommand.self, RunsCommand.self,
+            BatchCommand.self, CursorCommand.self, ResetCommand.self, DoctorCommand.self, ValidateCommand.self,
+            DeployCommand.self, DatabaseCommand.self, ConnectorsCommand.self, MetadataCommand.self, DemoCommand.self,
         ])
 }
