@@ -161,6 +161,19 @@ import Logging
         unsafe PQfreeCancel(cancel)
     }
 
+    /// Reads what the server may have said while nobody asked: a shutdown, an idle timeout.
+    ///
+    /// Such words come a moment before the end of the connection, so whoever speaks is given that moment.
+    func isStillThere() -> Bool {
+        var patience: Int32 = 0
+        while case .ready = waitFor(Int16(POLLIN), socket: unsafe PQsocket(pointer), cancellable: false, milliseconds: patience)
+        {
+            guard unsafe PQconsumeInput(pointer) == 1, isConnected else { return false }
+            patience = 50
+        }
+        return isConnected
+    }
+
     // MARK: Statements
 
     /// Sends one statement by the extended protocol: parameters in binary, results in text.
