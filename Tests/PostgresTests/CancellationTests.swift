@@ -28,7 +28,9 @@ struct CancellationTests {
         }
     }
 
-    @Test("again and again, at any moment of a statement, never hangs and never blames the server", .timeLimit(.minutes(1)))
+    @Test(
+        "again and again, at any moment of a statement, never hangs and never blames the server",
+        .timeLimit(.minutes(1)))
     func anyMoment() async throws {
         let configuration = try await TestCluster.shared.database()
         for delay in 0..<40 {
