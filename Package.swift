@@ -85,6 +85,7 @@ let package = Package(
             name: "medallion",
             dependencies: [
                 "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
+                "PlatformSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -92,7 +93,10 @@ let package = Package(
         // Tests, and what they share.
         .target(
             name: "TestKit",
-            dependencies: ["Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON"],
+            dependencies: [
+                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON",
+                "PlatformSQL", .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: settings),
     ] + testTargets,
     cxxLanguageStandard: .cxx17
@@ -116,7 +120,12 @@ var testTargets: [Target] {
     } + [
         .testTarget(name: "RoomsTests", swiftSettings: settings),
         .testTarget(
-            name: "EndToEndTests", dependencies: ["TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "medallion"],
+            name: "EndToEndTests",
+            dependencies: [
+                "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata",
+                "ConnectorKit",
+                "Connectors", "medallion",
+            ],
             swiftSettings: settings),
     ]
 }

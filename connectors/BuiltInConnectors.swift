@@ -6,6 +6,8 @@ public enum BuiltInConnectors {
     public static var registry: ConnectorRegistry {
         var registry = ConnectorRegistry()
         registry.register(FileConnector.self)
+        registry.register(RestConnector.self)
+        registry.register(FakeConnector.self)
         return registry
     }
 }

@@ -32,8 +32,7 @@ public struct ConnectorRegistry: Sendable {
     private func open<C: Connector>(
         _ type: C.Type, _ system: SourceSystem, _ context: ConnectorContext
     ) throws -> AnyConnector {
-        let configuration = try decodeConfiguration(
-            C.Configuration.self, from: system.connection, what: "connection of system '\(system.id)'")
+        let configuration = try MetadataDecoding.decode(C.Configuration.self, from: system.connection)
         return AnyConnector(try C(configuration, context: context))
     }
 }
@@ -66,6 +65,14 @@ public struct AnyConnector: Sendable {
     }
 
     private func source<C: Connector>(_ type: C.Type, _ entity: Entity) throws -> C.Source {
-        try decodeConfiguration(C.Source.self, from: entity.source, what: "source of entity '\(entity.id)'")
+        try MetadataDecoding.decode(C.Source.self, from: entity.source)
     }
+}
+
+extension AnyConnector: CustomStringConvertible, CustomReflectable {
+    /// The connector type's name; nothing of its configuration, which may hold secrets by now.
+    public var description: String { "connector '\(type(of: connector).name)'" }
+
+    /// Shows no children, so that `dump` prints nothing either.
+    public var customMirror: Mirror { Mirror(self, children: []) }
 }

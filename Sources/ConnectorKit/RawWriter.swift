@@ -125,15 +125,25 @@ private struct OpenPayload: ~Copyable {
 
 /// Counts the records of a payload and checks that it is whole.
 private struct PayloadScan: ~Copyable {
-    private var scanner: RecordScanner
+    private var json: RecordScanner
+    private var csv: CSVScanner?
 
     static let hint = "check the source's answer, its format and records_path; nothing of this batch was kept"
 
-    init(_ shape: DocumentShape) throws { scanner = RecordScanner(try shape.recordFormat) }
+    init(_ shape: DocumentShape) throws {
+        json = RecordScanner(try shape.recordFormat)
+        csv = shape.format == .csv ? CSVScanner() : nil
+    }
 
-    var records: Int { scanner.records }
+    var records: Int { csv?.records ?? json.records }
 
-    mutating func feed(_ chunk: Span<UInt8>) throws { try scanner.feed(chunk) }
+    mutating func feed(_ chunk: Span<UInt8>) throws {
+        guard csv == nil else { return try csv?.feed(chunk) { _ in } ?? () }
+        try json.feed(chunk)
+    }
 
-    mutating func finish() throws { try scanner.finish() }
+    mutating func finish() throws {
+        guard csv == nil else { return try csv?.finish { _ in } ?? () }
+        try json.finish()
+    }
 }

@@ -18,6 +18,7 @@ actor CurlSession {
         let started = ContinuousClock.now
         var chain = RedirectChain(request)
         while true {
+            guard !cancellation.isSet else { throw HTTPError(.cancelled, "\(request.description): cancelled") }
             let remaining = request.limits.total - (ContinuousClock.now - started)
             guard remaining > .zero else {
                 throw HTTPError(.timeout, "\(request.description): no complete answer in time (redirects included)")

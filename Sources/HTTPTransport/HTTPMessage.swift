@@ -45,7 +45,7 @@ public struct HTTPLimits: Sendable, Hashable {
     /// Limits; the defaults suit an interactive API.
     public init(
         connect: Duration = .seconds(10), idle: Duration = .seconds(30), minimumBytesPerSecond: Int = 64,
-        total: Duration = .seconds(60), bodyBytes: Int = 256 << 20, redirects: Int = 5
+        total: Duration = .seconds(60), bodyBytes: Int = 64 << 20, redirects: Int = 5
     ) {
         self.connect = connect
         self.idle = idle

@@ -51,10 +51,11 @@ struct LoopbackConnection {
             let parts = line.split(separator: ":", maxSplits: 1)
             return (name: String(parts.first ?? ""), value: String((parts.dropFirst().first ?? "").drop { $0 == " " }))
         }
-        let length = headers.first { $0.name.lowercased() == "content-length" }.flatMap { Int($0.value) } ?? 0
-        while buffer.count < length { guard receive() else { return nil } }
-        let body = Array(buffer.prefix(length))
-        buffer.removeFirst(length)
+        let announced = headers.first { $0.name.lowercased() == "content-length" }.flatMap { Int($0.value) } ?? 0
+        guard (0...(64 << 20)).contains(announced) else { return nil }
+        while buffer.count < announced { guard receive() else { return nil } }
+        let body = Array(buffer.prefix(announced))
+        buffer.removeFirst(announced)
         let target = first[1].split(separator: "?", maxSplits: 1)
         let query = (target.dropFirst().first ?? "").split(separator: "&").map { pair in
             let parts = pair.split(separator: "=", maxSplits: 1).map { percentDecoded(String($0)) }

@@ -43,7 +43,8 @@ struct CatalogRules {
     }
 
     private mutating func checkReferencesToSystems() {
-        guard knowsAllSystems else { return }
+        // Where a system's own id is wrong, it may be the one that is meant.
+        guard knowsAllSystems, ids.count == systems.count else { return }
         for system in systems {
             for (index, name) in system.after.enumerated() where !ids.contains(name) {
                 reportUnknown(name, system.object, system.object.pointer.appending("after").appending(index))
@@ -58,7 +59,8 @@ struct CatalogRules {
 
     private mutating func reportUnknown(_ name: String, _ object: LocatedObject, _ place: JSONPointer) {
         report(
-            object, place, "unknown system \(quoted(name))", expected: "one of \(list(ids))",
+            object, place, "unknown system \(quoted(name))",
+            expected: anyOf(ids, none: "a system, of which there are none"),
             nearest: nearestName(to: name, among: ids))
     }
 
@@ -129,7 +131,7 @@ struct CatalogRules {
             let known = siblings.compactMap(\.name)
             report(
                 entity.object, place, "unknown entity \(quoted("\(parts[0]).\(parts[1])"))",
-                expected: known.isEmpty ? "an entity of a known system" : "one of \(list(known))",
+                expected: anyOf(known, none: "an entity of a known system"),
                 nearest: nearestName(to: parts[1], among: known))
             return
         }
@@ -137,7 +139,8 @@ struct CatalogRules {
         if !columns.contains(parts[2]) {
             report(
                 entity.object, place, "unknown column \(quoted(parts[2])) of \(target.id)",
-                expected: "one of \(list(columns))", nearest: nearestName(to: parts[2], among: columns))
+                expected: anyOf(columns, none: "a column, of which there are none"),
+                nearest: nearestName(to: parts[2], among: columns))
         }
     }
 

@@ -13,9 +13,6 @@ struct ColumnReading {
         if value["timezone"] != nil, let type, type != .timestamptz {
             refuse("timezone", "\(type.name) has no time zone", "it with timestamptz only", &check)
         }
-        if value["pii"].flatMap(\.stringValue) ?? "none" != "none" {
-            refuse("pii", "masking personal data is not supported by this version yet", "none", &check)
-        }
         let path = readPath(&check)
         let defaultText = readDefault(of: type, format, &check)
         checkName(&check)
@@ -54,7 +51,8 @@ struct ColumnReading {
         guard let name = value["type"]?.stringValue else { return nil }
         for (attribute, types) in [("length", ["string"]), ("precision", ["numeric"]), ("scale", ["numeric"])] {
             if value[attribute] != nil, !types.contains(name) {
-                refuse(attribute, "\(name) has no \(attribute)", "it with \(list(types)) only", &check)
+                refuse(
+                    attribute, "\(name) has no \(attribute)", "it with \(types.joined(separator: ", ")) only", &check)
             }
         }
         let precision = value["precision"]?.intValue
@@ -82,9 +80,7 @@ struct ColumnReading {
             refuse("format", "\(quoted(text)) is no format", "epoch_s, epoch_ms or a text with \(letters)", &check)
             return nil
         }
-        if type == .timestamp, format.directives.contains(UInt8(ascii: "z")) {
-            refuse("format", "an offset (%z) in a timestamp", "the type timestamptz", &check)
-        }
+        if let conflict = format.conflict(with: type) { refuse("format", conflict.what, conflict.expected, &check) }
         return format
     }
 

@@ -20,7 +20,8 @@ extension ConnectorDescription {
         let widths = (0..<3).map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             let cells = zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count) }
-            return "  " + (cells + [row[3]]).joined(separator: "  ")
+            let line = "  " + (cells + [row[3]]).joined(separator: "  ")
+            return String(line.reversed().drop { $0 == " " }.reversed())
         }
     }
 
@@ -49,10 +50,12 @@ extension FieldType {
     fileprivate var shortName: String {
         switch self {
         case .string, .pattern: "string"
-        case .oneOf(let values): values.joined(separator: " | ")
+        case .oneOf(let values), .oneOfNow(let values, _): values.joined(separator: " | ")
         case .int(let range): "integer" + Self.interval(range.lowerBound, range.upperBound, Int.min, Int.max)
         case .number(let range):
-            "number" + Self.interval(range.lowerBound, range.upperBound, -Double.infinity, .infinity)
+            "number"
+                + Self.interval(
+                    range.lowerBound, range.upperBound, -Double.greatestFiniteMagnitude, .greatestFiniteMagnitude)
         case .bool: "boolean"
         case .array(let element): "[\(element.shortName)]"
         case .map(.any), .object, .variant: "object"
@@ -66,7 +69,7 @@ extension FieldType {
     private static func interval<Bound: Comparable>(_ low: Bound, _ high: Bound, _ lowest: Bound, _ highest: Bound)
         -> String
     {
-        switch (low == lowest, high == highest) {
+        switch (low <= lowest, high >= highest) {
         case (true, true): ""
         case (true, false): " ≤ \(plainNumber(high))"
         case (false, true): " ≥ \(plainNumber(low))"

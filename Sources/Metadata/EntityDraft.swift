@@ -26,8 +26,10 @@ struct EntityDraft {
     /// True when `name` is a column, else false with a problem recorded.
     private mutating func isColumn(_ name: String, at place: JSONPointer) -> Bool {
         if names.contains(name) { return true }
+        // Where a column's own name is wrong, this may be it.
+        guard let columns = value["columns"]?.arrayValue, names.count == columns.count else { return false }
         check.report(
-            place, "unknown column \(quoted(name))", expected: "one of \(list(names))",
+            place, "unknown column \(quoted(name))", expected: anyOf(names, none: "a column, of which there are none"),
             nearest: nearestName(to: name, among: names))
         return false
     }
@@ -84,6 +86,11 @@ struct EntityDraft {
         for position in columns.indices where columns[position].column.isKey {
             columns[position].column.isNullable = false
             let index = columns[position].index
+            if columns[position].column.defaultText != nil {
+                check.report(
+                    columnPlace(index).appending("default"), "a key column with a default",
+                    expected: "none: a record without its key is rejected")
+            }
             if value["columns"]?.arrayValue?[index]["nullable"] == .bool(true) {
                 check.report(
                     columnPlace(index).appending("nullable"), "a key column that is nullable",
@@ -94,22 +101,18 @@ struct EntityDraft {
 
     mutating func checkHistory() {
         switch history {
-        case .bitemporal:
-            check.report(
-                place("history"), "bitemporal is not supported by this version yet",
-                expected: "one of scd2, scd1, append, latest")
         case .scd2, .scd1:
             let written = value["columns"]?.arrayValue ?? []
             // A faulty key attribute has been reported already.
             let hasKey = columns.contains(where: \.column.isKey) || written.contains { $0["key"] == .bool(true) }
-            if !hasKey, value["key"]?.strings.isEmpty ?? (object.value["key"] == nil) {
+            if !hasKey, object.value.objectValue != nil, value["key"]?.strings.isEmpty ?? (object.value["key"] == nil) {
                 check.report(place("key"), "missing", expected: "key columns, since history is \(history.rawValue)")
             }
         case .latest where value["load_type"]?.stringValue == "delta":
             check.report(
                 place("history"), "latest with load_type delta",
                 expected: "load_type full: latest is the last full batch")
-        case .append, .latest: break
+        case .append, .latest, .bitemporal: break
         }
         guard history == .scd1 else { return }
         for position in columns.indices {
@@ -192,11 +195,6 @@ struct EntityDraft {
     mutating func checkRest() {
         check.checkTexts(["description"], of: value, at: object.pointer)
         check.checkTimeZone(value["timezone"]?.stringValue, at: place("timezone"))
-        if let pattern = value["bronze"]?["pattern"]?.stringValue, pattern != "as_is" {
-            check.report(
-                place("bronze").appending("pattern"), "\(pattern) is not supported by this version yet",
-                expected: "as_is")
-        }
         if let name = value["name"]?.stringValue, let system = value["system_id"]?.stringValue {
             let table = EntityID(system: SystemID(rawValue: system), name: name).table
             if table.utf8.count > ReservedNames.tableBytes {

@@ -8,6 +8,8 @@ public indirect enum FieldType: Sendable, Hashable {
     case pattern(String)
     /// One of these strings.
     case oneOf([String])
+    /// One of these strings; the `later` ones are known, but this version cannot obey them yet.
+    case oneOfNow([String], later: [String])
     /// A whole number within the range.
     case int(ClosedRange<Int>)
     /// A number within the range.

@@ -71,7 +71,9 @@ public struct FieldCheck: Sendable {
             report(pointer, "not supported by this version yet", expected: type.expectation)
         case (.any, _), (.string, .string), (.bool, .bool): return value
         case (.pattern(let pattern), .string(let text)): return check(text, pattern, pointer)
-        case (.oneOf(let names), .string(let text)):
+        case (.oneOfNow(_, let later), .string(let text)) where later.contains(text):
+            report(pointer, "\(text) is not supported by this version yet", expected: type.expectation)
+        case (.oneOf(let names), .string(let text)), (.oneOfNow(let names, _), .string(let text)):
             if names.contains(where: { $0.utf8.elementsEqual(text.utf8) }) { return value }
             let attribute = pointer.tokens.last { Int($0) == nil } ?? "value"
             report(
@@ -83,7 +85,7 @@ public struct FieldCheck: Sendable {
                 pointer, Int(text) == nil ? "the number \(text)" : "\(text) is out of range", expected: type.expectation
             )
         case (.number(let range), .number(let text)):
-            if let number = Double(text), range.contains(number) { return value }
+            if let number = Double(text), number.isFinite, range.contains(number) { return value }
             report(pointer, "\(text) is out of range", expected: type.expectation)
         case (.array(let element), .array(let elements)):
             // A wrong element leaves null behind, so that the others keep their index.
@@ -178,7 +180,7 @@ public struct FieldCheck: Sendable {
     private mutating func reportUnknown(_ name: String, among known: [String], at pointer: JSONPointer) {
         let nearest = nearestName(to: name, among: known) ?? nearestName(to: snakeCase(name), among: known)
         report(
-            pointer, "unknown key \(quoted(name))", expected: nearest == nil ? "one of \(list(known))" : "",
+            pointer, "unknown key \(quoted(name))", expected: nearest == nil ? anyOf(known, none: "no keys here") : "",
             nearest: nearest)
     }
 }

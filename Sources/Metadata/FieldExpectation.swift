@@ -6,12 +6,15 @@ extension FieldType {
         switch self {
         case .string: "a string"
         case .pattern(let pattern): "a string that matches \(pattern)"
-        case .oneOf(let values): values.count == 1 ? values[0] : "one of \(values.joined(separator: ", "))"
+        case .oneOf(let values), .oneOfNow(let values, _):
+            values.count == 1 ? values[0] : "one of \(values.joined(separator: ", "))"
+        case .int(let range) where range.upperBound == range.lowerBound + 1:
+            "\(range.lowerBound) or \(range.upperBound)"
         case .int(let range): "a whole number" + Self.words(range.lowerBound, range.upperBound, Int.min, Int.max)
         case .number(let range):
             "a number"
                 + Self.words(
-                    range.lowerBound, range.upperBound, -Double.infinity, .infinity)
+                    range.lowerBound, range.upperBound, -Double.greatestFiniteMagnitude, .greatestFiniteMagnitude)
         case .bool: "true or false"
         case .array(let element): "an array, each element \(element.expectation)"
         case .map(.any), .object: "an object"
@@ -28,7 +31,7 @@ extension FieldType {
         -> String
     {
         switch (low <= lowest, high >= highest) {
-        case (true, true): ""
+        case (true, true): Bound.self == Int.self ? " of 64 bits" : ""
         case (true, false): " of at most \(plainNumber(high))"
         case (false, true): " of at least \(plainNumber(low))"
         case (false, false): " from \(plainNumber(low)) to \(plainNumber(high))"
@@ -38,7 +41,7 @@ extension FieldType {
     /// True when a value of that JSON type can be meant for this field type, whatever its content.
     func takesKind(of value: JSONValue) -> Bool {
         switch (self, value) {
-        case (.string, .string), (.pattern, .string), (.oneOf, .string): true
+        case (.string, .string), (.pattern, .string), (.oneOf, .string), (.oneOfNow, .string): true
         case (.int, .number), (.number, .number), (.bool, .bool), (.array, .array): true
         case (.map, .object), (.object, .object), (.variant, .object): true
         case (.either(let types), _): types.contains { $0.takesKind(of: value) }

@@ -70,7 +70,9 @@ enum MetadataFields {
             "order_by", .array(.string), default: .array([]), "Columns that order records of one key within a batch."),
         Field("late_arrivals", .notYetSupported, "What to do with changes that come late."),
         Field(
-            "history", .oneOf(HistoryMode.allCases.map(\.rawValue)), default: .string("scd2"), "How the past is kept."),
+            "history",
+            .oneOfNow(HistoryMode.allCases.map(\.rawValue).filter { $0 != "bitemporal" }, later: ["bitemporal"]),
+            default: .string("scd2"), "How the past is kept."),
     ]
 
     private static let guards: [Field] = [
@@ -99,7 +101,7 @@ enum MetadataFields {
                     "doc", .oneOf(Entity.DocumentStorage.allCases.map(\.rawValue)), default: .string("jsonb"),
                     "jsonb: queryable; json: the exact text, cheaper to write."),
                 Field(
-                    "pattern", .oneOf(["as_is", "explode", "map_entries"]), default: .string("as_is"),
+                    "pattern", .oneOfNow(["as_is"], later: ["explode", "map_entries"]), default: .string("as_is"),
                     "How records become documents."),
                 Field("from", .notYetSupported, "The entity whose batches are read."),
                 Field("path", .notYetSupported, "The nested list."),
@@ -141,7 +143,7 @@ enum MetadataFields {
             "2: a change opens a version; 1: it overwrites; ignore: not compared; fixed: rejected."),
         Field("stored", .bool, default: .bool(true), "False: read only for order, deletes or keys."),
         Field(
-            "pii", .oneOf(Column.PersonalData.allCases.map(\.rawValue)), default: .string("none"),
+            "pii", .oneOfNow(["none"], later: ["mask", "hash", "drop"]), default: .string("none"),
             "What silver shows of personal data."),
         Field("description", .string, "What it means; the silver column's comment."),
         Field("references", .string, "entity.column that the values point to."),

@@ -62,8 +62,10 @@ func quoted(_ text: some StringProtocol) -> String {
     return "'\(shown)\(text.unicodeScalars.count > 60 ? "…" : "")'"
 }
 
-/// `a, b, c`, or the first twelve and the number of the others.
-func list(_ names: some Collection<String>) -> String {
+/// `one of a, b, c`, the one name alone, or `none` where there are none; of many the first twelve and the number of
+/// the others.
+func anyOf(_ names: some Collection<String>, none: String) -> String {
+    guard names.count > 1 else { return names.first ?? none }
     let shown = names.prefix(12).joined(separator: ", ")
-    return names.count > 12 ? "\(shown) and \(names.count - 12) more" : shown
+    return names.count > 12 ? "one of \(shown) and \(names.count - 12) more" : "one of \(shown)"
 }

@@ -111,13 +111,15 @@ private enum FieldSchema {
         switch type {
         case .string: typed("string")
         case .pattern(let pattern): typed("string", ("pattern", .string(pattern)))
-        case .oneOf(let values): schema([("enum", .array(values.map(JSONValue.string)))])
+        case .oneOf(let values), .oneOfNow(let values, _): schema([("enum", .array(values.map(JSONValue.string)))])
         case .int(let range):
-            typed("integer", bound("minimum", range.lowerBound, Int.min), bound("maximum", range.upperBound, Int.max))
+            typed(
+                "integer", range.lowerBound == .min ? nil : bound("minimum", range.lowerBound),
+                range.upperBound == .max ? nil : bound("maximum", range.upperBound))
         case .number(let range):
             typed(
-                "number", bound("minimum", range.lowerBound, -Double.infinity),
-                bound("maximum", range.upperBound, Double.infinity))
+                "number", range.lowerBound <= -.greatestFiniteMagnitude ? nil : bound("minimum", range.lowerBound),
+                range.upperBound >= .greatestFiniteMagnitude ? nil : bound("maximum", range.upperBound))
         case .bool: typed("boolean")
         case .array(let element): typed("array", ("items", Self.type(element)))
         case .map(.any): typed("object")
@@ -154,9 +156,8 @@ private enum FieldSchema {
         schema([("type", .string(name))] + members.compactMap { $0 })
     }
 
-    private static func bound<Bound: Comparable>(_ name: String, _ value: Bound, _ none: Bound) -> (String, JSONValue)?
-    {
-        value == none ? nil : (name, .number(plainNumber(value)))
+    private static func bound(_ name: String, _ value: some Any) -> (String, JSONValue) {
+        (name, .number(plainNumber(value)))
     }
 }
 

@@ -49,7 +49,7 @@ struct SystemReading {
         if let connector = connectors.first(where: { $0.name == name }) { return connector }
         let known = connectors.map(\.name)
         check.report(
-            place, "unknown type \(quoted(name))", expected: "one of \(list(known))",
+            place, "unknown type \(quoted(name))", expected: anyOf(known, none: "a connector, of which there are none"),
             nearest: nearestName(to: name, among: known))
         return nil
     }

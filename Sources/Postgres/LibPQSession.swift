@@ -266,7 +266,8 @@ import Logging
         return PostgresError(
             kind: .server(sqlState: sqlState), message: result.errorField("M") ?? "unknown error",
             detail: result.errorField("D"), hint: result.errorField("H"),
-            location: result.errorField("W").flatMap(copyLocation), statement: statement)
+            location: result.errorField("W").flatMap(copyLocation), statement: statement,
+            position: result.errorField("P").flatMap { Int($0) })
     }
 }
 

@@ -30,19 +30,25 @@ public struct PostgresError: Error, Sendable {
     public let location: String?
     /// The statement's beginning, parameters as `$n`.
     public let statement: String?
+    /// The character of the statement, from 1, at which the server found the fault.
+    public let position: Int?
 
     /// An error that is not the server's own.
     public init(_ kind: Kind, _ message: String, hint: String? = nil, statement: String? = nil) {
         self.init(kind: kind, message: message, detail: nil, hint: hint, location: nil, statement: statement)
     }
 
-    init(kind: Kind, message: String, detail: String?, hint: String?, location: String?, statement: String?) {
+    init(
+        kind: Kind, message: String, detail: String?, hint: String?, location: String?, statement: String?,
+        position: Int? = nil
+    ) {
         self.kind = kind
         self.message = message
         self.detail = detail
         self.hint = hint
         self.location = location
         self.statement = statement.map { shortened($0) }
+        self.position = position
     }
 
     /// The server's error code, when the server answered.
@@ -84,7 +90,7 @@ extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
     }
 
     /// Data exceptions (class 22) quote the offending value in the message itself.
-    private var safeMessage: String {
+    package var safeMessage: String {
         guard let sqlState, sqlState.hasPrefix("22") else { return message }
         return withoutQuotedText(message)
     }

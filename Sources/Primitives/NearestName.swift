@@ -4,7 +4,7 @@
 public func nearestName(to name: String, among known: some Sequence<String>) -> String? {
     let limit = max(1, name.utf8.count / 3)
     return known.map { ($0, editDistance(Array(name.utf8), Array($0.utf8))) }
-        .filter { $0.1 <= limit }
+        .filter { $0.1 <= limit && $0.1 < name.utf8.count }
         .min { ($0.1, $0.0) < ($1.1, $1.0) }?.0
 }
 

@@ -60,7 +60,11 @@ extension UUIDValue: LosslessStringConvertible {
                 continue
             }
             guard let value = Character(UnicodeScalar(byte)).hexDigitValue else { return nil }
-            if nibbles < 16 { halves.0 = halves.0 << 4 | UInt64(value) } else { halves.1 = halves.1 << 4 | UInt64(value) }
+            if nibbles < 16 {
+                halves.0 = halves.0 << 4 | UInt64(value)
+            } else {
+                halves.1 = halves.1 << 4 | UInt64(value)
+            }
             nibbles += 1
         }
         self.init(high: halves.0, low: halves.1)

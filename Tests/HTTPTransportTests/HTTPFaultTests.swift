@@ -23,7 +23,8 @@ struct HTTPFaultTests {
         try await withServer { _ in
             .raw(Array(wire.utf8))
         } _: { server in
-            #expect(try await failure(of: server.url).kind == .truncated)
+            let error = try await failure(of: server.url)
+            #expect(error.kind == .truncated)
         }
     }
 
@@ -33,7 +34,8 @@ struct HTTPFaultTests {
         try await withServer { _ in
             .raw(Array(wire.utf8), then: .reset)
         } _: { server in
-            #expect(try await failure(of: server.url).kind == .truncated)
+            let error = try await failure(of: server.url)
+            #expect(error.kind == .truncated)
         }
     }
 
@@ -42,7 +44,8 @@ struct HTTPFaultTests {
         try await withServer { _ in
             .raw([])
         } _: { server in
-            #expect(try await failure(of: server.url).kind == .truncated)
+            let error = try await failure(of: server.url)
+            #expect(error.kind == .truncated)
         }
     }
 
@@ -71,7 +74,7 @@ struct HTTPFaultTests {
 
     @Test("of a small body that unpacks to a large one stops at the limit")
     func gzipBomb() async throws {
-        let bomb = gzipBomb(megabytes: 50)
+        let bomb = zeros(megabytes: 50)
         #expect(bomb.count < 400_000)
         try await withServer { _ in
             LoopbackResponse(headers: [("Content-Encoding", "gzip")], body: bomb)
@@ -87,7 +90,8 @@ struct HTTPFaultTests {
         try await withServer { _ in
             LoopbackResponse(headers: [("Content-Encoding", "gzip")], body: Array("no gzip at all".utf8))
         } _: { server in
-            #expect(try await failure(of: server.url).kind == .encoding)
+            let error = try await failure(of: server.url)
+            #expect(error.kind == .encoding)
         }
     }
 
@@ -139,7 +143,7 @@ struct HTTPFaultTests {
 }
 
 /// A gzip member of zeros: one fixed Huffman block, each match 258 bytes in 13 bits (RFC 1951, section 3.2.6).
-private func gzipBomb(megabytes: Int) -> [UInt8] {
+private func zeros(megabytes: Int) -> [UInt8] {
     var bytes: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 255]
     var word: UInt32 = 0
     var width: UInt32 = 0

@@ -33,7 +33,7 @@ struct HTTPRedirectTests {
 
     @Test(
         "to anything but http and https is refused",
-        arguments: ["file:///etc/passwd", "gopher://127.0.0.1/", "data:text/plain,x", "ftp://127.0.0.1/"])
+        arguments: ["file:///etc/passwd", "gopher://127.0.0.1/", "ldap://127.0.0.1/", "ftp://127.0.0.1/"])
     func scheme(location: String) async throws {
         try await withServer { _ in
             .redirect(to: location)
@@ -97,7 +97,8 @@ struct HTTPRedirectTests {
         try await withServer { _ in
             .redirect(to: "/x")
         } _: { server in
-            #expect(try await get(server.url, limits: HTTPLimits(redirects: 0)).status == 302)
+            let answer = try await get(server.url, limits: HTTPLimits(redirects: 0))
+            #expect(answer.status == 302)
         }
     }
 

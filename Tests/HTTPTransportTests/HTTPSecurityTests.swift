@@ -1,4 +1,5 @@
 import Foundation
+import LoopbackHTTP
 import Testing
 
 @testable import HTTPTransport
@@ -7,7 +8,7 @@ import Testing
 struct HTTPSecurityTests {
     @Test("is refused for a certificate that nobody vouches for, and taken when its authority is named")
     func selfSigned() async throws {
-        let server = try TLSServer(name: "localhost")
+        let server = try await TLSServer(name: "localhost")
         defer { server.stop() }
         let error = try await failure(of: server.url)
         #expect(error.kind == .tls)
@@ -18,7 +19,7 @@ struct HTTPSecurityTests {
 
     @Test("is refused for a certificate of another name")
     func otherName() async throws {
-        let server = try TLSServer(name: "elsewhere.example")
+        let server = try await TLSServer(name: "elsewhere.example")
         defer { server.stop() }
         #expect(try await failure(of: server.url, client: HTTPClient(caFile: server.certificate)).kind == .tls)
     }
@@ -33,13 +34,16 @@ struct HTTPSecurityTests {
     }
 
     @Test("or not, no proxy of the environment is used")
-    func noProxy() async throws {
-        setenv("http_proxy", "http://127.0.0.1:1", 1)
-        defer { unsetenv("http_proxy") }
-        try await withServer { _ in
-            .json("[]")
-        } _: { server in
-            #expect(try await get(server.url).status == 200)
+    func noProxy() async {
+        await #expect(processExitsWith: .success) {
+            setenv("http_proxy", "http://127.0.0.1:1", 1)
+            setenv("ALL_PROXY", "http://127.0.0.1:1", 1)
+            try await withServer { _ in
+                .json("[]")
+            } _: { server in
+                let answer = try await get(server.url)
+                precondition(answer.status == 200, "the server's own answer")
+            }
         }
     }
 }
@@ -51,26 +55,21 @@ private struct TLSServer {
     private let process: Process
     private let folder: URL
 
-    init(name: String) throws {
+    init(name: String) async throws {
         folder = FileManager.default.temporaryDirectory.appending(path: "medallion-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         certificate = folder.appending(path: "cert.pem").path
         let key = folder.appending(path: "key.pem").path
-        let make = try TLSServer.openssl([
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-            "-subj", "/CN=\(name)", "-addext", "subjectAltName=DNS:\(name)", "-keyout", key, "-out", certificate,
-        ])
-        make.process.waitUntilExit()
-        let serve = try TLSServer.openssl([
-            "s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www",
-        ])
-        process = serve.process
+        try await TLSServer.makeCertificate(name, certificate: certificate, key: key)
+        process = TLSServer.openssl(["s_server", "-accept", "127.0.0.1:0", "-cert", certificate, "-key", key, "-www"])
+        let output = Pipe()
+        process.standardOutput = output
+        try process.run()
         // It says `ACCEPT 127.0.0.1:<port>` once it listens.
         var said = ""
-        while !said.contains("ACCEPT"), let bytes = try serve.output.read(upToCount: 1) {
-            said += String(decoding: bytes, as: UTF8.self)
-        }
-        while !said.hasSuffix("\n"), let bytes = try serve.output.read(upToCount: 1) {
+        while !(said.contains("ACCEPT ") && said.hasSuffix("\n")) {
+            let bytes = output.fileHandleForReading.availableData
+            guard !bytes.isEmpty else { break }
             said += String(decoding: bytes, as: UTF8.self)
         }
         let port = said.split(separator: ":").last.map { $0.filter(\.isNumber) } ?? ""
@@ -79,19 +78,32 @@ private struct TLSServer {
 
     func stop() {
         process.terminate()
-        process.waitUntilExit()
         // A folder that stays behind in /tmp harms nothing.
         try? FileManager.default.removeItem(at: folder)
     }
 
-    private static func openssl(_ arguments: [String]) throws -> (process: Process, output: FileHandle) {
+    private static func makeCertificate(_ name: String, certificate: String, key: String) async throws {
+        let process = openssl([
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+            "-subj", "/CN=\(name)", "-addext", "subjectAltName=DNS:\(name)", "-keyout", key, "-out", certificate,
+        ])
+        try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Void, any Error>) in
+            process.terminationHandler = { _ in continuation.resume() }
+            do {
+                try process.run()
+            } catch {
+                process.terminationHandler = nil
+                continuation.resume(throwing: error)
+            }
+        }
+    }
+
+    private static func openssl(_ arguments: [String]) -> Process {
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
         process.arguments = ["openssl"] + arguments
-        let output = Pipe()
-        process.standardOutput = output
+        process.standardInput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
-        try process.run()
-        return (process, output.fileHandleForReading)
+        return process
     }
 }

@@ -66,7 +66,8 @@ extension ConnectorDescription {
         sourceFields: [
             Field("path", .string, default: .string("*"), "What to read."),
             Field(
-                "params", .map(.either([.string, .number(-1e15...1e15), .bool])), default: .object([]), "Parameters."),
+                "params", .map(.either([.string, .number(-Double.infinity...Double.infinity), .bool])),
+                default: .object([]), "Parameters."),
         ],
         example: "[{\"type\": \"sample\"},\n {\"source\": {}}]")
 }

@@ -1,3 +1,5 @@
+import Foundation
+import JSON
 import Metadata
 import Testing
 
@@ -35,6 +37,37 @@ struct GoldGraphTests {
         let graph = try diamond()
         #expect(graph.downstream(of: [.gold("a")]).map(\.name) == ["c"])
         #expect(graph.downstream(of: [.silver("iso_countries"), .gold("c")]).map(\.name) == ["other", "a", "b", "c"])
+    }
+
+    @Test("has a hash that follows every script's content, but neither prose nor order")
+    func hash() throws {
+        let first = try GoldProject(["a": "-- key: x\nSELECT 1 AS x", "b": "TABLE gold.a"]).load()
+        let prose = try GoldProject(["b": "-- Prose.\nTABLE gold.a", "a": "-- Words.\n-- key: x\nSELECT 1 AS x"]).load()
+        #expect(first.hash == prose.hash)
+        for other in ["SELECT 1 AS x", "-- key: x\nSELECT 2 AS x", "-- key: x\n-- materialize: table\nSELECT 1 AS x"] {
+            #expect(try GoldProject(["a": other, "b": "TABLE gold.a"]).load().hash != first.hash)
+        }
+    }
+
+    @Test("links the checked-in scripts to the checked-in metadata")
+    func checkedIn() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+            .deletingLastPathComponent().path()
+        let file = try JSONReader.parse(String(contentsOfFile: "\(root)/metadata/entities.json", encoding: .utf8))
+        let entities = try #require(file.arrayValue ?? file["entities"]?.arrayValue)
+        let ids = try entities.map { entity in
+            let system = SystemID(rawValue: try #require(entity["system_id"]?.stringValue))
+            return EntityID(system: system, name: try #require(entity["name"]?.stringValue))
+        }
+        let catalog = Catalog(
+            systems: Set(ids.map(\.system)).sorted().map { id in
+                SourceSystem(id: id, name: "", description: "", type: "file", connection: .object([]))
+            },
+            entities: ids.map { Entity(id: $0, columns: []) }, hash: GoldProject.catalog.hash)
+        let graph = try GoldGraph.load(project: root, catalog: catalog)
+        #expect(graph["country_overview"]?.inputs.contains(.gold("subdivisions_per_country")) == true)
+        #expect(graph.affected(by: ["iso_languages"]).map(\.name) == ["languages_by_scope_and_type"])
+        #expect(graph.order.allSatisfy { !$0.description.isEmpty && !$0.key.isEmpty })
     }
 
     @Test("is empty without a folder, and passes over other files")

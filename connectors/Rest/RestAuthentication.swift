@@ -63,10 +63,15 @@ enum RestHeaderValue: Decodable, Sendable {
     }
 }
 
-/// What proves who we are, with the values of secrets; never printed.
+/// What proves who we are. Values stay wrapped until a request is made, so that no dump shows them.
 struct RestCredentials: Sendable {
-    /// Configured headers and the one of `auth`.
-    private(set) var headers: [HTTPHeader] = []
+    private struct Line: Sendable {
+        var name: String
+        var value: Secret
+        var isCredential = true
+    }
+
+    private var lines: [Line] = []
     /// The parameter of `auth`, added to each URL that lacks it.
     private(set) var parameter: (name: String, value: Secret)?
     /// Every secret that is sent, for masking.
@@ -87,15 +92,20 @@ struct RestCredentials: Sendable {
         case .basic(let username, _):
             let pair = Data("\(username):\(secret.reveal())".utf8).base64EncodedString()
             secrets.append(Secret(pair))
-            headers.append(HTTPHeader("Authorization", "Basic \(pair)"))
-        case .bearer: headers.append(HTTPHeader("Authorization", "Bearer \(secret.reveal())"))
+            lines.append(Line(name: "Authorization", value: Secret("Basic \(pair)")))
+        case .bearer: lines.append(Line(name: "Authorization", value: Secret("Bearer \(secret.reveal())")))
         case .apiKey(let name, let inQuery, _):
             if inQuery {
                 parameter = (name, secret)
             } else {
-                headers.append(HTTPHeader(name, secret.reveal(), isCredential: true))
+                lines.append(Line(name: name, value: secret))
             }
         }
+    }
+
+    /// Configured headers and the one of `auth`.
+    var headers: [HTTPHeader] {
+        lines.map { HTTPHeader($0.name, $0.value.reveal(), isCredential: $0.isCredential) }
     }
 
     private mutating func add(header name: String, _ value: RestHeaderValue, _ store: any SecretStore) throws {
@@ -106,11 +116,11 @@ struct RestCredentials: Sendable {
                     "connection.headers.\(name): a literal is refused, this header carries a secret", kind: .auth,
                     hint: "use connection.auth, or {\"secret\": \"name\"} as the header's value")
             }
-            headers.append(HTTPHeader(name, text))
+            lines.append(Line(name: name, value: Secret(text), isCredential: false))
         case .secret(let reference):
             let secret = try store.secret(named: reference.secret)
             secrets.append(secret)
-            headers.append(HTTPHeader(name, secret.reveal(), isCredential: true))
+            lines.append(Line(name: name, value: secret))
         }
     }
 

@@ -21,8 +21,8 @@ extension RestConnector.Configuration {
                 "idle_timeout_s", .number(1...3600), default: .number("30"),
                 "Seconds during which next to nothing arrives before a request is given up."),
             Field(
-                "max_body_mb", .int(1...4096), default: .number("256"),
-                "Megabytes that one page may have, decompressed."),
+                "max_body_mb", .int(1...4096), default: .number("64"),
+                "Megabytes that one page may have, decompressed; a page is held in memory."),
             Field(
                 "ca_file", .string,
                 "PEM file of authorities to trust instead of the machine's; relative to the project."),

@@ -63,8 +63,9 @@ struct RestRequests: Sendable {
         var generator = SystemRandomNumberGenerator()
         var attempt = 1
         while true {
+            let left = retry.deadline - (ContinuousClock.now - started) / .seconds(1)
             let failure: RestFailure
-            switch await answer(at: url) {
+            switch await answer(at: url, within: attempt == 1 ? nil : .seconds(max(left, 0.1))) {
             case .success(let response):
                 guard let found = RestFailure(response, page: number, credentials.secretName, mask) else {
                     return response.status == 204 ? nil : RestPage(response)
@@ -90,9 +91,10 @@ struct RestRequests: Sendable {
         }
     }
 
-    private func answer(at url: HTTPURL) async -> Result<HTTPResponse, HTTPError> {
+    private func answer(at url: HTTPURL, within deadline: Duration?) async -> Result<HTTPResponse, HTTPError> {
         do {
             var request = HTTPRequest(url: try authorized(url), limits: limits)
+            if let deadline { request.limits.total = min(limits.total, deadline) }
             request.headers.append(HTTPHeader("Accept", "application/json"))
             request.headers.append(HTTPHeader("User-Agent", "medallion"))
             for header in credentials.headers { request.headers.set(header) }

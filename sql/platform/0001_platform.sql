@@ -273,6 +273,7 @@ CREATE TABLE metadata.gold (
     inputs text[] NOT NULL,
     active boolean NOT NULL,
     deployed_at timestamptz NOT NULL,
+    built_hash uuid,
     CONSTRAINT gold_pkey PRIMARY KEY (name)
 );
 CREATE TABLE metadata.change_log (

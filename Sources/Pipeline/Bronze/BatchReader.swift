@@ -7,7 +7,10 @@ internal import Primitives
 struct BatchReader: ~Copyable {
     private let files: [Manifest.File]
     private let folder: String
+    private let isCSV: Bool
     private var current: RawFileReader?
+    private var csv: CSVScanner?
+    private var problems: [Int: String] = [:]
 
     /// The records that may be read now.
     private(set) var window: RecordWindow
@@ -19,6 +22,7 @@ struct BatchReader: ~Copyable {
     init(_ manifest: Manifest, folder: String, paths: [[String]]) throws {
         files = manifest.files
         self.folder = folder
+        isCSV = manifest.shape.format == .csv
         window = RecordWindow(try manifest.shape.recordFormat, paths: paths)
     }
 
@@ -31,17 +35,47 @@ struct BatchReader: ~Copyable {
             current = try RawFileReader(files[fileNumber], folder: folder)
             fileNumber += 1
             firstRecord = 1
+            csv = isCSV ? CSVScanner() : nil
         }
         do {
-            if let chunk = try current?.next() {
-                try window.push(chunk.span)
-            } else {
-                current = nil
-                try window.finish()
-            }
-        } catch let error as RecordScanError {
+            if isCSV { try nextRows() } else { try nextText() }
+        } catch let error as StepError {
+            throw error
+        } catch {
             throw StepError(.parse, "raw file \(folder)/\(files[fileNumber - 1].name): \(error)")
         }
         return true
     }
+
+    /// Why the row at this index of the window is no record; nil where it is one, and for JSON.
+    func problem(at index: Int) -> String? { problems[index] }
+
+    private mutating func nextText() throws {
+        if let chunk = try current?.next() {
+            try window.push(chunk.span)
+        } else {
+            current = nil
+            try window.finish()
+        }
+    }
+
+    /// Rows become JSON objects of strings on their way; a row that cannot is kept as an empty object and its problem.
+    private mutating func nextRows() throws {
+        window.clear()
+        problems.removeAll()
+        var rows: [(document: [UInt8], problem: String?)] = []
+        if let chunk = try current?.next() {
+            try csv?.feed(chunk.span) { rows.append(($0.document, $0.problem)) }
+        } else {
+            current = nil
+            try csv?.finish { rows.append(($0.document, $0.problem)) }
+        }
+        for (index, row) in rows.enumerated() {
+            if let problem = row.problem { problems[index] = problem }
+            window.append(row.problem == nil ? row.document.span : BatchReader.emptyObject.span)
+        }
+        window.extract()
+    }
+
+    private static let emptyObject = Array("{}".utf8)
 }

@@ -39,14 +39,18 @@ struct ColumnReader {
             kind == .missing || kind == .null
             || (!nullTexts.isEmpty && kind != .object && kind != .array
                 && nullTexts.contains { ColumnReader.equal($0, text) })
-        if isNull { return readNull(into: &row, at: index) }
+        if isNull { return readNull(isMissing: kind == .missing, into: &row, at: index) }
         return value(kind, text, into: &row, at: index)
     }
 
-    private mutating func readNull(into row: inout TypedRow, at index: Int) -> Outcome {
-        if let defaultText, !column.isNullable {
-            if case .json = column.type { return value(.object, defaultText.span, into: &row, at: index) }
-            return value(.string, defaultText.span, into: &row, at: index)
+    /// A missing field takes the default; NULL takes it only where the column must have a value.
+    private mutating func readNull(isMissing: Bool, into row: inout TypedRow, at index: Int) -> Outcome {
+        if let defaultText, isMissing || !column.isNullable {
+            switch column.type {
+            case .json: return value(.object, defaultText.span, into: &row, at: index)
+            case .boolean: return value(defaultText.first == 0x74 ? .true : .false, defaultText.span, into: &row, at: index)
+            default: return value(.string, defaultText.span, into: &row, at: index)
+            }
         }
         guard column.isNullable, !column.isKey else { return .rejected("is NULL or missing, but must have a value") }
         row.setNull(index)
@@ -57,15 +61,8 @@ struct ColumnReader {
         _ kind: CellKind, _ text: Span<UInt8>, into row: inout TypedRow, at index: Int
     ) -> Outcome {
         switch column.type {
-        case .string(let length):
-            guard kind != .object, kind != .array else { return .rejected("is an object or a list, expected text") }
-            if let length, ColumnReader.characters(text) > length {
-                return .rejected("is longer than \(length) characters")
-            }
-            return setText(text, &row, index)
-        case .text:
-            guard kind != .object, kind != .array else { return .rejected("is an object or a list, expected text") }
-            return setText(text, &row, index)
+        case .string(let length): return self.text(kind, text, length, &row, index)
+        case .text: return self.text(kind, text, nil, &row, index)
         case .smallint: return integer(kind, text, Int16.self, &row, index)
         case .int: return integer(kind, text, Int32.self, &row, index)
         case .bigint: return integer(kind, text, Int64.self, &row, index)
@@ -101,7 +98,25 @@ struct ColumnReader {
         return .accepted
     }
 
-    private func setText(_ text: Span<UInt8>, _ row: inout TypedRow, _ index: Int) -> Outcome {
+    /// A string; a boolean's or number's JSON text, the latter as jsonb shows it, so that silver reads what bronze read.
+    private mutating func text(
+        _ kind: CellKind, _ text: Span<UInt8>, _ length: Int?, _ row: inout TypedRow, _ index: Int
+    ) -> Outcome {
+        guard kind != .object, kind != .array else { return .rejected("is an object or a list, expected text") }
+        if kind == .number, text.indices.contains(where: { text[$0] | 0x20 == 0x65 }) || text[0] == 0x2D,
+            number.read(text)
+        {
+            var plain: [UInt8] = []
+            number.appendPlain(to: &plain)
+            return setText(plain.span, length, &row, index)
+        }
+        return setText(text, length, &row, index)
+    }
+
+    private func setText(_ text: Span<UInt8>, _ length: Int?, _ row: inout TypedRow, _ index: Int) -> Outcome {
+        if let length, ColumnReader.characters(text) > length {
+            return .rejected("is longer than \(length) characters")
+        }
         row.set(index) { $0.append(bytes: text) }
         return .accepted
     }
@@ -167,7 +182,8 @@ struct ColumnReader {
         guard number.wholeDigits <= 131_072, number.scale <= 16_383 else { return .rejected("is out of range") }
         let value = number
         row.set(index) {
-            value.appendBinary(scale: precision == nil ? max(value.scale, min(value.writtenScale, 16_383)) : scale ?? 0, to: &$0)
+            value.appendBinary(
+                scale: precision == nil ? max(value.scale, min(value.writtenScale, 16_383)) : scale ?? 0, to: &$0)
         } canonical: {
             value.appendCanonical(to: &$0)
         }
@@ -247,7 +263,9 @@ struct ColumnReader {
             return moment.local
         case .time: return moment.ofDay
         case .timestamp:
-            guard moment.offset == nil else { throw TemporalMismatch("has an offset, expected a timestamp without one") }
+            guard moment.offset == nil else {
+                throw TemporalMismatch("has an offset, expected a timestamp without one")
+            }
             return moment.local
         default:
             if let offset = moment.offset { return moment.local - Int64(offset) * 1_000_000 }

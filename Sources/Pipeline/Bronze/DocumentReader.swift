@@ -133,7 +133,8 @@ struct DocumentReader: ~Copyable {
         case .smallint, .int, .bigint: return String(whole)
         case .date: return CivilDate(daysSinceEpoch: whole).description
         case .timestamptz: return Instant(microseconds: whole).description
-        case .timestamp, .time: return String(Instant(microseconds: whole).description.dropLast())
+        case .timestamp: return String(Instant(microseconds: whole).description.dropLast())
+        case .time: return String(Instant(microseconds: whole).description.dropFirst(11).dropLast())
         case .double: return String(Double(bitPattern: UInt64(bitPattern: whole)))
         case .uuid, .boolean, .binary: return nil
         case .string, .text, .json, .numeric: return String(decoding: value, as: UTF8.self)

@@ -36,7 +36,8 @@ struct NumericText {
             writtenScale = at - start
         }
         if at < text.count, text[at] | 0x20 == 0x65 {
-            guard let exponent = Int(String(decoding: text.extracting(at + 1..<text.count))), abs(exponent) < 20_000 else {
+            guard let exponent = Int(String(decoding: text.extracting(at + 1..<text.count))), abs(exponent) < 20_000
+            else {
                 return false
             }
             point += exponent
@@ -84,6 +85,14 @@ struct NumericText {
             output.append(0x2E)
             output.append(contentsOf: digits.dropFirst(point))
         }
+    }
+
+    /// The text as jsonb shows the number: no exponent, no sign on zero, the decimals as written.
+    func appendPlain(to output: inout [UInt8]) {
+        appendCanonical(to: &output)
+        guard writtenScale > scale else { return }
+        if scale == 0 { output.append(0x2E) }
+        output.append(contentsOf: repeatElement(0x30, count: writtenScale - scale))
     }
 
     /// PostgreSQL's binary form: digits of base 10,000, the first one's weight, sign, and `scale` digits shown.

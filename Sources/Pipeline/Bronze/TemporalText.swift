@@ -54,7 +54,9 @@ struct TemporalReader {
         var result = CivilTime()
         result.date = try date(text)
         if !isAtEnd(text) {
-            guard take(text, 0x54) || take(text, 0x74) || take(text, 0x20) else { throw TemporalMismatch("is not an ISO 8601 timestamp") }
+            guard take(text, 0x54) || take(text, 0x74) || take(text, 0x20) else {
+                throw TemporalMismatch("is not an ISO 8601 timestamp")
+            }
             result.ofDay = try time(text)
             result.hasTime = true
             result.offset = try offset(text)
@@ -99,7 +101,9 @@ struct TemporalReader {
             second = try number(text, 2)
             if take(text, 0x2E) || take(text, 0x2C) { micro = try fraction(text) }
         }
-        guard hour < 24, minute < 60, second < 60 else { throw TemporalMismatch("is a time of day that does not exist") }
+        guard hour < 24, minute < 60, second < 60 else {
+            throw TemporalMismatch("is a time of day that does not exist")
+        }
         return Int64(hour * 3600 + minute * 60 + second) * 1_000_000 + Int64(micro)
     }
 
@@ -170,7 +174,9 @@ struct TemporalReader {
         guard let date = CivilDate(year: year, month: month, day: day) else {
             throw TemporalMismatch("is a day that does not exist")
         }
-        guard hour < 24, minute < 60, second < 60 else { throw TemporalMismatch("is a time of day that does not exist") }
+        guard hour < 24, minute < 60, second < 60 else {
+            throw TemporalMismatch("is a time of day that does not exist")
+        }
         result.date = date
         result.ofDay = Int64(hour * 3600 + minute * 60 + second) * 1_000_000 + Int64(micro)
         return result

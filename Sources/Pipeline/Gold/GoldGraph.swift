@@ -1,4 +1,6 @@
+import Hashing
 public import Metadata
+public import Primitives
 
 /// Every gold script of a project, in the order in which they are built.
 public struct GoldGraph: Sendable {
@@ -7,6 +9,11 @@ public struct GoldGraph: Sendable {
 
     /// The scripts, each after all that it reads; ties by name.
     public var order: [GoldScript] { waves.flatMap { $0 } }
+
+    /// A hash of all scripts: the same for the same `sql/gold`.
+    public var hash: UUIDValue {
+        XXH3.hash128(Array(order.map { "\($0.name) \($0.hash)\n" }.sorted().joined().utf8).span)
+    }
 
     /// Reads `sql/gold/*.sql` of a project's folder and links the scripts to each other and to the catalogue.
     /// - Throws: `MetadataError` with every problem of every file.

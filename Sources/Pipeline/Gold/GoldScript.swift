@@ -1,6 +1,7 @@
 import Foundation
+import Hashing
 import Metadata
-import SQLGrammar
+public import Primitives
 
 /// One file `sql/gold/<name>.sql`: a SELECT that psql runs as it is, below a header of comment lines.
 ///
@@ -37,6 +38,15 @@ public struct GoldScript: Sendable {
     public let file: String
     /// The line of the file on which `statement` begins, from 1.
     public let firstLine: Int
+
+    /// A hash of all that decides what is built: another SELECT, key, description or materialization gives another one.
+    public var hash: UUIDValue {
+        var bytes: [UInt8] = []
+        for part in [name, description, materialization.rawValue, statement] + key {
+            bytes += "\(part.utf8.count):\(part)".utf8
+        }
+        return XXH3.hash128(bytes.span)
+    }
 
     /// The longest name in bytes: what is left of 63 for the numbered table behind the view and its key's name.
     static let longestName = 55

@@ -19,7 +19,8 @@ struct RawFileReader: ~Copyable {
         let path = "\(folder)/\(file.name)"
         guard let handle = FileHandle(forReadingAtPath: path) else {
             throw StepError(
-                .internal, "raw file \(path) is missing; restore it from its backup, or give the batch up with "
+                .internal,
+                "raw file \(path) is missing; restore it from its backup, or give the batch up with "
                     + "'medallion batch discard'")
         }
         decompressor = file.name.hasSuffix(".zst") ? try ZstdDecompressor() : nil
@@ -48,7 +49,8 @@ struct RawFileReader: ~Copyable {
         }
         guard bytes == file.bytes, hexadecimal(digest.finish()) == file.sha256 else {
             throw StepError(
-                .parse, "raw file \(path) is not what was landed (\(bytes) of \(file.bytes) bytes, another checksum); "
+                .parse,
+                "raw file \(path) is not what was landed (\(bytes) of \(file.bytes) bytes, another checksum); "
                     + "restore it from its backup, or give the batch up with 'medallion batch discard'")
         }
         return nil

@@ -27,7 +27,8 @@ public struct RawStore: Sendable {
                 atPath: path, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o750])
         } catch {
             throw StepError(
-                .internal, "cannot make the raw folder \(path): \(error.localizedDescription); "
+                .internal,
+                "cannot make the raw folder \(path): \(error.localizedDescription); "
                     + "check that --raw-dir exists and is writable")
         }
         return path
@@ -62,13 +63,24 @@ public struct RawStore: Sendable {
         let path = "\(folder(of: entity, run: run))/\(Manifest.fileName)"
         guard let data = FileManager.default.contents(atPath: path) else {
             throw StepError(
-                .internal, "the batch of run \(run) has no manifest at \(path); restore the raw folder from its backup, "
+                .internal,
+                "the batch of run \(run) has no manifest at \(path); restore the raw folder from its backup, "
                     + "or give the batch up with 'medallion batch discard \(run) \(entity)'")
         }
         do {
             return (try JSONDecoder().decode(Manifest.self, from: data), SHA256.hex(of: Array(data).span))
         } catch {
             throw StepError(.parse, "the manifest \(path) is damaged: restore it from its backup")
+        }
+    }
+
+    /// Removes the folders of landings that never came to a manifest. Call it with the system's lock in hand only.
+    func removeUnfinished(of entity: EntityID) {
+        let path = "\(root)/\(entity.system)/\(entity.name)"
+        // A folder that does not exist yet holds no leftovers; one that cannot be removed harms nobody.
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? [] where UUIDValue(name) != nil {
+            guard !FileManager.default.fileExists(atPath: "\(path)/\(name)/\(Manifest.fileName)") else { continue }
+            try? FileManager.default.removeItem(atPath: "\(path)/\(name)")
         }
     }
 

@@ -22,6 +22,9 @@ struct ServerCommand {
     /// PGDATA, PGPORT and the like of the caller must not reach the server; its locale is the cluster's.
     private static let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"]
 
+    /// POSIX_SPAWN_SETSID of <spawn.h>, which Glibc's module map hides behind _GNU_SOURCE.
+    private static let setSession: Int16 = 0x80
+
     /// Runs the program to its end and returns what it wrote.
     /// - Throws: PostgresError.usage with `attempt` and the program's last lines when it fails.
     @discardableResult
@@ -37,7 +40,7 @@ struct ServerCommand {
         let text = String(decoding: try output.readToEnd() ?? Data(), as: UTF8.self)
         guard status == 0 else {
             let lines = text.split(separator: "\n").suffix(3).joined(separator: " ")
-            throw PostgresError(.usage, "\(attempt): \(lines.isEmpty ? "wait status \(status)" : lines)", hint: hint)
+            throw PostgresError(.usage, "\(attempt): \(lines.isEmpty ? "exit status \(status)" : lines)", hint: hint)
         }
         return text
     }
@@ -52,14 +55,18 @@ struct ServerCommand {
         unsafe posix_spawn_file_actions_adddup2(&actions, output, 2)
         // A pipe that the server inherited would never end for who reads it.
         for descriptor in Int32(3)..<1024 { unsafe posix_spawn_file_actions_addclose(&actions, descriptor) }
-        // Signals that our threads block must reach the server all the same.
+        // Ctrl-C in our terminal is not for the server; what we ignore or block must reach it all the same.
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
         defer { unsafe posix_spawnattr_destroy(&attributes) }
+        var all = sigset_t()
+        unsafe sigfillset(&all)
+        unsafe posix_spawnattr_setsigdefault(&attributes, &all)
         var none = sigset_t()
         unsafe sigemptyset(&none)
         unsafe posix_spawnattr_setsigmask(&attributes, &none)
-        unsafe posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        unsafe posix_spawnattr_setflags(
+            &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK) | Self.setSession)
         var pid: pid_t = 0
         let failure = unsafe withCStrings(arguments) { words in
             unsafe withCStrings(Self.environment) { variables in
@@ -78,7 +85,8 @@ struct ServerCommand {
             DispatchQueue(label: "medallion.postgres.command").async {
                 var status: Int32 = 0
                 while unsafe waitpid(pid, &status, 0) < 0, errno == EINTR {}
-                continuation.resume(returning: status)
+                // The exit status, or 128 and the signal's number, as a shell says it.
+                continuation.resume(returning: status & 0x7F == 0 ? status >> 8 & 0xFF : 128 + status & 0x7F)
             }
         }
     }

@@ -1,0 +1,36 @@
+# What people do here, one line each; 'make' alone shows this list.
+.DEFAULT_GOAL := help
+.PHONY: help setup build run test lint format bench clean
+
+SOURCES := Package.swift Sources Tests connectors
+MEDALLION := .build/release/medallion
+
+help: ## show this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: ## install by apt what is missing to build, run and test
+	@.ci/setup true
+
+build: setup ## build the release binary, .build/release/medallion
+	swift build --configuration release --product medallion
+
+run: build ## load the ISO codes into the private cluster and show a gold table
+	$(MEDALLION) run --system iso
+	@printf '\ngold.subdivisions_per_country, the first ten rows:\n'
+	@$(MEDALLION) db psql --pset=pager=off \
+		--command='SELECT alpha_2, country, nr_subdivisions, nr_first_level FROM gold.subdivisions_per_country LIMIT 10'
+
+test: setup ## run all tests; those with PostgreSQL start a server of their own
+	swift test --disable-xctest
+
+lint: ## check the format; changes nothing
+	swift format lint --strict --recursive --parallel $(SOURCES)
+
+format: ## format every Swift file in place
+	swift format --in-place --recursive --parallel $(SOURCES)
+
+bench: build ## load 100,000 records through all layers, then again unchanged
+	@.ci/bench $(MEDALLION)
+
+clean: ## remove what was built; data in .medallion and raw stay
+	swift package clean

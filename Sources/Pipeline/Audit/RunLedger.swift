@@ -1,0 +1,264 @@
+internal import ConnectorKit
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// Writes a run's audit rows: at the start and at the end of the run, of each layer and of each attempt of an entity.
+///
+/// Failure, skip and cancellation are written here and nowhere else. Success is written by `Step.commit`, inside the
+/// transaction of the data, so that data and audit are either both there or both not.
+actor RunLedger {
+    nonisolated let pool: PostgresPool
+    nonisolated let clock: any WallClock
+    nonisolated let observer: any RunObserver
+    /// The run whose rows are written.
+    nonisolated let run: RunIdentity
+    /// The system of the run.
+    nonisolated let system: SystemID
+    nonisolated let fence: Int64
+    /// The layer rows, each made once however many entities begin the layer at once.
+    private var layerRuns: [Layer: Task<UUIDValue, any Error>] = [:]
+    private var outcomes: [String: [Layer: RunStatus]] = [:]
+    private var reports: [StepReport] = []
+    private var generator = SystemRandomNumberGenerator()
+
+    init(
+        pool: PostgresPool, run: RunIdentity, system: SystemID, fence: Int64, clock: any WallClock,
+        observer: any RunObserver
+    ) {
+        self.pool = pool
+        self.run = run
+        self.system = system
+        self.fence = fence
+        self.clock = clock
+        self.observer = observer
+    }
+
+    /// Runs one step of one entity with its audit row; transient failures are tried again, a row each.
+    ///
+    /// `body` must commit the step it is given exactly once as the last thing it does.
+    /// - Throws: `LayerFailure`, wrapped once, after the failure was written; `CancellationError` after `cancelled` was.
+    nonisolated func record(
+        _ layer: Layer, _ entity: EntityID, retries: Int = 0, _ body: (Step) async throws -> Void
+    ) async throws {
+        var attempt = 1
+        while true {
+            let step = try await start(layer, entity, attempt: attempt)
+            do {
+                try await body(step)
+                return await finished(step, .succeeded, error: nil)
+            } catch {
+                // After a connection lost at COMMIT only the row can tell; a closed row is a success.
+                if await uncancelled({ await self.wasCommitted(step) }) {
+                    return await finished(step, .succeeded, error: nil)
+                }
+                let failure = LayerFailure(wrapping: error, layer: layer, entity: entity, run: run.id)
+                let status: RunStatus = failure.kind == .cancelled ? .cancelled : .failed
+                let closed = await uncancelled { await self.close(step, status, failure) }
+                await finished(step, status, error: failure)
+                if failure.kind == .cancelled { throw CancellationError() }
+                if let closed { throw LayerFailure(wrapping: closed, layer: layer, entity: entity, run: run.id) }
+                guard failure.isTransient, attempt <= retries else { throw failure }
+                attempt += 1
+                // Back-off doubles: 1, 2, 4 … at most 30 seconds.
+                try await Task.sleep(for: .seconds(min(30, 1 << (attempt - 2))))
+            }
+        }
+    }
+
+    /// Records a step that does nothing.
+    func skip(_ layer: Layer, _ entity: EntityID, _ reason: SkipReason) async throws {
+        let layerRun = try await layerRunID(layer)
+        let id = newID()
+        let now = clock.now()
+        try await pool.withConnection { connection in
+            try await connection.execute(
+                """
+                INSERT INTO audit.entity_layer_run (entity_layer_run_id, system_layer_run_id, run_id, run_timestamp,
+                    system_id, layer, entity_name, status, started_at, finished_at, skip_reason)
+                VALUES (\(id), \(layerRun), \(self.run.id), \(self.run.timestamp), \(self.system.rawValue),
+                    \(layer.rawValue), \(entity.name), 'skipped', \(now), \(now), \(reason.rawValue))
+                """)
+        }
+        note(
+            StepReport(
+                layer: layer, entity: entity, status: .skipped, counts: RowCounts(), skipReason: reason, seconds: 0))
+    }
+
+    /// Closes every layer row and the run's row, and says what the run came to.
+    func finish(cancelled: Bool, error: String?) async throws -> RunReport {
+        let worst = outcomes.mapValues { RunLedger.worst($0.values) }
+        let status: RunStatus =
+            if cancelled || worst.values.contains(.cancelled) {
+                .cancelled
+            } else if error != nil || worst.values.contains(.failed) {
+                .failed
+            } else {
+                .succeeded
+            }
+        let now = clock.now()
+        let layers = layerRuns.keys.sorted()
+        let outcomes = self.outcomes
+        try await pool.withConnection { connection in
+            try await connection.transaction {
+                for layer in layers {
+                    let of = outcomes.values.compactMap { $0[layer] }
+                    try await connection.execute(
+                        """
+                        UPDATE audit.system_layer_run SET status = \(RunLedger.summary(of).rawValue), finished_at = \(now),
+                            nr_entities_succeeded = \(of.count { $0 == .succeeded }),
+                            nr_entities_failed = \(of.count { $0 == .failed || $0 == .cancelled }),
+                            nr_entities_skipped = \(of.count { $0 == .skipped })
+                        WHERE run_id = \(self.run.id) AND layer = \(layer.rawValue) AND status = 'running'
+                        """)
+                }
+                try await connection.execute(
+                    """
+                    UPDATE audit.system_run SET status = \(status.rawValue), finished_at = \(now),
+                        nr_entities_succeeded = \(worst.values.count { $0 == .succeeded }),
+                        nr_entities_failed = \(worst.values.count { $0 == .failed || $0 == .cancelled }),
+                        nr_entities_skipped = \(worst.values.count { $0 == .skipped }), error_message = \(error)
+                    WHERE run_id = \(self.run.id) AND status = 'running'
+                    """)
+            }
+        }
+        let report = RunReport(system: system, run: run, status: status, steps: reports, error: error)
+        observer.observe(.runFinished(report))
+        return report
+    }
+
+    /// The attempts so far, in the order in which they ended.
+    var stepReports: [StepReport] { reports }
+
+    // MARK: -
+
+    private func newID() -> UUIDValue { UUIDValue.version7(at: clock.now(), using: &generator) }
+
+    private func layerRunID(_ layer: Layer) async throws -> UUIDValue {
+        if let known = layerRuns[layer] { return try await known.value }
+        let id = newID()
+        let now = clock.now()
+        let inserting = Task {
+            try await pool.withConnection { connection in
+                try await connection.execute(
+                    """
+                    INSERT INTO audit.system_layer_run (system_layer_run_id, run_id, run_timestamp, system_id, layer,
+                        status, started_at)
+                    VALUES (\(id), \(self.run.id), \(self.run.timestamp), \(self.system.rawValue), \(layer.rawValue),
+                        'running', \(now))
+                    """)
+            }
+            return id
+        }
+        layerRuns[layer] = inserting
+        return try await inserting.value
+    }
+
+    private func start(_ layer: Layer, _ entity: EntityID, attempt: Int) async throws -> Step {
+        let step = Step(
+            id: newID(), layer: layer, entity: entity, attempt: attempt, run: run, system: system, fence: fence,
+            startedAt: clock.now(), clock: clock, observer: observer)
+        do {
+            let layerRun = try await layerRunID(layer)
+            try await pool.withConnection { connection in
+                try await connection.execute(
+                    """
+                    INSERT INTO audit.entity_layer_run (entity_layer_run_id, system_layer_run_id, run_id, run_timestamp,
+                        system_id, layer, entity_name, attempt, status, started_at)
+                    VALUES (\(step.id), \(layerRun), \(self.run.id), \(self.run.timestamp), \(self.system.rawValue),
+                        \(layer.rawValue), \(entity.name), \(attempt), 'running', \(step.startedAt))
+                    """)
+            }
+        } catch is CancellationError {
+            throw CancellationError()
+        } catch {
+            // Without its row the step does not begin; the run ends failed all the same.
+            let failure = LayerFailure(wrapping: error, layer: layer, entity: entity, run: run.id)
+            finished(step, .failed, error: failure)
+            throw failure
+        }
+        observer.observe(.stepStarted(layer, entity, attempt: attempt))
+        return step
+    }
+
+    private func wasCommitted(_ step: Step) async -> Bool {
+        // No answer is no success: the failure is then reported, and the next run looks the batch up again.
+        let rows = try? await pool.withConnection { connection in
+            try await connection.query(
+                "SELECT 1 FROM audit.entity_layer_run WHERE entity_layer_run_id = \(step.id) AND status = 'succeeded'")
+        }
+        return rows?.isEmpty == false
+    }
+
+    private func close(_ step: Step, _ status: RunStatus, _ failure: LayerFailure) async -> (any Error)? {
+        let now = clock.now()
+        do {
+            try await pool.withConnection { connection in
+                try await connection.execute(
+                    """
+                    UPDATE audit.entity_layer_run SET status = \(status.rawValue), finished_at = \(now),
+                        error_kind = \(failure.kind.rawValue), error_message = \(failure.message)
+                    WHERE entity_layer_run_id = \(step.id) AND status = 'running'
+                    """)
+            }
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func finished(_ step: Step, _ status: RunStatus, error: LayerFailure?) {
+        note(
+            StepReport(
+                layer: step.layer, entity: step.entity, status: step.skipReason == nil ? status : .skipped,
+                counts: step.totals, skipReason: step.skipReason,
+                error: error?.message,
+                seconds: Double(clock.now().microseconds - step.startedAt.microseconds) / 1_000_000))
+    }
+
+    private func note(_ report: StepReport) {
+        outcomes[report.entity.name, default: [:]][report.layer] = report.status
+        reports.append(report)
+        observer.observe(.stepFinished(report))
+    }
+
+    /// An entity counts once, by its worst layer.
+    private static func worst(_ statuses: some Sequence<RunStatus>) -> RunStatus {
+        let all = Array(statuses)
+        if all.contains(.cancelled) { return .cancelled }
+        if all.contains(.failed) { return .failed }
+        return all.contains(.succeeded) ? .succeeded : .skipped
+    }
+
+    private static func summary(_ statuses: [RunStatus]) -> RunStatus {
+        if statuses.contains(.cancelled) { return .cancelled }
+        if statuses.contains(.failed) { return .failed }
+        return statuses.contains(.succeeded) ? .succeeded : .skipped
+    }
+}
+
+/// Does a last piece of book-keeping although the task may have been cancelled.
+func uncancelled<Result: Sendable>(_ body: @escaping @Sendable () async -> Result) async -> Result {
+    await Task.detached { await body() }.value
+}
+
+extension LayerFailure {
+    /// Sorts an error and gives it layer, entity and run; a failure stays as it is.
+    init(wrapping error: any Error, layer: Layer, entity: EntityID, run: UUIDValue) {
+        if let failure = error as? LayerFailure {
+            self = failure
+            return
+        }
+        let (kind, isTransient): (ErrorKind, Bool) =
+            switch error {
+            case is CancellationError: (.cancelled, false)
+            case let error as StepError: (error.kind, false)
+            case let error as ConnectorError:
+                (ErrorKind(rawValue: error.kind.rawValue) ?? .connector, error.isTransient)
+            case let error as PostgresError: (.sql, error.isTransient)
+            default: (.internal, false)
+            }
+        let message = error is CancellationError ? "stopped before it was done; run again to go on" : "\(error)"
+        self.init(layer: layer, entity: entity, runID: run, kind: kind, message: message, isTransient: isTransient)
+    }
+}

@@ -1,0 +1,118 @@
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+internal import Metadata
+internal import Postgres
+internal import Primitives
+internal import Synchronization
+
+/// One attempt of one entity in one layer: hands the counts to the audit row in the transaction of the data.
+final class Step: Sendable {
+    let id: UUIDValue
+    let layer: Layer
+    let entity: EntityID
+    let attempt: Int
+    let run: RunIdentity
+    let startedAt: Instant
+    private let system: SystemID
+    private let fence: Int64
+    private let clock: any WallClock
+    private let observer: any RunObserver
+    private let state = Mutex((counts: RowCounts(), skip: SkipReason?.none))
+
+    init(
+        id: UUIDValue, layer: Layer, entity: EntityID, attempt: Int, run: RunIdentity, system: SystemID, fence: Int64,
+        startedAt: Instant, clock: any WallClock, observer: any RunObserver
+    ) {
+        self.id = id
+        self.layer = layer
+        self.entity = entity
+        self.attempt = attempt
+        self.run = run
+        self.system = system
+        self.fence = fence
+        self.startedAt = startedAt
+        self.clock = clock
+        self.observer = observer
+    }
+
+    /// What was committed so far.
+    var totals: RowCounts { state.withLock(\.counts) }
+
+    /// Why the step did nothing, if it did.
+    var skipReason: SkipReason? { state.withLock(\.skip) }
+
+    /// Wall-clock time for the audit's own columns; never for data.
+    var now: Instant { clock.now() }
+
+    /// The process has read so many records so far.
+    func progress(records: Int) { observer.observe(.progress(layer, entity, records: records)) }
+
+    /// Something that people should know.
+    func notice(_ text: String) { observer.observe(.notice("\(layer.rawValue) \(entity): \(text)")) }
+
+    /// Adds a batch's counts to the row, and closes it when nothing is left to do. Call it last in the transaction.
+    ///
+    /// - Throws: `StepError` when another run has taken the system over: nothing of the transaction may stay then.
+    func commit(
+        _ counts: RowCounts, load: (type: LoadType, from: String?, to: String?)? = nil, closes: Bool,
+        on connection: PostgresConnection
+    ) async throws {
+        try await checkFence(on: connection)
+        let finishedAt: Instant? = closes ? clock.now() : nil
+        let rows = try await connection.execute(
+            """
+            UPDATE audit.entity_layer_run SET status = \(closes ? "succeeded" : "running"), finished_at = \(finishedAt),
+                nr_records_in = nr_records_in + \(counts.input),
+                nr_records_inserted = nr_records_inserted + \(counts.inserted),
+                nr_records_updated = nr_records_updated + \(counts.updated),
+                nr_records_deleted = nr_records_deleted + \(counts.deleted),
+                nr_records_absent = nr_records_absent + \(counts.absent),
+                nr_records_unchanged = nr_records_unchanged + \(counts.unchanged),
+                nr_records_duplicate = nr_records_duplicate + \(counts.duplicate),
+                nr_records_late = nr_records_late + \(counts.late),
+                nr_records_rejected = nr_records_rejected + \(counts.rejected),
+                bytes_in = bytes_in + \(counts.bytes), peak_memory_bytes = \(Step.peakMemory),
+                load_type = coalesce(\(load?.type.rawValue), load_type),
+                cursor_from = coalesce(\(load?.from), cursor_from), cursor_to = coalesce(\(load?.to), cursor_to)
+            WHERE entity_layer_run_id = \(id) AND status = 'running'
+            """)
+        guard rows == 1 else { throw lostLease() }
+        state.withLock { $0.counts += counts }
+    }
+
+    /// Closes the row as skipped.
+    func skip(_ reason: SkipReason, on connection: PostgresConnection) async throws {
+        try await connection.execute(
+            """
+            UPDATE audit.entity_layer_run SET status = 'skipped', skip_reason = \(reason.rawValue),
+                finished_at = \(clock.now())
+            WHERE entity_layer_run_id = \(id) AND status = 'running'
+            """)
+        state.withLock { $0.skip = reason }
+    }
+
+    /// The run must still be the system's running one with its own fencing number.
+    private func checkFence(on connection: PostgresConnection) async throws {
+        let row = try await connection.query(
+            """
+            SELECT 1 FROM audit.system_run
+            WHERE run_id = \(run.id) AND fence = \(fence) AND status = 'running' FOR KEY SHARE
+            """)
+        if row.isEmpty { throw lostLease() }
+    }
+
+    private func lostLease() -> StepError {
+        StepError(
+            .internal,
+            "run \(run.id) of system '\(system)' was taken over by another run while it was stopped; "
+                + "nothing of this batch was written, the newer run goes on")
+    }
+
+    /// The largest resident size of the process so far, in bytes (getrusage(2)).
+    private static var peakMemory: Int {
+        var usage = rusage()
+        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+        return usage.ru_maxrss * 1024
+    }
+}

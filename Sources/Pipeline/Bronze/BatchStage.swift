@@ -1,0 +1,168 @@
+internal import ConnectorKit
+internal import Hashing
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// Fills the bronze stage from a batch's files, and later the log from the records that turned out to be changes.
+///
+/// The batch is read twice, the second time only where something changed, so that memory never holds a batch.
+struct BatchStage {
+    /// What the first reading saw.
+    struct Survey {
+        var records = 0
+        var rejected = 0
+        /// Rejected records whose key could not be read: deletion by absence is suspended then.
+        var keyless = 0
+        /// Columns that no record had.
+        var missingColumns: [String] = []
+        /// Top-level fields that no column reads.
+        var unknownFields: [String] = []
+    }
+
+    let entity: Entity
+    let timezone: String
+    let table: BronzeTable
+    let batch: Batch
+    let manifest: Manifest
+    let folder: String
+
+    /// Stages (key hash, document hash, order) of every record, and why some are rejected.
+    func fill(on connection: PostgresConnection, step: Step) async throws -> Survey {
+        var survey = Survey()
+        var present = [Bool](repeating: false, count: entity.columns.count)
+        var records = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
+        var reader = makeReader()
+        let hasKey = !entity.keyColumns.isEmpty
+        try await connection.beginCopyIn("COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)")
+        var buffer = CopyBuffer()
+        var order: [UInt8] = []
+        while try records.next() {
+            for index in 0..<records.window.count {
+                let place = (file: records.fileNumber, record: records.firstRecord + index)
+                var verdict = reader.read(records.window, index)
+                if let problem = records.problem(at: index) {
+                    verdict = .rejected(column: nil, reason: problem, keyIsKnown: false)
+                }
+                for column in present.indices where !present[column] {
+                    present[column] = records.window.kind(index, column) != .missing
+                }
+                buffer.beginRow(columns: 9)
+                switch verdict {
+                case .accepted:
+                    buffer.append(
+                        uuid: hasKey
+                            ? reader.keyHash()
+                            : reader.placeHash(run: batch.run.id, file: place.file, record: place.record))
+                case .rejected(_, _, let keyIsKnown):
+                    buffer.append(uuid: keyIsKnown ? reader.keyHash() : .zero)
+                    survey.rejected += 1
+                    if !keyIsKnown { survey.keyless += 1 }
+                }
+                buffer.append(int64: Int64(survey.records))
+                buffer.append(uuid: records.window.withRecord(index) { XXH3.hash128($0) })
+                order.removeAll(keepingCapacity: true)
+                if case .accepted = verdict { reader.appendSortKey(to: &order) }
+                if order.isEmpty { buffer.appendNull() } else { buffer.append(bytea: order.span) }
+                buffer.append(int32: Int32(place.file))
+                buffer.append(int32: Int32(place.record))
+                append(verdict, of: index, in: records, to: &buffer)
+                survey.records += 1
+            }
+            if buffer.needsFlush {
+                try await connection.putCopyData(buffer.takeBytes())
+                step.progress(records: survey.records)
+                try Task.checkCancellation()
+            }
+        }
+        buffer.finish()
+        try await connection.putCopyData(buffer.takeBytes())
+        try await connection.endCopyIn()
+        survey.missingColumns = entity.columns.indices.filter { !present[$0] }.map { entity.columns[$0].name }
+        survey.unknownFields = records.window.unknownNames
+        return survey
+    }
+
+    /// Appends the documents of the marked records to the log.
+    func log(_ marks: ChangeMarks, on connection: PostgresConnection, step: Step) async throws {
+        var records = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
+        var reader = makeReader()
+        let hasKey = !entity.keyColumns.isEmpty
+        let isBinary = entity.documentStorage == .jsonb
+        try await connection.beginCopyIn(
+            """
+            COPY \(fragment: table.log) (_key_hash, _doc_hash, _change, _run_id, _run_timestamp, _raw_file, _record_no,
+                doc) FROM STDIN (FORMAT binary)
+            """)
+        var buffer = CopyBuffer()
+        var ordinal = 0
+        let (upsert, restore) = (Array("upsert".utf8), Array("restore".utf8))
+        while try records.next() {
+            for index in 0..<records.window.count {
+                defer { ordinal += 1 }
+                guard marks.isChanged(ordinal) else { continue }
+                let place = (file: records.fileNumber, record: records.firstRecord + index)
+                _ = reader.read(records.window, index)
+                buffer.beginRow(columns: 8)
+                buffer.append(
+                    uuid: hasKey
+                        ? reader.keyHash()
+                        : reader.placeHash(run: batch.run.id, file: place.file, record: place.record))
+                records.window.withRecord(index) { record in
+                    buffer.append(uuid: XXH3.hash128(record))
+                    buffer.append(text: marks.isRestored(ordinal) ? restore.span : upsert.span)
+                    buffer.append(uuid: batch.run.id)
+                    buffer.append(instant: batch.run.timestamp)
+                    buffer.append(int32: Int32(place.file))
+                    buffer.append(int32: Int32(place.record))
+                    if isBinary { buffer.append(jsonb: record) } else { buffer.append(text: record) }
+                }
+            }
+            if buffer.needsFlush {
+                try await connection.putCopyData(buffer.takeBytes())
+                step.progress(records: ordinal)
+                try Task.checkCancellation()
+            }
+        }
+        buffer.finish()
+        try await connection.putCopyData(buffer.takeBytes())
+        try await connection.endCopyIn()
+    }
+
+    private func makeReader() -> DocumentReader {
+        DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.format == .csv)
+    }
+
+    /// The three columns that say why a record is rejected, NULL where it is not.
+    private func append(
+        _ verdict: DocumentReader.Verdict, of index: Int, in records: borrowing BatchReader, to buffer: inout CopyBuffer
+    ) {
+        guard case .rejected(let name, let reason, _) = verdict else {
+            for _ in 0..<3 { buffer.appendNull() }
+            return
+        }
+        if let name { buffer.append(text: name) } else { buffer.appendNull() }
+        buffer.append(text: reason)
+        let column = entity.columns.firstIndex { $0.name == name }
+        let excerpt: String? =
+            if let column {
+                entity.columns[column].pii == .none
+                    ? records.window.withCell(index, column) { Excerpt.of($0) } : "‹personal data›"
+            } else if entity.columns.allSatisfy({ $0.pii == .none }) {
+                records.window.withRecord(index) { Excerpt.of($0) }
+            } else {
+                "‹personal data›"
+            }
+        if let excerpt { buffer.append(text: excerpt) } else { buffer.appendNull() }
+    }
+}
+
+/// The beginning of a value, fit for a table and a terminal: at most 80 bytes, control characters shown as U+FFFD.
+enum Excerpt {
+    static func of(_ bytes: Span<UInt8>) -> String {
+        let text = String(decoding: bytes.extracting(first: min(80, bytes.count)))
+        let shown = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? "\u{FFFD}" : $0 }))
+        return bytes.count > 80 ? shown + "…" : shown
+    }
+}

@@ -1,0 +1,206 @@
+internal import ConnectorKit
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// bronze: turns raw batches into a log of document changes.
+///
+/// A document is kept only when it differs from the last one of its key; a live key that is absent from a full batch
+/// becomes a delete. So the difference between full and delta ends here. Guards are decided before anything is written.
+struct BronzeLayer: Sendable {
+    let store: RawStore
+    let pool: PostgresPool
+    /// An operator allowed deletes, or accepted rejects, for the batches of this run.
+    let allowsDeletes: Bool
+    let acceptsRejects: Bool
+
+    /// Normalizes the entity's pending batches, oldest first, each in one transaction.
+    func normalize(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
+        let pending = try await pool.withConnection { connection in
+            try await BatchLedger.batches(of: entity.id, in: ["landed", "blocked"], on: connection)
+        }
+        let work = try await settleBlocked(pending, step: step)
+        guard !work.isEmpty else {
+            return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
+        }
+        for (position, batch) in work.enumerated() {
+            let isLast = position == work.count - 1
+            try await pool.withConnection { connection in
+                let table = BronzeTable(entity, schema: system.schemas.bronze)
+                try await BatchLedger.refuseOlder(batch, than: ["normalized", "merged"], on: connection)
+                if batch.sameAs != nil {
+                    try await keepUnchanged(batch, closes: isLast, step: step, on: connection)
+                } else {
+                    try await normalize(batch, entity, system, table, closes: isLast, step: step, on: connection)
+                }
+            }
+        }
+    }
+
+    /// A newer full batch supersedes a blocked one; any other batch waits behind it until somebody decides.
+    private func settleBlocked(
+        _ pending: [(batch: Batch, state: String, reason: String?)], step: Step
+    ) async throws -> [Batch] {
+        var work: [Batch] = []
+        for (position, entry) in pending.enumerated() {
+            var batch = entry.batch
+            batch.allowsDeletes = batch.allowsDeletes || allowsDeletes
+            batch.acceptsRejects = batch.acceptsRejects || acceptsRejects
+            guard entry.state == "blocked" else {
+                work.append(batch)
+                continue
+            }
+            guard pending[(position + 1)...].contains(where: { $0.batch.loadType == .full }) else {
+                if batch.allowsDeletes || batch.acceptsRejects {
+                    work.append(batch)
+                    continue
+                }
+                throw StepError(
+                    .guarded,
+                    "the batch of run \(batch.run.id) is blocked (\(entry.reason ?? "no reason kept")); "
+                        + "\(Guard.waysOut(of: batch))")
+            }
+            try await pool.withConnection { connection in
+                try await BatchLedger.advance(
+                    batch, to: "superseded", by: step.run.id, reason: "a newer full batch arrived", on: connection)
+            }
+            step.notice("the blocked batch of run \(batch.run.id) is superseded by a newer full one")
+        }
+        return work
+    }
+
+    /// The same bytes as the last merged full batch: nothing can have changed.
+    private func keepUnchanged(
+        _ batch: Batch, closes: Bool, step: Step, on connection: PostgresConnection
+    ) async throws {
+        var counts = RowCounts()
+        counts.input = batch.records
+        counts.unchanged = batch.records
+        try await connection.transaction {
+            try await BatchLedger.advance(batch, to: "normalized", by: step.run.id, on: connection)
+            try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: connection)
+        }
+    }
+
+    private func normalize(
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable, closes: Bool, step: Step,
+        on connection: PostgresConnection
+    ) async throws {
+        let manifest = try store.manifest(of: entity.id, run: batch.run.id).manifest
+        let stage = BatchStage(
+            entity: entity, timezone: system.timezone, table: table, batch: batch, manifest: manifest,
+            folder: store.folder(of: entity.id, run: batch.run.id))
+        let blocked: StepError? = try await connection.transaction {
+            try await emptyStage(table, on: connection)
+            let survey = try await stage.fill(on: connection, step: step)
+            if survey.records > 5_000 {
+                try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason)")
+            }
+            let detection = ChangeDetection(
+                table: table, batch: batch, detectsAbsence: detectsAbsence(entity, batch, survey))
+            let duplicates = try await detection.removeDuplicates(on: connection)
+            let findings = try await detection.findings(on: connection)
+            if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
+            if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
+                try await BatchLedger.advance(
+                    batch, to: "blocked", by: step.run.id, reason: reason.description, rejected: survey.rejected,
+                    on: connection)
+                return reason
+            }
+            let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
+            try await write(detection, findings, stage, survey, step: step, on: connection)
+            var counts = RowCounts()
+            counts.input = survey.records
+            counts.inserted = findings.inserted
+            counts.updated = findings.updated
+            counts.unchanged = findings.unchanged
+            counts.duplicate = duplicates
+            counts.rejected = survey.rejected
+            counts.absent = findings.absent
+            counts.deleted = findings.absent
+            counts.bytes = batch.bytes
+            try await BatchLedger.permit(
+                batch, deletes: allowsDeletes, rejects: acceptsRejects, on: connection)
+            try await BatchLedger.advance(
+                batch, to: "normalized", by: step.run.id,
+                reason: survey.keyless > 0 && batch.loadType == .full && !entity.keyColumns.isEmpty
+                    ? "deletion by absence suspended: \(survey.keyless) records without a readable key" : nil,
+                rejected: survey.rejected, missing: missing, on: connection)
+            try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: connection)
+            return nil
+        }
+        if let blocked { throw blocked }
+    }
+
+    private func detectsAbsence(_ entity: Entity, _ batch: Batch, _ survey: BatchStage.Survey) -> Bool {
+        guard batch.loadType == .full, entity.deleteMode == .close, entity.history != .append else { return false }
+        // Without a key, `latest` replaces every row by the new batch's; nothing else can tell what is absent.
+        return entity.keyColumns.isEmpty ? entity.history == .latest : survey.keyless == 0
+    }
+
+    private func write(
+        _ detection: ChangeDetection, _ findings: ChangeDetection.Findings, _ stage: BatchStage,
+        _ survey: BatchStage.Survey, step: Step, on connection: PostgresConnection
+    ) async throws {
+        guard findings.inserted + findings.updated + findings.absent > 0 else { return }
+        if findings.inserted + findings.updated > 0 {
+            let marks = try await detection.changedOrdinals(of: survey.records, on: connection)
+            let isFirst = try await connection.query("SELECT 1 FROM \(fragment: detection.table.log) LIMIT 1").isEmpty
+            if isFirst { try await connection.execute(detection.table.dropKey) }
+            try await stage.log(marks, on: connection, step: step)
+            if isFirst { try await connection.execute(detection.table.addKey) }
+        }
+        try await detection.apply(on: connection)
+    }
+
+    /// Reports fields that appeared, and returns the columns that vanished from a full batch of at least 100 records.
+    private func noteDrift(
+        _ entity: Entity, _ batch: Batch, _ survey: BatchStage.Survey, step: Step, on connection: PostgresConnection
+    ) async throws -> [String] {
+        if entity.schemaMode == .freeze, let field = survey.unknownFields.first {
+            throw StepError(
+                .schema,
+                "the source brings field '\(field)', which no column names, and schema_mode is freeze; "
+                    + "add a column for it, or set schema_mode to evolve")
+        }
+        let fields = entity.schemaMode == .evolve ? survey.unknownFields : []
+        let missing = batch.loadType == .full && survey.records >= 100 ? survey.missingColumns : []
+        for (change, names) in [("field_appeared", fields), ("column_missing", missing)] where !names.isEmpty {
+            let noted = try await connection.execute(
+                """
+                INSERT INTO audit.schema_change (system_id, entity_name, recorded_at, run_id, change, column_name, detail)
+                SELECT \(entity.id.system.rawValue), \(entity.id.name), \(step.now), \(batch.run.id), \(change), f.name,
+                    CASE WHEN \(change) = 'field_appeared' THEN 'kept in bronze; add a column to have it in silver'
+                    ELSE 'in no record of the full batch; silver keeps its values' END
+                FROM unnest(\(names)) AS f (name)
+                WHERE \(change) = 'column_missing' OR NOT EXISTS (
+                    SELECT FROM audit.schema_change c WHERE c.system_id = \(entity.id.system.rawValue)
+                        AND c.entity_name = \(entity.id.name) AND c.change = \(change) AND c.column_name = f.name)
+                """)
+            if noted > 0 {
+                let what = change == "field_appeared" ? "fields that no column reads" : "columns in no record, values kept"
+                step.notice("\(what): \(names.joined(separator: ", ")); see audit.schema_change")
+            }
+        }
+        return missing
+    }
+
+    /// Empties the stage the cheap way: DELETE while it is small, TRUNCATE (11 ms) when it is not.
+    private func emptyStage(_ table: BronzeTable, on connection: PostgresConnection) async throws {
+        try await StageTable.empty(table.stage, on: connection)
+    }
+}
+
+/// Emptying work tables.
+enum StageTable {
+    /// DELETE while the table is small, TRUNCATE (11 ms whatever its size) when it is not.
+    static func empty(_ table: SQLText, on connection: PostgresConnection) async throws {
+        let size = try await connection.query(
+            "SELECT pg_catalog.pg_relation_size(\(literal: table.text)::regclass)")[0].get(0, as: Int.self)
+        if size > 1 << 20 {
+            try await connection.execute("TRUNCATE \(fragment: table)")
+        } else if size > 0 {
+            try await connection.execute("DELETE FROM \(fragment: table)")
+        }
+    }
+}

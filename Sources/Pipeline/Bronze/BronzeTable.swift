@@ -1,0 +1,63 @@
+internal import Metadata
+internal import Postgres
+
+/// The tables of one entity in bronze: the log of changes, the last change of each key, and the stage.
+struct BronzeTable {
+    private let entity: Entity
+    private let schema: String
+
+    init(_ entity: Entity, schema: String) {
+        self.entity = entity
+        self.schema = schema
+    }
+
+    /// The append-only log.
+    var log: SQLText { "\(table: schema, entity.id.table)" }
+    /// The last change of each key: it can be rebuilt from the log.
+    var last: SQLText { "\(table: schema, entity.id.table + "__last")" }
+    /// What a batch brings, before anything is decided.
+    var stage: SQLText { "\(table: "stage", entity.id.table + "__bronze")" }
+
+    private var primaryKey: SQLText {
+        """
+        CONSTRAINT \(identifier: entity.id.table + "_pkey") PRIMARY KEY (_key_hash, _run_timestamp, _raw_file, _record_no)
+        """
+    }
+
+    /// Takes the log's primary key away while its first rows are copied: built behind them it costs half.
+    var dropKey: SQLText { "ALTER TABLE \(fragment: log) DROP CONSTRAINT \(identifier: entity.id.table + "_pkey")" }
+
+    /// Gives it back.
+    var addKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }
+
+    /// Makes the tables that do not exist yet; one statement each.
+    var definition: [SQLText] {
+        let name = entity.id.table
+        let document = entity.documentStorage.rawValue
+        return [
+            """
+            CREATE TABLE IF NOT EXISTS \(fragment: log) (
+                _key_hash uuid NOT NULL, _doc_hash uuid, _change text NOT NULL, _effective_at timestamptz,
+                _run_id uuid NOT NULL, _run_timestamp timestamptz NOT NULL, _raw_file int NOT NULL,
+                _record_no int NOT NULL, doc \(verbatim: document),
+                \(fragment: primaryKey),
+                CONSTRAINT \(identifier: name + "_change") CHECK (_change IN ('upsert', 'delete', 'restore')))
+            """,
+            "CREATE INDEX IF NOT EXISTS \(identifier: name + "_run") ON \(fragment: log) (_run_timestamp)",
+            """
+            CREATE TABLE IF NOT EXISTS \(fragment: last) (
+                _key_hash uuid NOT NULL, _doc_hash uuid, _run_timestamp timestamptz NOT NULL,
+                _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL,
+                CONSTRAINT \(identifier: name + "__last_pk") PRIMARY KEY (_key_hash))
+            """,
+            """
+            CREATE UNLOGGED TABLE IF NOT EXISTS \(fragment: stage) (
+                _key_hash uuid NOT NULL, _ordinal bigint NOT NULL, _doc_hash uuid NOT NULL, _order bytea,
+                _raw_file int NOT NULL, _record_no int NOT NULL, _reject_column text, _reject_reason text, _excerpt text)
+            """,
+            """
+            COMMENT ON TABLE \(fragment: log) IS \(literal: "Changes of \(entity.id), oldest first by _run_timestamp")
+            """,
+        ]
+    }
+}

@@ -1,0 +1,45 @@
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// The audit against itself, and what waits for somebody.
+struct AuditChecks {
+    let pool: PostgresPool
+
+    func findings() async throws -> [Finding] {
+        var findings: [Finding] = []
+        for rule in AuditInvariants.rules {
+            let violations = try await pool.withConnection { try await $0.query(rule.violations) }[0].get(
+                0, as: Int.self)
+            findings.append(
+                violations == 0
+                    ? Finding(.ok, "audit", rule.what)
+                    : Finding(.fail, "audit", "not so: \(rule.what) (\(violations)); \(rule.hint)"))
+        }
+        let audit = AuditQueries(pool: pool)
+        findings += waiting(try await audit.batches())
+        let rejects = Dictionary(grouping: try await audit.rejects(), by: \.entity)
+        for (entity, rows) in rejects.sorted(by: { $0.key < $1.key }) {
+            let records = rows.reduce(0) { $0 + $1.records }
+            findings.append(
+                Finding(.warn, "rejected records", "\(entity): \(records), most often: \(rows[0].reason)"))
+        }
+        if rejects.isEmpty { findings.append(Finding(.ok, "rejected records", "none")) }
+        return findings
+    }
+
+    private func waiting(_ batches: [BatchRow]) -> [Finding] {
+        var findings = batches.filter { $0.state == "blocked" }.map { batch in
+            Finding(
+                .fail, "blocked batch",
+                "\(batch.entity), run \(batch.run.id): \(batch.reason ?? "no reason was kept"); see medallion batch list"
+            )
+        }
+        if findings.isEmpty { findings.append(Finding(.ok, "blocked batches", "none")) }
+        let pending = batches.count { $0.state != "blocked" }
+        if pending > 0 {
+            findings.append(Finding(.warn, "pending batches", "\(pending) on their way to silver; a run takes them up"))
+        }
+        return findings
+    }
+}

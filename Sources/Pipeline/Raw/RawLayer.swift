@@ -1,0 +1,154 @@
+internal import ConnectorKit
+internal import Foundation
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// raw: lands what a source gives, as received.
+///
+/// Files and manifest are durable before the database hears of them; cursor, batch and audit row are then one
+/// transaction. So the cursor may be ahead of silver, never ahead of durable raw.
+struct RawLayer: Sendable {
+    let store: RawStore
+    let pool: PostgresPool
+    let metadataHash: UUIDValue
+
+    /// Lands one batch of the entity.
+    func land(
+        _ entity: Entity, timezone: String, with connector: AnyConnector, loadType: LoadType, step: Step
+    ) async throws {
+        let window = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
+        let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
+        do {
+            let shape = try connector.shape(of: entity)
+            var writer = RawWriter(folder: folder, shape: shape, compresses: entity.rawCompression == .zstd)
+            try await connector.land(entity, window: window, into: &writer)
+            var manifest = Manifest(
+                runID: step.run.id, runTimestamp: step.run.timestamp, entity: entity.id, loadType: window.loadType,
+                cursorFrom: window.from, cursorTo: nil, request: writer.request, shape: shape,
+                metadataHash: metadataHash, sameAs: nil, files: writer.files)
+            manifest.cursorTo = try greatestCursor(of: entity, timezone: timezone, in: manifest, folder: folder)
+            if let earlier = try await identicalBatch(of: entity.id, manifest) {
+                store.removeFiles(of: entity.id, run: step.run.id, names: manifest.files.map(\.name))
+                manifest.sameAs = earlier
+            }
+            try Task.checkCancellation()
+            let sha256 = try store.publish(manifest, of: entity.id)
+            try await register(manifest, sha256: sha256, of: entity.id, step: step)
+        } catch {
+            // Without a manifest the batch never existed; with one it is adopted by the next run.
+            let isPublished = store.runs(of: entity.id).contains(step.run.id)
+            if !isPublished { store.removeFiles(of: entity.id, run: step.run.id) }
+            throw error
+        }
+    }
+
+    private func register(_ manifest: Manifest, sha256: String, of entity: EntityID, step: Step) async throws {
+        var counts = RowCounts()
+        counts.input = manifest.recordCount
+        counts.inserted = manifest.recordCount
+        counts.bytes = manifest.byteCount
+        try await pool.withConnection { connection in
+            try await connection.transaction {
+                try await BatchLedger.insert(manifest, sha256: sha256, of: entity, at: step.now, on: connection)
+                try await step.commit(
+                    counts, load: (manifest.loadType, manifest.cursorFrom, manifest.cursorTo), closes: true,
+                    on: connection)
+            }
+        }
+    }
+
+    /// What to ask for. The upper bound is the run's own instant, noted before the first request.
+    private func window(of entity: Entity, loadType: LoadType, until: Instant) async throws -> LoadWindow {
+        guard loadType == .delta else { return LoadWindow(loadType: .full, until: until) }
+        guard let delta = entity.delta else {
+            throw StepError(
+                .internal,
+                "a delta load of \(entity.id) needs its \"delta\" attribute; add "
+                    + "{\"mode\": \"cursor\", \"cursor_column\": …} or {\"mode\": \"all\"} to the entity")
+        }
+        guard delta.mode == .cursor else { return LoadWindow(loadType: .delta, until: until) }
+        let cursor = try await pool.withConnection { try await BatchLedger.cursor(of: entity.id, on: $0) }
+        guard let from = cursor ?? delta.initial else { return LoadWindow(loadType: .full, until: until) }
+        let column = entity.columns.first { $0.name == delta.cursorColumn }
+        return LoadWindow(
+            loadType: .delta, from: LookBack.apply(delta.lookbackSeconds, to: from, of: column?.type), until: until)
+    }
+
+    /// The greatest cursor value landed, at most the window's bound; nil leaves the cursor where it is.
+    private func greatestCursor(
+        of entity: Entity, timezone: String, in manifest: Manifest, folder: String
+    ) throws -> String? {
+        guard let name = entity.delta?.cursorColumn, let index = entity.columns.firstIndex(where: { $0.name == name })
+        else { return nil }
+        var batch = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
+        var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.format == .csv)
+        var bound: String?
+        if case .timestamptz = entity.columns[index].type { bound = manifest.instant.description }
+        var greatest: (key: [UInt8], text: String)?
+        while try batch.next() {
+            for record in 0..<batch.window.count {
+                guard case .accepted = reader.read(batch.window, record), let text = reader.text(of: index) else {
+                    continue
+                }
+                if let bound, text.utf8.count == bound.utf8.count, text > bound { continue }
+                var key: [UInt8] = []
+                reader.appendSortKey(of: index, to: &key)
+                if let known = greatest, !known.key.lexicographicallyPrecedes(key) { continue }
+                greatest = (key, text)
+            }
+        }
+        return greatest?.text
+    }
+
+    /// The run that holds the same bytes, when this full batch may be skipped unparsed.
+    private func identicalBatch(of entity: EntityID, _ manifest: Manifest) async throws -> UUIDValue? {
+        guard manifest.loadType == .full, !manifest.files.isEmpty else { return nil }
+        let last = try await pool.withConnection { connection in
+            try await connection.query(
+                """
+                SELECT b.run_id, coalesce(b.same_as, b.run_id) AS holder, b.state, b.load_type, b.metadata_hash,
+                    b.nr_rejected, array(SELECT f.sha256 FROM audit.raw_file f
+                        WHERE f.run_id = b.run_id AND f.system_id = b.system_id AND f.entity_name = b.entity_name
+                        ORDER BY f.file_no) AS checksums
+                FROM audit.raw_batch b
+                WHERE b.system_id = \(entity.system.rawValue) AND b.entity_name = \(entity.name)
+                ORDER BY b.run_timestamp DESC LIMIT 1
+                """)
+        }
+        guard let row = last.first, try row.get("state") == "merged", try row.get("load_type") == "full",
+            try row.get("metadata_hash") == metadataHash, try row.get("nr_rejected", as: Int.self) == 0,
+            try row.get("checksums") == manifest.files.map(\.sha256)
+        else { return nil }
+        return try row.get("holder", as: UUIDValue.self)
+    }
+}
+
+/// Moves the lower bound of a delta window back.
+enum LookBack {
+    /// `amount` seconds of an instant, as many whole days as hold them of a date, units of a number.
+    static func apply(_ amount: Int, to cursor: String, of type: ColumnType?) -> String {
+        guard amount > 0, let type else { return cursor }
+        switch type {
+        case .smallint, .int, .bigint: return Int64(cursor).map { String($0 - Int64(amount)) } ?? cursor
+        case .double: return Double(cursor).map { String($0 - Double(amount)) } ?? cursor
+        case .numeric: return Decimal(string: cursor).map { "\($0 - Decimal(amount))" } ?? cursor
+        case .date:
+            var reader = TemporalReader()
+            let bytes = Array(cursor.utf8)
+            // A cursor set by hand may be any text; it is then sent as it is.
+            guard let date = try? reader.dateOnly(bytes.span) else { return cursor }
+            return CivilDate(daysSinceEpoch: date.daysSinceEpoch - Int64((amount + 86_399) / 86_400)).description
+        case .timestamptz, .timestamp:
+            var reader = TemporalReader()
+            let bytes = Array(cursor.utf8)
+            // A cursor set by hand may be any text; it is then sent as it is.
+            guard let moment = try? reader.dateTime(bytes.span) else { return cursor }
+            let moved = Instant(microseconds: moment.local - Int64(moment.offset ?? 0) * 1_000_000)
+                .advanced(byMicroseconds: -Int64(amount) * 1_000_000).description
+            return moment.offset == nil ? String(moved.dropLast()) : moved
+        default: return cursor
+        }
+    }
+}

@@ -1,0 +1,142 @@
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// The run of the reserved system `gold`: once per invocation, after all systems, in dependency order.
+struct GoldRun: Sendable {
+    let workspace: Workspace
+    let request: RunRequest
+    /// The runs that this build follows.
+    let sources: [RunReport]
+
+    /// Builds the scripts that read what changed, or whose last build failed; the others are skipped.
+    func run() async throws -> RunReport? {
+        guard !workspace.gold.order.isEmpty else { return nil }
+        let lease = try await RunLease.wait(for: .gold, in: workspace)
+        do {
+            let report = try await run(holding: lease)
+            await lease.release()
+            return report
+        } catch {
+            await lease.release()
+            throw error
+        }
+    }
+
+    private func run(holding lease: RunLease) async throws -> RunReport {
+        let start = RunStart(workspace: workspace, system: .gold)
+        _ = try await start.closeAbandoned()
+        var plain = request
+        plain.runTimestamp = nil
+        guard let instant = try await start.instant(plain) else {
+            preconditionFailure("a run without a requested instant always gets one")
+        }
+        var generator = SystemRandomNumberGenerator()
+        let id = UUIDValue.version7(at: workspace.clock.now(), using: &generator)
+        let identity = RunIdentity(id: id, timestamp: instant)
+        let references = sources.compactMap { $0.run?.id.description }.joined(separator: ",")
+        let ledger = try await start.open(
+            identity, plain, trigger: .completion, triggerReference: references.isEmpty ? nil : references)
+        let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
+        defer { heart.cancel() }
+        var failure: (any Error)?
+        do {
+            try await build(with: ledger)
+        } catch {
+            failure = error
+        }
+        let isCancelled = failure is CancellationError
+        let message = failure.map { isCancelled ? "stopped before it was done; run again to go on" : "\($0)" }
+        let written: Result<RunReport, any Error> = await uncancelled {
+            do { return .success(try await ledger.finish(cancelled: isCancelled, error: message)) } catch {
+                return .failure(error)
+            }
+        }
+        return try written.get()
+    }
+
+    private func build(with ledger: RunLedger) async throws {
+        let layer = GoldLayer(graph: workspace.gold)
+        let due = try await dueScripts(layer)
+        var failed = Set<String>()
+        for wave in workspace.gold.waves {
+            try await withThrowingTaskGroup(of: String?.self) { group in
+                for script in wave {
+                    let entity = EntityID(system: .gold, name: script.name)
+                    guard due.contains(script.name) else {
+                        try await ledger.skip(.gold, entity, .noInput)
+                        continue
+                    }
+                    let broken = failed.contains { script.inputs.contains(.gold($0)) }
+                    guard !broken, !isUpstreamFailed(script) else {
+                        failed.insert(script.name)
+                        try await ledger.skip(.gold, entity, .upstreamFailed)
+                        continue
+                    }
+                    group.addTask { try await build(script, entity, layer, ledger) }
+                }
+                while let name = try await group.next() {
+                    if let name { failed.insert(name) }
+                }
+            }
+        }
+    }
+
+    /// Builds one script; returns its name when it failed.
+    private func build(
+        _ script: GoldScript, _ entity: EntityID, _ layer: GoldLayer, _ ledger: RunLedger
+    ) async throws -> String? {
+        do {
+            try await ledger.record(.gold, entity) { step in
+                try await workspace.pool.withConnection { connection in
+                    try await connection.transaction {
+                        var counts = RowCounts()
+                        counts.inserted = try await layer.build(script, on: connection) ?? 0
+                        try await connection.execute(
+                            "UPDATE metadata.gold SET built_hash = \(script.hash) WHERE name = \(script.name)")
+                        try await step.commit(counts, closes: true, on: connection)
+                    }
+                }
+            }
+            return nil
+        } catch is LayerFailure {
+            return script.name
+        }
+    }
+
+    /// What reads changed silver tables, what failed last time, what was never built or has another text.
+    private func dueScripts(_ layer: GoldLayer) async throws -> Set<String> {
+        let changed = Set(
+            sources.flatMap(\.steps)
+                .filter { $0.layer == .silver && $0.counts.inserted + $0.counts.updated + $0.counts.deleted > 0 }
+                .map { $0.entity.table })
+        let again = try await workspace.pool.withConnection { connection in
+            let failed = try await connection.query(
+                """
+                SELECT entity_name FROM audit.v_entity_health
+                WHERE system_id = 'gold' AND status IN ('failed', 'cancelled', 'abandoned')
+                    OR system_id = 'gold' AND skip_reason = 'upstream_failed'
+                """)
+            let built = try await connection.query(
+                "SELECT name, built_hash FROM metadata.gold WHERE built_hash IS NOT NULL")
+            var current = Set<String>()
+            for row in built {
+                let name = try row.get("name", as: String.self)
+                if try row.get("built_hash", as: UUIDValue.self) == workspace.gold[name]?.hash { current.insert(name) }
+            }
+            return try await layer.unbuilt(on: connection)
+                .union(try failed.map { try $0.get(0, as: String.self) })
+                .union(Set(workspace.gold.order.map(\.name)).subtracting(current))
+        }
+        let isEverything = request.force && sources.isEmpty
+        return Set(
+            isEverything
+                ? workspace.gold.order.map(\.name)
+                : workspace.gold.affected(by: changed, failed: again).map(\.name))
+    }
+
+    private func isUpstreamFailed(_ script: GoldScript) -> Bool {
+        let failed = sources.flatMap(\.steps).filter { $0.status == .failed }.map { Relation.silver($0.entity.table) }
+        return !script.inputs.isDisjoint(with: failed)
+    }
+}

@@ -1,0 +1,104 @@
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// The right to run a system: a session advisory lock on a connection of its own, a heartbeat, a fencing number.
+///
+/// Whoever holds the lock is the only one who runs the system. A process that hangs keeps its lock; once its heartbeat
+/// is stale, the next starter ends its session, and the fencing number keeps the old process from writing.
+struct RunLease: Sendable {
+    /// Seconds without heartbeat after which a running row's process is taken for dead.
+    static let patience = 120
+
+    private let connection: PostgresConnection
+    private let system: SystemID
+
+    /// Takes the lock.
+    /// - Returns: nil and who holds it, when another process runs the system.
+    static func take(_ system: SystemID, in workspace: Workspace) async throws -> (lease: RunLease?, holder: String) {
+        let connection = try await PostgresConnection.connect(
+            workspace.database, applicationName: "medallion lock \(system)")
+        do {
+            let lease = RunLease(connection: connection, system: system)
+            if try await lease.lock() { return (lease, "") }
+            if try await lease.endStaleHolder(now: workspace.clock.now()), try await lease.lock(waiting: true) {
+                return (lease, "")
+            }
+            let holder = try await lease.holder()
+            await connection.close()
+            return (nil, holder)
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    /// Waits for the lock: gold builds queue up, they never skip.
+    static func wait(for system: SystemID, in workspace: Workspace) async throws -> RunLease {
+        let connection = try await PostgresConnection.connect(
+            workspace.database, applicationName: "medallion lock \(system)")
+        let lease = RunLease(connection: connection, system: system)
+        do {
+            _ = try await lease.lock(waiting: true)
+            return lease
+        } catch {
+            await connection.close()
+            throw error
+        }
+    }
+
+    private static func key(_ system: SystemID) -> String { "medallion/system/\(system)" }
+
+    private func lock(waiting: Bool = false) async throws -> Bool {
+        let key = RunLease.key(system)
+        if waiting {
+            try await connection.execute("SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended(\(key), 0))")
+            return true
+        }
+        return try await connection.query(
+            "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended(\(key), 0))")[0].get(0)
+    }
+
+    private func holder() async throws -> String {
+        let rows = try await connection.query(
+            """
+            SELECT run_id, host, pid, started_at FROM audit.system_run
+            WHERE system_id = \(system.rawValue) AND status = 'running'
+            """)
+        guard let row = rows.first else { return "another process" }
+        return "run \(try row.get("run_id", as: UUIDValue.self)) of process \(try row.get("pid", as: Int.self)) on "
+            + "\(try row.get("host", as: String.self)), since \(try row.get("started_at", as: Instant.self))"
+    }
+
+    /// Ends the session of a holder whose heartbeat stopped; false when there is none.
+    private func endStaleHolder(now: Instant) async throws -> Bool {
+        let limit = now.advanced(byMicroseconds: -Int64(RunLease.patience) * 1_000_000)
+        let ended = try await connection.query(
+            """
+            SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l
+            JOIN (SELECT pg_catalog.hashtextextended(\(RunLease.key(system)), 0) AS key) k
+                ON l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid
+            WHERE l.locktype = 'advisory' AND l.granted AND EXISTS (
+                SELECT FROM audit.system_run r WHERE r.system_id = \(system.rawValue) AND r.status = 'running'
+                    AND r.heartbeat_at < \(limit))
+            """)
+        return !ended.isEmpty
+    }
+
+    /// Says every 10 seconds that the run is alive, until it is cancelled.
+    func beat(for run: RunIdentity, clock: any WallClock) async {
+        while !Task.isCancelled {
+            do {
+                try await Task.sleep(for: .seconds(10))
+                try await connection.execute(
+                    "UPDATE audit.system_run SET heartbeat_at = \(clock.now()) WHERE run_id = \(run.id)")
+            } catch {
+                // Cancelled: the run is over. Anything else: the next beat tries again, the fence guards the data.
+                if error is CancellationError { return }
+            }
+        }
+    }
+
+    /// Gives the lock back by ending the session.
+    func release() async { await connection.close() }
+}

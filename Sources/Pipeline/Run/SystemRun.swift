@@ -1,0 +1,223 @@
+internal import ConnectorKit
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// One run for one system: the main path from a source to silver. Gold follows once, after all systems (`GoldRun`).
+struct SystemRun: Sendable {
+    let workspace: Workspace
+    let system: SourceSystem
+    let request: RunRequest
+
+    /// Runs the selected entities; one failed entity stops only its own later layers.
+    func run() async throws -> RunReport {
+        let (lease, holder) = try await RunLease.take(system.id, in: workspace)
+        guard let lease else { return try await skip(.alreadyRunning, "system '\(system.id)' is being run by \(holder)") }
+        do {
+            let report = try await run(holding: lease)
+            await lease.release()
+            return report
+        } catch {
+            await lease.release()
+            throw error
+        }
+    }
+
+    private func run(holding lease: RunLease) async throws -> RunReport {
+        let start = RunStart(workspace: workspace, system: system.id)
+        let entities = workspace.catalog.entities(of: system.id).filter(request.selects)
+        let differences = try await Deployment(workspace: workspace).prepare(entities, applies: request.appliesDDL)
+        let abandoned = try await start.closeAbandoned()
+        let adopted = try await start.adoptBatches(of: entities)
+        if abandoned > 0 { workspace.observer.observe(.notice("\(system.id): \(abandoned) abandoned run closed")) }
+        if adopted > 0 { workspace.observer.observe(.notice("\(system.id): \(adopted) landed batches taken up")) }
+        guard let instant = try await start.instant(request) else {
+            return try await skip(.alreadySucceeded, "a run of this instant succeeded before")
+        }
+        let identity = RunIdentity(id: newID(), timestamp: instant)
+        let ledger = try await start.open(identity, request, trigger: request.resume == nil ? request.trigger : .retry)
+        let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
+        defer { heart.cancel() }
+        var news = try await news(of: entities)
+        news.differences = differences
+        let known = news
+        let outcome: Result<Void, any Error>
+        do {
+            let connector = try workspace.connectors.make(
+                for: system,
+                context: ConnectorContext(
+                    system: system.id, projectFolder: workspace.projectFolder, environment: workspace.environment,
+                    secrets: workspace.secrets, logger: workspace.logger))
+            try await withTimeout { try await runEntities(entities, connector, ledger, known) }
+            outcome = .success(())
+        } catch {
+            outcome = .failure(error)
+        }
+        return try await finish(ledger, outcome)
+    }
+
+    /// The three arrows of one entity. This is the line that data takes.
+    private func runLayers(
+        of entity: Entity, _ connector: AnyConnector, _ ledger: RunLedger, landsAgain: Bool
+    ) async throws {
+        let raw = RawLayer(store: workspace.store, pool: workspace.pool, metadataHash: workspace.catalog.hash)
+        let bronze = BronzeLayer(
+            store: workspace.store, pool: workspace.pool, allowsDeletes: request.allowsDeletes,
+            acceptsRejects: request.acceptsRejects)
+        let silver = SilverLayer(pool: workspace.pool)
+        let loadType = request.loadType ?? entity.loadType
+        if request.layers.contains(.raw) {
+            if landsAgain {
+                try await ledger.record(.raw, entity.id, retries: system.retries) { step in
+                    try await raw.land(
+                        entity, timezone: system.timezone, with: connector, loadType: loadType, step: step)
+                }
+            } else {
+                try await ledger.skip(.raw, entity.id, .alreadySucceeded)
+            }
+        }
+        if request.layers.contains(.bronze) {
+            try await ledger.record(.bronze, entity.id, retries: system.retries) { step in
+                try await bronze.normalize(entity, of: system, step: step)
+            }
+        }
+        if request.layers.contains(.silver) {
+            try await ledger.record(.silver, entity.id, retries: system.retries) { step in
+                try await silver.merge(entity, of: system, step: step)
+            }
+        }
+    }
+
+    /// Entities at once: a merge holds two connections, the audit needs one in between.
+    private var width: Int { max(1, min(system.concurrency, (workspace.connections - 2) / 2)) }
+
+    /// Runs entities side by side, at most `width` at once; failures are collected, siblings go on.
+    private func runEntities(
+        _ entities: [Entity], _ connector: AnyConnector, _ ledger: RunLedger, _ news: EntityNews
+    ) async throws {
+        try await withThrowingTaskGroup(of: Bool.self) { group in
+            var waiting = entities[...]
+            var halted = false
+            func startNext() -> Bool {
+                guard let entity = waiting.popFirst() else { return false }
+                let isHalted = halted
+                group.addTask { try await runEntity(entity, connector, ledger, news, isHalted: isHalted) }
+                return true
+            }
+            for _ in 0..<width where startNext() {}
+            while let succeeded = try await group.next() {
+                if !succeeded, system.onFailure == .halt { halted = true }
+                _ = startNext()
+            }
+        }
+    }
+
+    /// Returns false when the entity failed; throws only when the whole run is to end.
+    private func runEntity(
+        _ entity: Entity, _ connector: AnyConnector, _ ledger: RunLedger, _ news: EntityNews, isHalted: Bool
+    ) async throws -> Bool {
+        let layers = [Layer.raw, .bronze, .silver].filter(request.layers.contains)
+        let reason: SkipReason? =
+            !entity.isActive
+            ? .inactive
+            : news.succeeded.contains(entity.id) ? .alreadySucceeded : isHalted ? .upstreamFailed : nil
+        if let reason {
+            for layer in layers { try await ledger.skip(layer, entity.id, reason) }
+            return true
+        }
+        do {
+            // Refused before the source is asked for anything.
+            if let lines = news.differences[entity.id], let first = layers.first {
+                try await ledger.record(first, entity.id) { _ in throw Deployment.refusal(lines) }
+            }
+            try await runLayers(
+                of: entity, connector, ledger, landsAgain: !news.landed.contains(entity.id))
+            return true
+        } catch let failure as LayerFailure {
+            for layer in layers where layer > failure.layer {
+                try await ledger.skip(layer, entity.id, .upstreamFailed)
+            }
+            return false
+        }
+    }
+
+    private func finish(_ ledger: RunLedger, _ outcome: Result<Void, any Error>) async throws -> RunReport {
+        var cancelled = false
+        var message: String?
+        var isInfrastructure = false
+        if case .failure(let error) = outcome {
+            cancelled = error is CancellationError
+            message = cancelled ? "stopped before it was done; run again to go on" : "\(error)"
+            isInfrastructure = error is PostgresError
+        }
+        let (stopped, reason) = (cancelled, message)
+        let written: Result<RunReport, any Error> = await uncancelled {
+            do { return .success(try await ledger.finish(cancelled: stopped, error: reason)) } catch {
+                return .failure(error)
+            }
+        }
+        var report = try written.get()
+        report.isInfrastructure = isInfrastructure
+        return report
+    }
+
+    private func skip(_ reason: SkipReason, _ message: String) async throws -> RunReport {
+        let start = RunStart(workspace: workspace, system: system.id)
+        let instant = request.runTimestamp ?? workspace.clock.now()
+        let identity = RunIdentity(id: newID(), timestamp: instant)
+        try await start.recordSkipped(identity, request, because: message)
+        let report = RunReport(
+            system: system.id, run: identity, status: .skipped, steps: [], error: message, skipReason: reason)
+        workspace.observer.observe(.runFinished(report))
+        return report
+    }
+
+    private func withTimeout(_ body: @escaping @Sendable () async throws -> Void) async throws {
+        let seconds = system.timeoutSeconds
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await body() }
+            group.addTask {
+                try await Task.sleep(for: .seconds(seconds))
+                throw StepError(
+                    .timeout,
+                    "system '\(system.id)' took longer than its timeout_s of \(seconds) s; what was landed is "
+                        + "kept, run again to go on, or raise timeout_s")
+            }
+            defer { group.cancelAll() }
+            try await group.next()
+        }
+    }
+
+    /// What is known of the entities before they run: what a resumed run has done, and tables that cannot be used.
+    struct EntityNews {
+        var differences: [EntityID: [String]] = [:]
+        var landed: Set<EntityID> = []
+        var succeeded: Set<EntityID> = []
+    }
+
+    private func news(of entities: [Entity]) async throws -> EntityNews {
+        guard let earlier = request.resume else { return EntityNews() }
+        let rows = try await workspace.pool.withConnection { connection in
+            try await connection.query(
+                """
+                SELECT entity_name, bool_or(layer = 'raw' AND status = 'succeeded') AS landed,
+                    bool_or(layer = 'silver' AND status IN ('succeeded', 'skipped')
+                        AND coalesce(skip_reason, '') <> 'upstream_failed') AS merged
+                FROM audit.entity_layer_run WHERE run_id = \(earlier) AND system_id = \(system.id.rawValue)
+                GROUP BY entity_name
+                """)
+        }
+        var work = EntityNews()
+        for row in rows {
+            let id = EntityID(system: system.id, name: try row.get("entity_name"))
+            if try row.get("landed") { work.landed.insert(id) }
+            if try row.get("merged") { work.succeeded.insert(id) }
+        }
+        return work
+    }
+
+    private func newID() -> UUIDValue {
+        var generator = SystemRandomNumberGenerator()
+        return UUIDValue.version7(at: workspace.clock.now(), using: &generator)
+    }
+}

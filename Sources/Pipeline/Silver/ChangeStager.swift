@@ -1,0 +1,116 @@
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// Turns bronze changes into typed rows: for the stage, or for an empty history itself.
+struct ChangeStager: ~Copyable {
+    private struct Origin {
+        var key: UUIDValue
+        var change: String
+        var file: Int
+        var record: Int
+    }
+
+    /// Where the rows go.
+    enum Target {
+        /// The stage: business columns, hashes, change and place.
+        case stage
+        /// An empty history: each change opens its key's first version.
+        case history(RunIdentity, now: Instant)
+    }
+
+    private let target: Target
+    private let entity: Entity
+    private let stored: [Int]
+    private var reader: DocumentReader
+    private var window: RecordWindow
+    /// Rows on their way to the stage.
+    var buffer = CopyBuffer()
+    /// Changes read so far.
+    private(set) var changes = 0
+    /// Of them, those that are no delete.
+    private(set) var opened = 0
+
+    init(_ entity: Entity, timezone: String, target: Target) {
+        self.target = target
+        self.entity = entity
+        stored = entity.columns.indices.filter { entity.columns[$0].isStored }
+        // What bronze holds was accepted under its own batch's rules: CSV booleans must be read again.
+        reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: true)
+        window = RecordWindow(.lines, paths: DocumentReader.paths(of: entity))
+    }
+
+    /// Adds the changes of one chunk of COPY (key hash, change, raw file, record number, document).
+    mutating func add(_ chunk: [UInt8]) throws {
+        var rows = BinaryRowReader(chunk)
+        var origins: [Origin] = []
+        window.clear()
+        while rows.next() {
+            guard let key = rows.uuid(0), let change = rows.text(1), let file = rows.int64(2),
+                let record = rows.int64(3)
+            else { continue }
+            changes += 1
+            guard change != "delete" else {
+                if case .stage = target { appendDelete(of: key) }
+                continue
+            }
+            opened += 1
+            rows.withField(4) { document in
+                if let document { window.append(document) }
+            }
+            origins.append(Origin(key: key, change: change, file: Int(file), record: Int(record)))
+        }
+        window.extract()
+        for (index, origin) in origins.enumerated() { try append(index, origin) }
+    }
+
+    private mutating func append(_ index: Int, _ origin: Origin) throws {
+        if case .rejected(let column, let reason, _) = reader.read(window, index) {
+            let place = column.map { "column '\($0)' " } ?? ""
+            throw StepError(
+                .merge,
+                "the document of raw file \(origin.file), record \(origin.record) was accepted in bronze but "
+                    + "\(place)\(reason) under today's metadata; mend the column's type or format")
+        }
+        var further = 6
+        if case .history = target { further = SilverTable.copiedColumns.count }
+        buffer.beginRow(columns: stored.count + further)
+        let values = reader.row.bytes
+        for column in stored {
+            if reader.row.isNull(column) {
+                buffer.appendNull()
+            } else {
+                buffer.append(field: values.span.extracting(reader.row.payload(column)))
+            }
+        }
+        buffer.append(uuid: origin.key)
+        buffer.append(uuid: reader.overwrittenHash())
+        buffer.append(uuid: reader.versionedHash())
+        switch target {
+        case .stage:
+            buffer.append(text: origin.change)
+            buffer.append(int32: Int32(origin.file))
+            buffer.append(int32: Int32(origin.record))
+        case .history(let run, let now):
+            buffer.append(instant: run.timestamp)
+            buffer.append(bool: false)
+            buffer.append(uuid: run.id)
+            buffer.append(instant: run.timestamp)
+            buffer.append(uuid: run.id)
+            buffer.append(instant: now)
+            buffer.append(instant: now)
+        }
+    }
+
+    private mutating func appendDelete(of key: UUIDValue) {
+        buffer.beginRow(columns: stored.count + 6)
+        for _ in stored { buffer.appendNull() }
+        buffer.append(uuid: key)
+        buffer.append(uuid: .zero)
+        buffer.append(uuid: .zero)
+        buffer.append(text: "delete")
+        buffer.append(int32: 0)
+        buffer.append(int32: 0)
+    }
+}

@@ -1,0 +1,132 @@
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// silver: merges bronze changes into typed tables with history.
+///
+/// Silver is a function of the bronze log and the metadata. A batch is one transaction: its changes, its state, its
+/// counts.
+struct SilverLayer: Sendable {
+    let pool: PostgresPool
+
+    /// Merges the entity's normalized batches, oldest first, each in one transaction.
+    func merge(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
+        let pending = try await pool.withConnection { connection in
+            try await BatchLedger.batches(of: entity.id, in: ["normalized"], on: connection)
+        }.map(\.batch)
+        guard !pending.isEmpty else {
+            return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
+        }
+        for (position, batch) in pending.enumerated() {
+            let isLast = position == pending.count - 1
+            try await pool.withConnection { writer in
+                try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
+                try await writer.transaction {
+                    var counts = RowCounts()
+                    if batch.sameAs == nil {
+                        counts = try await merge(batch, entity, system, step: step, on: writer)
+                    }
+                    try await BatchLedger.advance(
+                        batch, to: "merged", by: step.run.id, rejected: counts.rejected,
+                        on: writer)
+                    try await step.commit(counts, load: (batch.loadType, nil, nil), closes: isLast, on: writer)
+                }
+            }
+        }
+    }
+
+    private func merge(
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, step: Step, on writer: PostgresConnection
+    ) async throws -> RowCounts {
+        let table = SilverTable(entity, schema: system.schemas.silver)
+        if try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty {
+            return try await fill(table, with: batch, system, step: step, on: writer)
+        }
+        let plan = MergePlan(table: table, run: batch.run, now: step.now)
+        try await StageTable.empty(table.stage, on: writer)
+        var counts = RowCounts()
+        counts.input = try await copy(
+            batch, entity, system, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", target: .stage,
+            step: step, on: writer
+        ).changes
+        guard counts.input > 0 else { return counts }
+        if counts.input > 5_000 { try await writer.execute("ANALYZE \(fragment: table.stage) (_key_hash, _change)") }
+        try await writer.execute("SET LOCAL random_page_cost = 1.1")
+        if !batch.missingColumns.isEmpty {
+            try await CarriedColumns(table: table, missing: batch.missingColumns).apply(on: writer)
+        }
+        if let reject = plan.rejectFixed {
+            counts.rejected = try await writer.execute(reject)
+            if counts.rejected > 0 { try await writer.execute(plan.dropRejected) }
+        }
+        switch entity.history {
+        case .append:
+            counts.inserted = try await writer.execute(plan.open)
+            counts.duplicate = counts.input - counts.inserted - counts.rejected
+        case .latest:
+            counts.deleted = try await writer.execute(plan.remove)
+            counts.updated = try await writer.execute(plan.overwrite)
+            counts.inserted = try await writer.execute(plan.open)
+        case .scd2, .scd1, .bitemporal:
+            counts.deleted = try await writer.execute(plan.closeDeleted)
+            let closed = try await writer.execute(plan.closeChanged)
+            let overwritten = try await writer.execute(plan.overwrite)
+            counts.inserted = try await writer.execute(plan.open) - closed
+            counts.updated = closed + overwritten
+        }
+        counts.unchanged =
+            counts.input - counts.inserted - counts.updated - counts.deleted - counts.duplicate - counts.rejected
+        return counts
+    }
+
+    /// The first batch: nothing is there to compare with, so the rows go straight into the history.
+    private func fill(
+        _ table: SilverTable, with batch: Batch, _ system: SourceSystem, step: Step, on writer: PostgresConnection
+    ) async throws -> RowCounts {
+        for statement in table.dropIndexes { try await writer.execute(statement) }
+        let columns = table.entity.storedColumns.map(\.name) + SilverTable.copiedColumns
+        let (changes, opened) = try await copy(
+            batch, table.entity, system,
+            into: "COPY \(fragment: table.history) (\(identifiers: columns)) FROM STDIN (FORMAT binary)",
+            target: .history(batch.run, now: step.now), step: step, on: writer)
+        for statement in table.addIndexes { try await writer.execute(statement) }
+        var counts = RowCounts()
+        counts.input = changes
+        counts.inserted = opened
+        counts.unchanged = changes - opened
+        return counts
+    }
+
+    /// Types the batch's changes and copies them to where they go; documents stream through, never held.
+    ///
+    /// Bronze is read on a second connection: what it reads is committed, and COPY out and in cannot share one.
+    private func copy(
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, into statement: SQLText,
+        target: ChangeStager.Target, step: Step, on writer: PostgresConnection
+    ) async throws -> (changes: Int, opened: Int) {
+        let bronze = BronzeTable(entity, schema: system.schemas.bronze)
+        return try await pool.withConnection { source in
+            try await source.beginCopyOut(
+                """
+                COPY (SELECT _key_hash, _change, _raw_file, _record_no, doc::text FROM \(fragment: bronze.log)
+                    WHERE _run_timestamp = \(literal: batch.run.timestamp.description)::timestamptz)
+                TO STDOUT (FORMAT binary)
+                """)
+            try await writer.beginCopyIn(statement)
+            var stager = ChangeStager(entity, timezone: system.timezone, target: target)
+            while let chunk = try await source.nextCopyChunk() {
+                try stager.add(chunk)
+                if stager.buffer.needsFlush {
+                    try await writer.putCopyData(stager.buffer.takeBytes())
+                    step.progress(records: stager.changes)
+                    try Task.checkCancellation()
+                }
+            }
+            stager.buffer.finish()
+            try await writer.putCopyData(stager.buffer.takeBytes())
+            try await writer.endCopyIn()
+            return (stager.changes, stager.opened)
+        }
+    }
+}

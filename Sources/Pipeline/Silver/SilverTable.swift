@@ -1,0 +1,153 @@
+internal import Metadata
+internal import Postgres
+
+/// The tables of one entity in silver: the history, the stage of its changes, and what analysts query.
+struct SilverTable {
+    let entity: Entity
+    let schema: String
+
+    init(_ entity: Entity, schema: String) {
+        self.entity = entity
+        self.schema = schema
+    }
+
+    /// The unqualified name.
+    var name: String { entity.id.table }
+    /// The history.
+    var history: SQLText { "\(table: schema, name)" }
+    /// The changes of one batch, typed.
+    var stage: SQLText { "\(table: "stage", name + "__silver")" }
+
+    /// The columns behind the business columns, with their types.
+    static let systemColumns: [(name: String, type: String)] = [
+        ("_key_hash", "uuid NOT NULL"), ("_scd1_hash", "uuid NOT NULL"), ("_scd2_hash", "uuid NOT NULL"),
+        ("_valid_from", "timestamptz NOT NULL"), ("_valid_to", "timestamptz"),
+        ("_is_current", "boolean GENERATED ALWAYS AS (_valid_to IS NULL) STORED"),
+        ("_is_deleted", "boolean NOT NULL"), ("_run_id", "uuid NOT NULL"), ("_run_timestamp", "timestamptz NOT NULL"),
+        ("_updated_by_run_id", "uuid NOT NULL"), ("_created_at", "timestamptz NOT NULL"),
+        ("_updated_at", "timestamptz NOT NULL"),
+    ]
+
+    /// The system columns of a row's first version, as it is copied into an empty history.
+    static let copiedColumns = [
+        "_key_hash", "_scd1_hash", "_scd2_hash", "_valid_from", "_is_deleted", "_run_id", "_run_timestamp",
+        "_updated_by_run_id", "_created_at", "_updated_at",
+    ]
+
+    /// The type of a column as DDL and as `format_type` writes it.
+    static func type(of column: Column) -> String {
+        switch column.type {
+        case .string, .text: "text"
+        case .smallint: "smallint"
+        case .int: "integer"
+        case .bigint: "bigint"
+        case .double: "double precision"
+        case .numeric(let precision?, let scale): "numeric(\(precision),\(scale ?? 0))"
+        case .numeric(nil, _): "numeric"
+        case .boolean: "boolean"
+        case .date: "date"
+        case .time: "time without time zone"
+        case .timestamp: "timestamp without time zone"
+        case .timestamptz: "timestamp with time zone"
+        case .uuid: "uuid"
+        case .json: "jsonb"
+        case .binary: "bytea"
+        }
+    }
+
+    /// The CHECK on the length of a `string`: named, so that it can be changed later.
+    private func lengthCheck(_ column: Column) -> SQLText? {
+        guard case .string(let length?) = column.type else { return nil }
+        let position = entity.storedColumns.firstIndex { $0.name == column.name } ?? 0
+        return """
+            CONSTRAINT \(identifier: "\(name)_len\(position + 1)") CHECK (
+                length(\(identifier: column.name)) <= \(verbatim: String(length)))
+            """
+    }
+
+    /// The history, its index and comments, the stage, the view of current rows and the function of a point in time.
+    var definition: [SQLText] {
+        [create, openRowIndex, createStage, currentView, asOfFunction] + comments
+    }
+
+    private var create: SQLText {
+        var lines: [SQLText] = entity.storedColumns.map { column in
+            let isRequired = column.isKey || !column.isNullable
+            return
+                "\(identifier: column.name) \(verbatim: SilverTable.type(of: column) + (isRequired ? " NOT NULL" : ""))"
+        }
+        lines += SilverTable.systemColumns.map { "\(identifier: $0.name) \(verbatim: $0.type)" }
+        lines += entity.storedColumns.compactMap(lengthCheck)
+        lines += [
+            primaryKey,
+            "CONSTRAINT \(identifier: name + "_period") CHECK (_valid_to > _valid_from)",
+            "CONSTRAINT \(identifier: name + "_ended") CHECK (NOT _is_deleted OR _valid_to IS NOT NULL)",
+        ]
+        return "CREATE TABLE \(fragment: history) (\n    \(fragment: lines.joined(separator: ",\n    "))\n)"
+    }
+
+    private var primaryKey: SQLText { "CONSTRAINT \(identifier: name + "_pk") PRIMARY KEY (_key_hash, _valid_from)" }
+
+    /// Takes the indexes away while the first rows are copied: built behind them they cost half.
+    var dropIndexes: [SQLText] {
+        [
+            "ALTER TABLE \(fragment: history) DROP CONSTRAINT \(identifier: name + "_pk")",
+            "DROP INDEX \(table: schema, name + "_open")",
+        ]
+    }
+
+    /// Gives them back; a key with two open rows fails here.
+    var addIndexes: [SQLText] { ["ALTER TABLE \(fragment: history) ADD \(fragment: primaryKey)", openRowIndex] }
+
+    private var openRowIndex: SQLText {
+        "CREATE UNIQUE INDEX \(identifier: name + "_open") ON \(fragment: history) (_key_hash) WHERE _valid_to IS NULL"
+    }
+
+    private var createStage: SQLText {
+        var lines: [SQLText] = entity.storedColumns.map {
+            "\(identifier: $0.name) \(verbatim: SilverTable.type(of: $0))"
+        }
+        lines += [
+            "_key_hash uuid NOT NULL", "_scd1_hash uuid NOT NULL", "_scd2_hash uuid NOT NULL",
+            "_change text NOT NULL", "_raw_file int NOT NULL", "_record_no int NOT NULL",
+        ]
+        return """
+            CREATE UNLOGGED TABLE IF NOT EXISTS \(fragment: stage) (
+                \(fragment: lines.joined(separator: ",\n    ")))
+            """
+    }
+
+    private var currentView: SQLText {
+        """
+        CREATE OR REPLACE VIEW \(table: schema, name + "_current") AS
+        SELECT \(identifiers: entity.storedColumns.map(\.name)), _valid_from, _run_id
+        FROM \(fragment: history) WHERE _valid_to IS NULL
+        """
+    }
+
+    private var asOfFunction: SQLText {
+        """
+        CREATE OR REPLACE FUNCTION \(table: schema, name + "_asof")(instant timestamptz)
+        RETURNS SETOF \(fragment: history) LANGUAGE sql STABLE PARALLEL SAFE AS
+        \(literal: "SELECT * FROM \(history.text) WHERE _valid_from <= instant AND (_valid_to IS NULL OR _valid_to > instant)")
+        """
+    }
+
+    private var comments: [SQLText] {
+        var all: [SQLText] = []
+        if !entity.description.isEmpty {
+            all.append("COMMENT ON TABLE \(fragment: history) IS \(literal: entity.description)")
+        }
+        for column in entity.storedColumns {
+            guard let text = column.description else { continue }
+            all.append("COMMENT ON COLUMN \(fragment: history).\(identifier: column.name) IS \(literal: text)")
+        }
+        all.append(
+            """
+            COMMENT ON COLUMN \(fragment: history)._valid_from IS 'Start of the half-open interval in which the row was true'
+            """)
+        all.append(
+            "COMMENT ON COLUMN \(fragment: history)._valid_to IS 'End of that interval; NULL while the row is current'")
+        return all
+    }
+}

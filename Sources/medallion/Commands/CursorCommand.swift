@@ -1,0 +1,152 @@
+import ArgumentParser
+import JSON
+import Metadata
+import Pipeline
+import Primitives
+
+/// `medallion cursor`.
+struct CursorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cursor",
+        abstract: "Where the next delta load of an entity begins.",
+        discussion: """
+            Examples:
+              medallion cursor show
+              medallion cursor set shop.orders 2026-01-31T00:00:00Z
+              medallion cursor reset shop.orders
+            """,
+        subcommands: [Show.self, Set.self, Reset.self])
+
+    struct Show: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "The cursors in force.",
+            discussion: "Examples:\n  medallion cursor show\n  medallion cursor show shop.orders --json")
+
+        @OptionGroup var options: GlobalOptions
+
+        @Argument(help: "An entity, as system.entity; all without.")
+        var entity: String?
+
+        @Flag(help: "Print JSON instead of a table.")
+        var json = false
+
+        mutating func run() async throws {
+            let wanted = entity
+            let cursors = try await Composition(options: options).withWorkspace { workspace in
+                let id = try wanted.map { try workspace.catalog.named($0).id }
+                return try await AuditQueries(pool: workspace.pool).cursors().filter { id == nil || $0.entity == id }
+            }
+            if json { return JSONOutput.print(cursors.map(\.json)) }
+            var table = TextTable("entity", "cursor", "set by", "at", "run")
+            for cursor in cursors {
+                table.add(
+                    "\(cursor.entity)", cursor.isReset ? "none: reset" : cursor.value ?? "", cursor.setBy,
+                    shortTime(cursor.recordedAt), "\(cursor.run)")
+            }
+            print(table.rows.isEmpty ? "no cursor is set" : table.text)
+        }
+    }
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Let the next delta load begin at a value.",
+            discussion: """
+                The value is sent to the source as it is written here. Records that are loaded again change nothing.
+
+                Examples:
+                  medallion cursor set shop.orders 2026-01-31T00:00:00Z
+                  medallion cursor set shop.events 41200
+                """)
+
+        @OptionGroup var options: GlobalOptions
+
+        @Argument(help: "The entity, as system.entity.")
+        var entity: String
+
+        @Argument(help: "The value: an instant, a date or a number, as the cursor column has it.")
+        var value: String
+
+        mutating func run() async throws {
+            let (name, value) = (entity, value)
+            let composition = Composition(options: options)
+            let entity = try await Interruption.guarding {
+                try await composition.withWorkspace { workspace in
+                    let entity = try workspace.catalog.named(name)
+                    guard entity.delta?.mode == .cursor else {
+                        throw UsageError(
+                            "entity '\(entity.id)' has no cursor: its metadata has no \"delta\" of mode cursor")
+                    }
+                    guard !value.isEmpty else { throw UsageError("a cursor is not empty; see medallion cursor reset") }
+                    try await OperatorLedger(workspace: workspace).setCursor(of: entity.id, to: value)
+                    return entity
+                }
+            }
+            print("the next delta load of \(entity.id) begins at \(value)")
+        }
+    }
+
+    struct Reset: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Forget the cursor; the same as 'medallion reset'.",
+            discussion: "Example:\n  medallion cursor reset shop.orders")
+
+        @OptionGroup var options: GlobalOptions
+
+        @Argument(help: "The entity, as system.entity.")
+        var entity: String
+
+        mutating func run() async throws { print(try await resetEntity(entity, options)) }
+    }
+}
+
+/// `medallion reset`.
+struct ResetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reset",
+        abstract: "Make the next load of an entity a full one. History is kept.",
+        discussion: """
+            A delta entity whose metadata names an initial cursor begins there again, instead of loading in full.
+
+            Example:
+              medallion reset shop.orders && medallion run --entity shop.orders
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "The entity, as system.entity.")
+    var entity: String
+
+    mutating func run() async throws { print(try await resetEntity(entity, options)) }
+}
+
+/// Resets and says what happens next.
+private func resetEntity(_ name: String, _ options: GlobalOptions) async throws -> String {
+    let composition = Composition(options: options)
+    let entity = try await Interruption.guarding {
+        try await composition.withWorkspace { workspace in
+            let entity = try workspace.catalog.named(name)
+            try await OperatorLedger(workspace: workspace).reset(entity.id)
+            return entity
+        }
+    }
+    if let initial = entity.delta?.initial {
+        return "the next delta load of \(entity.id) begins at \(initial), the metadata's initial; "
+            + "for everything: medallion run --entity \(entity.id) --load full"
+    }
+    if entity.delta?.mode == .all {
+        return "\(entity.id) has no cursor: its source decides what a delta load brings; "
+            + "for everything: medallion run --entity \(entity.id) --load full"
+    }
+    return "the next load of \(entity.id) is a full one; its history is kept"
+}
+
+extension CursorRow {
+    /// The cursor for programs, under the names of the audit.
+    fileprivate var json: JSONValue {
+        .object([
+            .text("system_id", entity.system.rawValue), .text("entity_name", entity.name),
+            .text("cursor_value", value), JSONMember("reset", .bool(isReset)), .text("set_by", setBy),
+            .text("run_id", run.description), .instant("recorded_at", recordedAt),
+        ])
+    }
+}

@@ -1,0 +1,20 @@
+import ArgumentParser
+import Metadata
+import Pipeline
+import Primitives
+
+extension Catalog {
+    /// The entity that was named on the command line.
+    /// - Throws: `UsageError` with the nearest name when there is none.
+    func named(_ text: String) throws -> Entity {
+        let id = try parseEntity(text)
+        if let entity = entity(id) { return entity }
+        throw unknownEntity(text, among: entities.map(\.id))
+    }
+}
+
+/// Says which name was most likely meant.
+func unknownEntity(_ text: String, among known: [EntityID]) -> UsageError {
+    let nearest = nearestName(to: text, among: known.map(\.description))
+    return UsageError("no entity '\(text)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
+}

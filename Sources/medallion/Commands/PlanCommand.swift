@@ -1,0 +1,67 @@
+import ArgumentParser
+import Metadata
+import Pipeline
+import Postgres
+import Primitives
+
+/// `medallion plan`.
+struct PlanCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "plan",
+        abstract: "Show what a run would do, and which DDL it would apply. Changes nothing.",
+        discussion: """
+            Examples:
+              medallion plan
+              medallion plan --system shop --load delta
+              medallion plan --ddl      the SQL itself
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    @Option(help: ArgumentHelp("A system; may be repeated.", valueName: "id"))
+    var system: [String] = []
+
+    @Option(help: ArgumentHelp("An entity, as system.entity; may be repeated.", valueName: "system.entity"))
+    var entity: [String] = []
+
+    @Option(help: ArgumentHelp("full, delta, or auto: each entity's own load type.", valueName: "type"))
+    var load = RunCommand.Load.auto
+
+    @Flag(help: "Print the DDL as SQL.")
+    var ddl = false
+
+    mutating func run() async throws {
+        var request = RunRequest()
+        request.systems = system.map { SystemID(rawValue: $0) }
+        request.entities = try entity.map(parseEntity)
+        request.loadType = LoadType(rawValue: load.rawValue)
+        let asked = request
+        let composition = Composition(options: options)
+        let plan = try await Interruption.guarding {
+            try await composition.withWorkspace { try await RunPlan.make(for: asked, in: $0) }
+        }
+        show(plan)
+        if !plan.deployment.differences.isEmpty { throw ExitCode(ExitStatus.usage.rawValue) }
+    }
+
+    private func show(_ plan: RunPlan) {
+        var table = TextTable("entity", "load", "from", "pending batches", "note")
+        for step in plan.entities {
+            table.add(
+                "\(step.entity)", step.loadType.rawValue, step.cursor ?? "",
+                step.pending == 0 ? "" : String(step.pending),
+                step.note)
+        }
+        print(table.rows.isEmpty ? "no entity is selected" : table.text)
+        if !plan.gold.isEmpty { print("\ngold, if what it reads changes: \(plan.gold.joined(separator: " → "))") }
+        print("")
+        if plan.deployment.statements.isEmpty { print("DDL: none") }
+        for (entity, statements) in plan.deployment.statements {
+            print("DDL for \(entity): \(statements.count) statements" + (ddl ? "" : " (--ddl shows them)"))
+            if ddl { for statement in statements { print(statement.text + ";\n") } }
+        }
+        for (entity, lines) in plan.deployment.differences.sorted(by: { $0.key < $1.key }) {
+            for line in lines { print("refused for \(entity): \(line)") }
+        }
+    }
+}

@@ -1,0 +1,115 @@
+import ArgumentParser
+import Foundation
+import Metadata
+import Pipeline
+import Primitives
+
+/// `medallion run`.
+struct RunCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "run",
+        abstract: "Load systems through raw, bronze and silver, then build gold.",
+        discussion: """
+            Examples:
+              medallion run                                    every active system, as the metadata says
+              medallion run --system iso                       one system
+              medallion run --entity shop.orders --load full   one entity, everything, deletes reconciled
+              medallion run --layer gold                       gold only
+              medallion run --run-timestamp 2026-01-31T00:00:00Z --system shop   a backfill
+              medallion run --entity shop.products --allow-deletes   apply a batch that the delete guard blocked
+              medallion run --json | jq .                      events for programs
+            """)
+
+    enum LayerName: String, ExpressibleByArgument, CaseIterable {
+        case raw, bronze, silver, gold
+    }
+
+    enum Load: String, ExpressibleByArgument, CaseIterable {
+        case full, delta, auto
+    }
+
+    @OptionGroup var options: GlobalOptions
+
+    @Option(help: ArgumentHelp("A system to run; may be repeated.", valueName: "id"))
+    var system: [String] = []
+
+    @Option(help: ArgumentHelp("An entity to run, as system.entity; may be repeated.", valueName: "system.entity"))
+    var entity: [String] = []
+
+    @Option(help: ArgumentHelp("A layer to run: raw, bronze, silver or gold; may be repeated.", valueName: "layer"))
+    var layer: [LayerName] = []
+
+    @Option(help: ArgumentHelp("full, delta, or auto: each entity's own load type.", valueName: "type"))
+    var load = Load.auto
+
+    @Flag(help: "Run although the requested instant succeeded before; take a new one.")
+    var force = false
+
+    @Option(help: ArgumentHelp("Go on where this run failed.", valueName: "run"))
+    var resume: String?
+
+    @Option(help: ArgumentHelp("The logical instant, ISO 8601; default: now.", valueName: "T"))
+    var runTimestamp: String?
+
+    @Flag(help: "Apply batches that delete more than their entities allow.")
+    var allowDeletes = false
+
+    @Flag(help: "Apply batches with more rejects than their entities allow.")
+    var acceptRejects = false
+
+    @Flag(name: .customLong("no-ddl"), help: "Refuse where tables would have to be made.")
+    var noDDL = false
+
+    @Flag(help: "Print events as JSON lines instead of progress.")
+    var json = false
+
+    mutating func run() async throws {
+        let request = try makeRequest()
+        let display = RunDisplay(mode: json ? .json : Terminal.isInteractive ? .live : .plain)
+        let composition = Composition(options: options)
+        let reports = try await Interruption.guarding {
+            try await composition.withWorkspace(observer: display) { workspace in
+                try await Invocation(workspace: workspace, request: request).run()
+            }
+        }
+        display.close(reports)
+        let status = ExitStatus(of: reports)
+        if status != .done { throw ExitCode(status.rawValue) }
+    }
+
+    private func makeRequest() throws -> RunRequest {
+        var request = RunRequest()
+        request.systems = system.map { SystemID(rawValue: $0) }
+        request.entities = try entity.map(parseEntity)
+        if !layer.isEmpty { request.layers = Set(layer.compactMap { Layer(rawValue: $0.rawValue) }) }
+        request.loadType = LoadType(rawValue: load.rawValue)
+        request.force = force
+        request.allowsDeletes = allowDeletes
+        request.acceptsRejects = acceptRejects
+        request.appliesDDL = !noDDL
+        if let resume {
+            guard let id = UUIDValue(resume) else {
+                throw ValidationError("--resume takes a run id, see medallion runs list")
+            }
+            request.resume = id
+        }
+        if let runTimestamp {
+            guard let instant = Instant(iso8601: runTimestamp) else {
+                throw ValidationError(
+                    "--run-timestamp takes an instant such as 2026-01-31T00:00:00Z, got '\(runTimestamp)'")
+            }
+            request.runTimestamp = instant
+            request.trigger = .backfill
+        }
+        return request
+    }
+}
+
+/// Reads `system.entity`.
+func parseEntity(_ text: String) throws -> EntityID {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+        throw ValidationError("an entity is written system.entity, got '\(text)'")
+    }
+    return EntityID(system: SystemID(rawValue: String(parts[0])), name: String(parts[1]))
+}

@@ -1,0 +1,20 @@
+import Foundation
+import Glibc
+
+/// What standard output is.
+enum Terminal {
+    /// True when a person watches: a terminal that can move its cursor.
+    static var isInteractive: Bool {
+        isatty(STDOUT_FILENO) == 1 && ProcessInfo.processInfo.environment["TERM"] != "dumb"
+    }
+
+    /// Columns of the terminal; 100 where there is none.
+    static var width: Int {
+        var size = winsize()
+        guard ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 100 }
+        return Int(size.ws_col)
+    }
+
+    /// Writes to standard output at once.
+    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+}

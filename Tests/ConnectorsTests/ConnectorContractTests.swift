@@ -1,0 +1,113 @@
+import ConnectorKit
+import Connectors
+import LoopbackHTTP
+import Metadata
+import TestKit
+import Testing
+
+/// Every connector, under the same contract. A new one is one more subject.
+@Suite struct ConnectorContractTests {
+    enum Kind: String, CaseIterable, CustomTestStringConvertible {
+        case file
+        case rest
+        case fake
+
+        var testDescription: String { rawValue }
+
+        var subject: ConnectorSubject {
+            get throws {
+                switch self {
+                case .file: try .file()
+                case .rest: try .rest()
+                case .fake: .fake
+                }
+            }
+        }
+    }
+
+    private func contract(_ kind: Kind) throws -> ConnectorContract {
+        ConnectorContract(try kind.subject, registry: BuiltInConnectors.registry)
+    }
+
+    @Test("Every registered connector is a subject")
+    func all() {
+        let names = BuiltInConnectors.registry.descriptions.map(\.name)
+        #expect(names == Kind.allCases.map(\.rawValue).sorted())
+    }
+
+    @Test("Its example is metadata that loads", arguments: Kind.allCases)
+    func example(kind: Kind) throws { try contract(kind).exampleLoads() }
+
+    @Test("It lands every record", arguments: Kind.allCases)
+    func lands(kind: Kind) async throws { try await contract(kind).lands() }
+
+    @Test("It lands nothing twice", arguments: Kind.allCases)
+    func landsNothingTwice(kind: Kind) async throws { try await contract(kind).landsNothingTwice() }
+
+    @Test("It fails with its own error on refusal", arguments: Kind.allCases)
+    func fails(kind: Kind) async throws { try await contract(kind).failsWithItsOwnError() }
+
+    @Test("It stops when cancelled", arguments: Kind.allCases)
+    func stops(kind: Kind) async throws { try await contract(kind).stopsWhenCancelled() }
+
+    @Test("It never prints a secret", arguments: Kind.allCases)
+    func secrets(kind: Kind) async throws { try await contract(kind).neverPrintsASecret() }
+
+    @Test("It names a missing secret", arguments: Kind.allCases)
+    func missingSecret(kind: Kind) async throws { try await contract(kind).missesSecretsByName() }
+}
+
+extension ConnectorSubject {
+    private static func entity(_ source: String) -> String {
+        """
+        {"name": "things", "system_id": "test", "description": "Things", "load_type": "full", "key": ["id"],
+         "source": \(source), "columns": [{"name": "id", "type": "bigint"}]}
+        """
+    }
+
+    private static func system(_ type: String, _ connection: String) -> String {
+        """
+        {"id": "test", "name": "Test", "description": "Under test", "type": "\(type)", "connection": \(connection)}
+        """
+    }
+
+    static func file() throws -> ConnectorSubject {
+        let root = try TemporaryFolder()
+        try root.write("{\"id\": 1}\n{\"id\": 2}\n", to: "a.jsonl")
+        try root.write("{\"id\": 3}\n", to: "b.jsonl")
+        return ConnectorSubject(
+            name: "file", system: system("file", "{\"root\": \"\(root.path)\"}"),
+            entity: entity(#"{"path": "*.jsonl"}"#), refusedEntity: entity(#"{"path": "gone.jsonl"}"#), records: 3,
+            resources: [root])
+    }
+
+    static var fake: ConnectorSubject {
+        ConnectorSubject(
+            name: "fake", system: system("fake", "{}"), entity: entity(#"{"rows": 25, "page_size": 10}"#),
+            refusedEntity: entity(#"{"rows": 25, "page_size": 10, "fail_at_page": 2}"#), records: 25)
+    }
+
+    /// A server that refuses `/refused` and repeats the credentials which it was sent.
+    static func rest() throws -> ConnectorSubject {
+        let server = try LoopbackServer { request in
+            let credentials = request.header("Authorization") ?? ""
+            guard request.path == "/things" else {
+                return .json("{\"error\": \"not with \(credentials)\"}", status: 403)
+            }
+            guard credentials.hasPrefix("Bearer ") else { return .json("{}", status: 401) }
+            let page = request.parameter("page") ?? "1"
+            return .json("{\"data\": [{\"id\": \(page)1}, {\"id\": \(page)2}], \"pages\": 2}")
+        }
+        let connection = """
+            {"base_url": "\(server.url)", "auth": {"type": "bearer", "token": {"secret": "api_token"}}}
+            """
+        func source(_ path: String) -> String {
+            """
+            {"path": "\(path)", "records_path": "/data", "pagination": {"type": "page", "total_pages_path": "/pages"}}
+            """
+        }
+        return ConnectorSubject(
+            name: "rest", system: system("rest", connection), entity: entity(source("/things")),
+            refusedEntity: entity(source("/refused")), records: 4, secretNames: ["api_token"], resources: [server])
+    }
+}

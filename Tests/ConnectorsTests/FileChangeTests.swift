@@ -1,0 +1,52 @@
+import Foundation
+import Synchronization
+import TestKit
+import Testing
+
+@Suite struct FileChangeTests {
+    /// Gives a file one modification time after the other until it is told to stop.
+    private final class RestlessWriter: Sendable {
+        private let isDone = Atomic<Bool>(false)
+        private let hasStarted = DispatchSemaphore(value: 0)
+        private let hasEnded = DispatchSemaphore(value: 0)
+
+        init(path: String) {
+            Thread.detachNewThread { [self] in
+                var second = 1_000_000
+                while !isDone.load(ordering: .relaxed) {
+                    second += 1
+                    let times = [timespec(tv_sec: second, tv_nsec: 0), timespec(tv_sec: second, tv_nsec: 0)]
+                    utimensat(AT_FDCWD, path, times, 0)
+                    hasStarted.signal()
+                }
+                hasEnded.signal()
+            }
+        }
+
+        func started() { hasStarted.wait() }
+
+        func stop() {
+            isDone.store(true, ordering: .relaxed)
+            hasEnded.wait()
+        }
+    }
+
+    @Test(
+        "A file that changes while it is read is no payload, whatever its bytes look like",
+        arguments: [("big.jsonl", "{\"id\":1}\n"), ("big.json.gz", "not gzip ")])
+    func changed(name: String, line: String) async throws {
+        let scene = try FileScene([name: String(repeating: line, count: 500_000)])
+        let failure = await landing(scene, name)
+        #expect(
+            failure == "file ROOT/\(name): it changed while it was read; "
+                + "let its writer use another name and rename it when it is complete")
+        #expect(try scene.landed.names() == [])
+    }
+
+    private func landing(_ scene: FileScene, _ name: String) async -> String {
+        let writer = RestlessWriter(path: scene.root.path(of: name))
+        writer.started()
+        defer { writer.stop() }
+        return await scene.failure("{\"path\": \"\(name)\"}")
+    }
+}
