@@ -69,7 +69,7 @@ struct CopyTests {
                 CREATE TABLE public.t AS SELECT n::bigint AS n, NULLIF(n % 7, 0)::int AS m, (n % 3)::smallint AS s,
                     md5(n::text)::uuid AS u, timestamptz '2026-01-01Z' + n * interval '1 microsecond' AS ts,
                     repeat('x', n % 50) AS x, n % 2 = 0 AS b, n / 2.0::float8 AS d
-                FROM generate_series(0, 49999) n
+                FROM generate_series(0, 5999) n
                 """)
             try await connection.beginCopyOut("COPY (SELECT * FROM public.t ORDER BY n) TO STDOUT WITH (FORMAT binary)")
             var number: Int64 = 0
@@ -94,8 +94,8 @@ struct CopyTests {
                     number += 1
                 }
             }
-            #expect(number == 50_000)
-            #expect(chunks > 10)
+            #expect(number == 6_000)
+            #expect(chunks > 1)
             #expect(try await connection.nextCopyChunk() == nil)
             #expect(await connection.isUsable)
         }

@@ -18,9 +18,10 @@ struct LocalTime: Sendable {
         func offset(at utc: Int64) -> Int64 {
             Int64(zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(utc) / 1_000_000))) * 1_000_000
         }
-        let guess = local - offset(at: local - offset(at: local))
-        // The earlier of two candidates wins when both lead back to the same local time.
-        let earlier = local - offset(at: guess - 10_800_000_000)
-        return earlier < guess && earlier + offset(at: earlier) == local ? earlier : guess
+        // A day away on either side no change of the same night is in the way.
+        let before = local - offset(at: local - 86_400_000_000)
+        let after = local - offset(at: local + 86_400_000_000)
+        if before + offset(at: before) == local { return before }
+        return after + offset(at: after) == local ? after : before
     }
 }

@@ -79,9 +79,9 @@ struct RunFaultStoriesTests {
         let report = try await warehouse.load(#"{"id":1,"v":"a","n":1}"#)
         #expect(report.status == .skipped)
         #expect(report.skipReason == .alreadyRunning)
-        #expect(report.error?.hasPrefix("already running: ") == true)
+        #expect(report.error?.hasPrefix("system 't' is being run by ") == true)
         #expect(
-            try await warehouse.rows("SELECT status, error_message LIKE 'already_running: %' FROM audit.system_run")
+            try await warehouse.rows("SELECT status, error_message LIKE 'system ''t'' is being run by %' FROM audit.system_run")
                 == ["skipped | true"])
         #expect(try await warehouse.rows("SELECT count(*) FROM audit.raw_batch") == ["0"])
         await lease.release()
