@@ -18,9 +18,11 @@ struct LocalTime: Sendable {
         func offset(at utc: Int64) -> Int64 {
             Int64(zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(utc) / 1_000_000))) * 1_000_000
         }
-        let guess = local - offset(at: local - offset(at: local))
-        // The earlier of two candidates wins when both lead back to the same local time.
-        let earlier = local - offset(at: guess - 10_800_000_000)
-        return earlier < guess && earlier + offset(at: earlier) == local ? earlier : guess
+        let day: Int64 = 86_400_000_000
+        let before = offset(at: local - day)
+        let asBefore = local - before
+        if offset(at: asBefore) == before { return asBefore }
+        let after = offset(at: local + day)
+        return offset(at: local - after) == after ? local - after : asBefore
     }
 }

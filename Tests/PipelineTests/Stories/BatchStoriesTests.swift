@@ -113,12 +113,17 @@ struct BatchStoriesTests {
         #expect(try await cursors().last == "full | NULL | 2026-01-04T00:00:00.000000Z")
     }
 
-    @Test("a cursor may be a number, a date or a text, and begins at initial", arguments: [
-        ("bigint", "5", "7", #", "lookback_s": 2"#, "3"), ("numeric", "5.5", "7", #", "lookback_s": 2"#, "3.5"),
-        ("date", #""2025-01-05""#, #""2025-01-07""#, #", "lookback_s": 172800"#, "2025-01-03"),
-        ("text", #""b""#, #""c""#, "", "b"), ("timestamp", #""2025-01-01T00:00:00""#, #""2025-01-02T00:00:00""#,
-            #", "lookback_s": 1"#, "2024-12-31T23:59:59.000000"),
-    ])
+    @Test(
+        "a cursor may be a number, a date or a text, and begins at initial",
+        arguments: [
+            ("bigint", "5", "7", #", "lookback_s": 2"#, "3"), ("numeric", "5.5", "7", #", "lookback_s": 2"#, "3.5"),
+            ("date", #""2025-01-05""#, #""2025-01-07""#, #", "lookback_s": 172800"#, "2025-01-03"),
+            ("text", #""b""#, #""c""#, "", "b"),
+            (
+                "timestamp", #""2025-01-01T00:00:00""#, #""2025-01-02T00:00:00""#,
+                #", "lookback_s": 1"#, "2024-12-31T23:59:59.000000"
+            ),
+        ])
     func cursorTypes(type: String, initial: String, value: String, lookback: String, from: String) async throws {
         let warehouse = try await TestWarehouse(
             TestEntity(

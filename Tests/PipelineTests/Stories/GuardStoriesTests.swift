@@ -21,7 +21,9 @@ struct GuardStoriesTests {
         try await warehouse.load(few)
         let report = try await warehouse.load()
         #expect(report.status == .failed)
-        #expect(report.steps.first { $0.layer == .bronze }?.error?.contains("the full batch is empty but 3 keys are live") == true)
+        #expect(
+            report.steps.first { $0.layer == .bronze }?.error?.contains("the full batch is empty but 3 keys are live")
+                == true)
         #expect(try await warehouse.table() == open)
         #expect(
             try await warehouse.audit() == """
@@ -29,7 +31,9 @@ struct GuardStoriesTests {
                 bronze failed guard
                 silver skipped upstream_failed
                 """)
-        try await warehouse.run { $0.layers = [.bronze, .silver]; $0.allowsDeletes = true }
+        try await warehouse.run {
+            $0.layers = [.bronze, .silver]; $0.allowsDeletes = true
+        }
         #expect(
             try await warehouse.table() == """
                 1 | a | d1..d2 deleted
@@ -69,7 +73,8 @@ struct GuardStoriesTests {
         #expect(try await warehouse.load(records(1...13)).status == .failed)
         #expect(try await warehouse.table().split(separator: "\n").map(String.init) == rows(1...20, "d1.."))
         #expect(
-            try await warehouse.rows("SELECT state, state_reason LIKE '%lacks 7 of 20 live keys%' FROM audit.raw_batch ORDER BY landed_at")
+            try await warehouse.rows(
+                "SELECT state, state_reason LIKE '%lacks 7 of 20 live keys%' FROM audit.raw_batch ORDER BY landed_at")
                 == ["merged | NULL", "blocked | true"])
         #expect(try await warehouse.load(records(1...14)).status == .succeeded)
         #expect(

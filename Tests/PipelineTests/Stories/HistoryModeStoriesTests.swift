@@ -50,7 +50,9 @@ struct HistoryModeStoriesTests {
         try await warehouse.load(#"{"v":"a"}"#, #"{"v":"a"}"#)
         try await warehouse.load(#"{"v":"a"}"#, #"{"v":"b"}"#)
         #expect(
-            try await warehouse.rows("SELECT v, count(*) FROM silver.t_things GROUP BY v ORDER BY v") == ["a | 3", "b | 1"])
+            try await warehouse.rows("SELECT v, count(*) FROM silver.t_things GROUP BY v ORDER BY v") == [
+                "a | 3", "b | 1",
+            ])
     }
 
     @Test("latest holds exactly the last full batch")
@@ -91,8 +93,10 @@ struct HistoryModeStoriesTests {
             TestEntity(columns: "id int key, v text, w numeric(6,2), x timestamptz scd=1, y json, z int"))
         func records(_ isWhole: Bool, z: Int, extra: [String] = []) -> [String] {
             (1...100).map { id in
-                let carried = isWhole
-                    ? #","v":"v\#(id)","w":\#(id).5,"x":"2025-01-01T00:00:00.\#(100 + id)Z","y":{"b":\#(id)e0,"a":"\u00e9"}"# : ""
+                let carried =
+                    isWhole
+                    ? #","v":"v\#(id)","w":\#(id).5,"x":"2025-01-01T00:00:00.\#(100 + id)Z","y":{"b":\#(id)e0,"a":"\u00e9"}"#
+                    : ""
                 return #"{"id":\#(id)\#(carried),"z":\#(id == 7 ? z : 0)}"#
             } + extra
         }
@@ -105,10 +109,12 @@ struct HistoryModeStoriesTests {
             try await warehouse.rows("SELECT missing_columns FROM audit.raw_batch ORDER BY landed_at")
                 == ["[]", #"["v","w","x","y"]"#])
         #expect(
-            try await warehouse.rows("SELECT column_name FROM audit.schema_change WHERE change = 'column_missing' ORDER BY 1")
+            try await warehouse.rows(
+                "SELECT column_name FROM audit.schema_change WHERE change = 'column_missing' ORDER BY 1")
                 == ["v", "w", "x", "y"])
         try await warehouse.load(records(false, z: 1, extra: [#"{"id":101,"z":0}"#]))
-        let seventh = try await warehouse.rows("SELECT v, w, y, z FROM silver.t_things WHERE id = 7 ORDER BY _valid_from")
+        let seventh = try await warehouse.rows(
+            "SELECT v, w, y, z FROM silver.t_things WHERE id = 7 ORDER BY _valid_from")
         #expect(seventh == [#"v7 | 7.50 | {"a": "é", "b": 7} | 0"#, #"v7 | 7.50 | {"a": "é", "b": 7} | 1"#])
         #expect(try await warehouse.audit().contains("silver 2: inserted 1, updated 1"))
         try await warehouse.load(records(true, z: 1, extra: [#"{"id":101,"v":null,"z":0}"#]))
@@ -136,7 +142,8 @@ struct HistoryModeStoriesTests {
     @Test("a field that no column names is reported once, and kept in bronze")
     func fieldAppeared() async throws {
         let warehouse = try await TestWarehouse(
-            TestEntity(columns: "id int key"), TestEntity("frozen", columns: "id int key", #"{"schema_mode": "freeze"}"#))
+            TestEntity(columns: "id int key"),
+            TestEntity("frozen", columns: "id int key", #"{"schema_mode": "freeze"}"#))
         try warehouse.put([#"{"id":1}"#], for: "frozen")
         try await warehouse.load(#"{"id":1,"new":5}"#)
         try await warehouse.load(#"{"id":1,"new":6}"#)
@@ -173,11 +180,14 @@ struct HistoryModeStoriesTests {
                 4 |  x  | true | NULL | d1..
                 """)
         #expect(
-            try await warehouse.rows("SELECT raw_file, record_no, column_name, reason, excerpt FROM audit.rejected_record")
+            try await warehouse.rows(
+                "SELECT raw_file, record_no, column_name, reason, excerpt FROM audit.rejected_record")
                 == ["2 | 2 | ok | is not true or false | yes"])
         // Another order of columns, other quotes and line ends, another spelling: nothing changed.
         try warehouse.put(
-            texts: ["ok,id,born,name\nfalse,2,,\"\"\ntrue,1,01.02.2003,\n1,\"4\",,\" x \"\n0,3,29.02.2004,\"a \"\"b\"\"\r\nc, d\""],
+            texts: [
+                "ok,id,born,name\nfalse,2,,\"\"\ntrue,1,01.02.2003,\n1,\"4\",,\" x \"\n0,3,29.02.2004,\"a \"\"b\"\"\r\nc, d\""
+            ],
             ending: "csv")
         warehouse.clock.advance(seconds: 86_400)
         try await warehouse.run()

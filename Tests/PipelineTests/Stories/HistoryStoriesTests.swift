@@ -137,7 +137,8 @@ struct HistoryStoriesTests {
                 """)
         #expect(try await warehouse.audit().hasSuffix("silver 2: updated 1, rejected 1"))
         #expect(
-            try await warehouse.rows("SELECT layer, raw_file, record_no, column_name, reason FROM audit.rejected_record")
+            try await warehouse.rows(
+                "SELECT layer, raw_file, record_no, column_name, reason FROM audit.rejected_record")
                 == ["silver | 1 | 1 | born | a fixed column changed"])
         try await warehouse.load(
             #"{"id":1,"born":"1990-01-01","city":"Paris"}"#, #"{"id":2,"born":null,"city":"Graz"}"#)
@@ -169,5 +170,23 @@ struct HistoryStoriesTests {
                 bronze 0: nothing
                 silver 0: nothing
                 """)
+    }
+
+    @Test("the view shows what is current, the function what was true at an instant, whatever columns are called")
+    func views() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, instant timestamptz, v text"))
+        try await warehouse.load(#"{"id":1,"instant":"2020-01-01T00:00:00Z","v":"a"}"#, #"{"id":2,"v":"b"}"#)
+        try await warehouse.load(#"{"id":1,"instant":"2020-01-01T00:00:00Z","v":"c"}"#)
+        try await warehouse.load(#"{"id":1,"v":"d"}"#, #"{"id":2,"v":"e"}"#)
+        func asOf(_ instant: String) async throws -> [String] {
+            try await warehouse.rows(
+                "SELECT id, v FROM silver.t_things_asof(\(literal: instant)::timestamptz) ORDER BY id")
+        }
+        #expect(try await asOf("2025-12-31T23:59:59Z") == [])
+        #expect(try await asOf("2026-01-01T00:00:00Z") == ["1 | a", "2 | b"])
+        #expect(try await asOf("2026-01-02T23:59:59.999999Z") == ["1 | c"])
+        #expect(try await asOf("2026-01-03T00:00:00Z") == ["1 | d", "2 | e"])
+        #expect(
+            try await warehouse.rows("SELECT id, v FROM silver.t_things_current ORDER BY id") == ["1 | d", "2 | e"])
     }
 }

@@ -16,7 +16,7 @@ struct QuarantineStoriesTests {
             ("int", "1", #""x""#, "v | is not a whole number | x"),
             ("smallint", "1", "32768", "v | is out of range | 32768"),
             ("string(3)", #""abc""#, #""abcd""#, "v | is longer than 3 characters | abcd"),
-            ("int nullable=false", "1", "null", "v | is NULL or missing, but must have a value | "),
+            ("int nullable=false", "1", "null", "v | is NULL or missing, but must have a value | null"),
             ("text", #""a""#, #"{"b":1}"#, #"v | is an object or a list, expected text | {"b":1}"#),
             ("date", #""2025-02-28""#, #""2025-02-30""#, "v | is a day that does not exist | 2025-02-30"),
             ("text", #""a""#, #""\u0000""#, "NULL | the record cannot be read: a string contains U+0000 | *"),
@@ -112,14 +112,17 @@ struct QuarantineStoriesTests {
                 """)
         #expect(try await warehouse.table() == "1 | 1 | d1..")
         #expect(try await warehouse.rows("SELECT count(*) FROM audit.rejected_record") == ["10"])
-        try await warehouse.run { $0.layers = [.bronze, .silver]; $0.acceptsRejects = true }
+        try await warehouse.run {
+            $0.layers = [.bronze, .silver]; $0.acceptsRejects = true
+        }
         #expect(
             try await warehouse.table() == """
                 1 | 1 | d1..d2
                 1 | 2 | d2..
                 """)
         #expect(
-            try await warehouse.rows("SELECT state, accept_rejects, nr_rejected FROM audit.raw_batch ORDER BY landed_at")
+            try await warehouse.rows(
+                "SELECT state, accept_rejects, nr_rejected FROM audit.raw_batch ORDER BY landed_at")
                 == ["merged | false | 0", "merged | true | 10"])
         #expect(try await warehouse.rows("SELECT count(*) FROM audit.rejected_record") == ["10"])
     }

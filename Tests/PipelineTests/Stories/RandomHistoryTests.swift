@@ -47,7 +47,9 @@ struct RandomHistoryTests {
                 }
                 let chosen = names.map { warehouse.entity($0).id }
                 guard !chosen.isEmpty else { continue }
-                let report = try await warehouse.run { $0.entities = chosen; $0.loadType = isFull ? .full : .delta }
+                let report = try await warehouse.run {
+                    $0.entities = chosen; $0.loadType = isFull ? .full : .delta
+                }
                 #expect(report.status == .succeeded, "seeds \(seeds)")
             }
         }
@@ -118,6 +120,7 @@ private struct History {
     }
 
     private mutating func notation(of number: Int) -> String {
-        ["\(number)", "\(number).0", "\"\(number)\"", number == 0 ? "-0" : "\(number)"].randomElement(using: &generator) ?? ""
+        ["\(number)", "\(number).0", "\"\(number)\"", number == 0 ? "-0" : "\(number)"].randomElement(using: &generator)
+            ?? ""
     }
 }

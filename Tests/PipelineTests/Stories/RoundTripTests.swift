@@ -17,12 +17,16 @@ struct RoundTripTests {
         var records: [String] = []
         for id in 0..<600 {
             let whole = ["", "-"].randomElement(using: &generator).map { $0 } ?? ""
-            var text = whole + "\(Int.random(in: 1...9, using: &generator))" + digits(Int.random(in: 0...24, using: &generator))
+            var text =
+                whole + "\(Int.random(in: 1...9, using: &generator))"
+                + digits(Int.random(in: 0...24, using: &generator))
             if id % 5 == 0 { text = whole + "0" }
             let decimals = Int.random(in: 0...24, using: &generator)
             if decimals > 0 { text += "." + digits(decimals) }
             if id % 3 == 0 { text += "e\(Int.random(in: -30...30, using: &generator))" }
-            records.append(#"{"id":\#(id),"n":\#(text),"s":"\#(text)","d":\#(text),"i":\#(Int64.random(in: .min ... .max, using: &generator))}"#)
+            records.append(
+                #"{"id":\#(id),"n":\#(text),"s":"\#(text)","d":\#(text),"i":\#(Int64.random(in: .min ... .max, using: &generator))}"#
+            )
         }
         let warehouse = try await TestWarehouse(
             TestEntity(columns: "id int key, n numeric, s text, d double, i bigint"))
@@ -49,8 +53,10 @@ struct RoundTripTests {
         let records = (0..<600).map { id in
             let date = "\(pad(1...9999, 4))-\(pad(1...12))-\(pad(1...28))"
             let time = "\(pad(0...23)):\(pad(0...59)):\(pad(0...59)).\(pad(0...999_999, 6))"
-            let offset = ["Z", "+\(pad(0...14)):\(pad(0...59))", "-\(pad(0...14))"].randomElement(using: &generator) ?? "Z"
-            return #"{"id":\#(id),"d":"\#(date)","t":"\#(time)","l":"\#(date)T\#(time)","z":"\#(date) \#(time)\#(offset)"}"#
+            let offset =
+                ["Z", "+\(pad(0...14)):\(pad(0...59))", "-\(pad(0...14))"].randomElement(using: &generator) ?? "Z"
+            return
+                #"{"id":\#(id),"d":"\#(date)","t":"\#(time)","l":"\#(date)T\#(time)","z":"\#(date) \#(time)\#(offset)"}"#
         }
         let warehouse = try await TestWarehouse(
             TestEntity(columns: "id int key, d date, t time, l timestamp, z timestamptz"))
@@ -68,7 +74,8 @@ struct RoundTripTests {
     @Test("local times of every half hour around the changes of clock, as PostgreSQL reads them")
     func zones() async throws {
         let warehouse = try await TestWarehouse(
-            TestEntity(columns: "id int key, b timestamptz timezone=Europe/Berlin, n timestamptz timezone=America/New_York"))
+            TestEntity(
+                columns: "id int key, b timestamptz timezone=Europe/Berlin, n timestamptz timezone=America/New_York"))
         var records: [String] = []
         for day in ["2025-03-09", "2025-03-30", "2025-10-26", "2025-11-02", "2025-06-15"] {
             for half in 0..<48 {

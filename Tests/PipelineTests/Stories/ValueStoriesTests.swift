@@ -99,13 +99,15 @@ struct ValueStoriesTests {
     func syntax() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
         let texts = [
-            #"'); DROP TABLE silver.t_things; --"#, #"\."#, #"\N"#, "a\\tb", "\\u0001\\u007f", "=1+1", "\\u202e", "\\ud83d\\ude00",
+            #"'); DROP TABLE silver.t_things; --"#, #"\."#, #"\N"#, "a\\tb", "\\u0001\\u007f", "=1+1", "\\u202e",
+            "\\ud83d\\ude00",
             "\\uffff", "\\u2028", #"$$ ${x} \#("\\\\")"#,
         ].map { $0.hasPrefix("\\.") || $0.hasPrefix("\\N") ? "\\" + $0 : $0 }
         try await warehouse.load(texts.enumerated().map { #"{"id":\#($0.offset),"v":"\#($0.element)"}"# })
         // PostgreSQL's own reading of the same JSON is the measure.
         let expected = try await warehouse.rows(
-            "SELECT j->>'id' AS id, j->>'v' = v AS same FROM (SELECT doc AS j FROM bronze.t_things) b JOIN silver.t_things ON id = (j->>'id')::int ORDER BY id")
+            "SELECT j->>'id' AS id, j->>'v' = v AS same FROM (SELECT doc AS j FROM bronze.t_things) b JOIN silver.t_things ON id = (j->>'id')::int ORDER BY id"
+        )
         #expect(expected == texts.indices.map { "\($0) | true" }.sorted())
     }
 }
