@@ -32,13 +32,13 @@ struct RoundTripTests {
             TestEntity(columns: "id int key, n numeric, s text, d double, i bigint"))
         try await warehouse.load(records)
         #expect(try await warehouse.audit().contains("silver 600: inserted 600"))
-        #expect(
+        expect(
             try await warehouse.rows(
                 """
                 SELECT s, n, d FROM silver.t_things JOIN bronze.t_things b ON (b.doc->>'id')::int = id
                 WHERE n <> s::numeric OR n::text <> (s::numeric)::text OR d <> s::double precision
                     OR i <> (b.doc->>'i')::bigint
-                """) == [])
+                """), equals: [])
         try await warehouse.load(records.shuffled(using: &generator))
         #expect(try await warehouse.audit().contains("bronze 600: unchanged 600"))
     }
@@ -61,14 +61,14 @@ struct RoundTripTests {
         let warehouse = try await TestWarehouse(
             TestEntity(columns: "id int key, d date, t time, l timestamp, z timestamptz"))
         try await warehouse.load(records)
-        #expect(
+        expect(
             try await warehouse.rows(
                 """
                 SELECT doc FROM silver.t_things JOIN bronze.t_things b ON (b.doc->>'id')::int = id
                 WHERE d <> (doc->>'d')::date OR t <> (doc->>'t')::time OR l <> (doc->>'l')::timestamp
                     OR z <> (doc->>'z')::timestamptz
-                """) == [])
-        #expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things") == ["600"])
+                """), equals: [])
+        expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things"), equals: ["600"])
     }
 
     @Test("local times of every half hour around the changes of clock, as PostgreSQL reads them")
@@ -85,7 +85,7 @@ struct RoundTripTests {
         }
         try await warehouse.load(records)
         // Doubled hours: we take the first of the two, PostgreSQL the second; they are compared by what both show.
-        #expect(
+        expect(
             try await warehouse.rows(
                 """
                 SELECT doc FROM silver.t_things JOIN bronze.t_things x ON (x.doc->>'id')::int = id
@@ -93,6 +93,6 @@ struct RoundTripTests {
                     OR (doc->>'n' NOT LIKE '2025-03-09T02%' AND n AT TIME ZONE 'America/New_York' <> (doc->>'n')::timestamp)
                     OR (doc->>'b' LIKE '2025-03-30T02%'
                         AND b <> (doc->>'b')::timestamp AT TIME ZONE 'Europe/Berlin')
-                """) == [])
+                """), equals: [])
     }
 }
