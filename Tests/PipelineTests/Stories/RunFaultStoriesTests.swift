@@ -89,7 +89,7 @@ struct RunFaultStoriesTests {
         #expect(report.error == "system 't' is being run by another process")
         expect(
             try await warehouse.rows("SELECT status, error_message FROM audit.system_run"),
-            equals: ["skipped | already_running: system 't' is being run by another process"])
+            equals: ["skipped | system 't' is being run by another process"])
         expect(try await warehouse.rows("SELECT count(*) FROM audit.raw_batch"), equals: ["0"])
         await lease.release()
         expect(try await warehouse.run().status, equals: .succeeded)
