@@ -96,6 +96,21 @@ struct RunFaultStoriesTests {
         expect(try await warehouse.table(), equals: "1 | a | 1 | d1..")
     }
 
+    @Test("a run that follows at once finds the system free")
+    func oneAfterTheOther() async throws {
+        let warehouse = try await things()
+        for _ in 0..<50 {
+            let lease = try await RunLease.take(SystemID(rawValue: "t"), in: warehouse.workspace).lease
+            await (try #require(lease)).release()
+            let held = try await warehouse.rows(
+                """
+                SELECT pid FROM pg_locks WHERE locktype = 'advisory'
+                    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+                """)
+            try #require(held == [])
+        }
+    }
+
     @Test("of several runs that start at once each is skipped or succeeds, and the table is that of one")
     func manyAtOnce() async throws {
         let warehouse = try await things()
