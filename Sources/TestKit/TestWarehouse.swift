@@ -59,10 +59,13 @@ public final class TestWarehouse: Sendable {
     }
 
     private static let migrations = Migrations(
-        PlatformSQL.migrations.enumerated().map { Migration(number: $0.offset + 1, name: $0.element.name, sql: $0.element.sql) },
+        PlatformSQL.migrations.enumerated().map {
+            Migration(number: $0.offset + 1, name: $0.element.name, sql: $0.element.sql)
+        },
         appVersion: "test")
 
-    private static func write(_ entities: [TestEntity], _ system: String, to folder: TemporaryFolder) throws -> Catalog {
+    private static func write(_ entities: [TestEntity], _ system: String, to folder: TemporaryFolder) throws -> Catalog
+    {
         var members = [
             JSONMember("id", .string("t")), JSONMember("name", .string("Test")),
             JSONMember("description", .string("A system of a test")), JSONMember("type", .string("file")),
@@ -135,7 +138,11 @@ public final class TestWarehouse: Sendable {
         let entity = self.entity(entity)
         let values = entity.storedColumns.map { "coalesce(\(identifier: $0.name)::text, 'NULL')" as SQLText }
         let order = entity.keyColumns.filter(\.isStored).map { column in
-            let isText = switch column.type { case .string, .text: true; default: false }
+            let isText =
+                switch column.type {
+                case .string, .text: true;
+                default: false
+                }
             return "\(identifier: column.name)\(verbatim: isText ? " COLLATE \"C\"" : "")" as SQLText
         }
         let result = try await connection.query(

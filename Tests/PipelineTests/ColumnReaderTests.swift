@@ -33,10 +33,12 @@ struct ColumnReaderTests {
     @Test(
         "whole numbers",
         arguments: [
-            ("0", "0"), ("-0", "0"), ("7", "7"), ("-7", "-7"), ("1.0", "1"), ("1.000", "1"), (#""7""#, "7"), (#""-7""#, "-7"),
+            ("0", "0"), ("-0", "0"), ("7", "7"), ("-7", "-7"), ("1.0", "1"), ("1.000", "1"), (#""7""#, "7"),
+            (#""-7""#, "-7"),
             ("32767", "32767"), ("-32768", "-32768"), ("null", "NULL"), ("32768", tooLarge), ("-32769", tooLarge),
             ("99999999999999999999", tooLarge), ("1.5", notWhole), ("1e3", notWhole), (#""1e3""#, notWhole),
-            (#""1.0""#, notWhole), (#""007""#, notWhole), (#""+7""#, notWhole), (#"" 7 ""#, notWhole), (#""""#, notWhole),
+            (#""1.0""#, notWhole), (#""007""#, notWhole), (#""+7""#, notWhole), (#"" 7 ""#, notWhole),
+            (#""""#, notWhole),
             (#""-""#, notWhole), (#""٧""#, notWhole), ("true", notWhole), ("[]", notWhole), ("{}", notWhole),
             (#""0x10""#, notWhole),
         ])
@@ -112,7 +114,8 @@ struct ColumnReaderTests {
         arguments: [
             (#""2024-02-29""#, "2024-02-29"), (#""0001-01-01""#, "0001-01-01"), (#""9999-12-31""#, "9999-12-31"),
             (#""2025-02-29""#, noDay), (#""2025-02-30""#, noDay), (#""0000-01-01""#, noDay), (#""1900-02-29""#, noDay),
-            (#""2025-13-01""#, noDay), (#""10000-01-01""#, notISO), (#""-0044-03-15""#, notISO), (#""01/02/2020""#, notISO),
+            (#""2025-13-01""#, noDay), (#""10000-01-01""#, notISO), (#""-0044-03-15""#, notISO),
+            (#""01/02/2020""#, notISO),
             (#""2025-1-1""#, notISO), (#""20250101""#, notISO), (#""""#, notISO), (#"" 2025-01-01""#, notISO),
             (#""2025-01-01T00:00:00""#, "✗ has text behind the date"), ("20250101", notString), ("null", "NULL"),
         ])
@@ -134,7 +137,8 @@ struct ColumnReaderTests {
             (#""2025-01-01""#, "✗ is a date without time of day"), (#""2025-01-01T24:00:00Z""#, noTime),
             (#""2025-06-30T23:59:60Z""#, noTime), (#""2025-01-01T00:60:00Z""#, noTime),
             (#""2025-01-01T00:00:00.9999999Z""#, "✗ has more than 6 decimals of a second"),
-            (#""2025-02-30T00:00:00Z""#, noDay), (#""2025-01-01T00:00:00 Europe/Berlin""#, "✗ has text behind the timestamp"),
+            (#""2025-02-30T00:00:00Z""#, noDay),
+            (#""2025-01-01T00:00:00 Europe/Berlin""#, "✗ has text behind the timestamp"),
             (#""2025-01-01T00:00:00.Z""#, notISO), (#""2025-01-01T1:00:00Z""#, notISO), ("1735689600", notString),
             (#""now""#, notISO), (#""infinity""#, notISO),
         ])
@@ -144,7 +148,8 @@ struct ColumnReaderTests {
     func timestampAndTime() {
         #expect(Self.reading(#""2025-01-01T12:00""#, as: .timestamp) == "2025-01-01T12:00:00.000000")
         #expect(
-            Self.reading(#""2025-01-01T12:00Z""#, as: .timestamp) == "✗ has an offset, expected a timestamp without one")
+            Self.reading(#""2025-01-01T12:00Z""#, as: .timestamp) == "✗ has an offset, expected a timestamp without one"
+        )
         #expect(Self.reading(#""23:59:59.999999""#, as: .time) == "23:59:59.999999")
         #expect(Self.reading(#""24:00""#, as: .time) == Self.noTime)
         #expect(Self.reading(#""12:00Z""#, as: .time) == "✗ has text behind the time")
@@ -176,7 +181,8 @@ struct ColumnReaderTests {
         "formats are read as they say, nothing else",
         arguments: [
             ("%d.%m.%Y", ColumnType.date, #""29.02.2024""#, "2024-02-29"),
-            ("%d.%m.%Y", .date, #""2024-02-29""#, "✗ does not match the column's format"), ("%d.%m.%Y", .date, #""31.04.2024""#, noDay),
+            ("%d.%m.%Y", .date, #""2024-02-29""#, "✗ does not match the column's format"),
+            ("%d.%m.%Y", .date, #""31.04.2024""#, noDay),
             ("%Y%m%d", .date, #""20240229""#, "2024-02-29"),
             ("%d/%m/%y %H:%M:%S", .timestamp, #""01/02/69 03:04:05""#, "2069-02-01T03:04:05.000000"),
             ("%d/%m/%y %H:%M:%S", .timestamp, #""01/02/70 03:04:05""#, "1970-02-01T03:04:05.000000"),
@@ -197,28 +203,42 @@ struct ColumnReaderTests {
     @Test(
         "texts",
         arguments: [
-            (#""äöü""#, "äöü"), (#""""#, ""), ("12.50", "12.50"), ("true", "true"), ("false", "false"), ("null", "NULL"),
+            (#""äöü""#, "äöü"), (#""""#, ""), ("12.50", "12.50"), ("true", "true"), ("false", "false"),
+            ("null", "NULL"),
             ("1e2", "100"), ("-0.0", "0.0"), ("-1.50e1", "-15.0"), (#""1e2""#, "1e2"), (#""\ud83d\ude00x""#, "😀x"),
             (#""abcd""#, "✗ is longer than 3 characters"), ("1000", "✗ is longer than 3 characters"),
             ("[]", "✗ is an object or a list, expected text"), ("{}", "✗ is an object or a list, expected text"),
         ])
     func texts(json: String, expected: String) {
-        let short = expected.unicodeScalars.count <= 3 || expected.hasPrefix("✗ is longer") || expected.hasPrefix("✗ is an")
+        let short =
+            expected.unicodeScalars.count <= 3 || expected.hasPrefix("✗ is longer") || expected.hasPrefix("✗ is an")
         #expect(Self.reading(json, as: .string(length: short ? 3 : 20)) == expected)
     }
 
     @Test("trim and null_values act first, and a default fills what may not be NULL")
     func cleaning() {
         #expect(Self.reading(#"" \t7\n""#, as: .int) { $0.trims = true } == "7")
-        #expect(Self.reading(#"" n/a ""#, as: .int) { $0.trims = true; $0.nullValues = ["n/a"] } == "NULL")
+        #expect(
+            Self.reading(#"" n/a ""#, as: .int) {
+                $0.trims = true; $0.nullValues = ["n/a"]
+            } == "NULL")
         #expect(Self.reading("-1", as: .int) { $0.nullValues = ["-1"] } == "NULL")
         #expect(Self.reading(#""n/a""#, as: .int) { $0.nullValues = ["N/A"] } == Self.notWhole)
         let missing = "✗ is NULL or missing, but must have a value"
         #expect(Self.reading("null", as: .int) { $0.isNullable = false } == missing)
-        #expect(Self.reading("null", as: .int) { $0.isNullable = false; $0.defaultText = "5" } == "5")
+        #expect(
+            Self.reading("null", as: .int) {
+                $0.isNullable = false; $0.defaultText = "5"
+            } == "5")
         #expect(Self.reading("null", as: .int) { $0.defaultText = "5" } == "NULL")
-        #expect(Self.reading("null", as: .date) { $0.isNullable = false; $0.defaultText = "2025-01-01" } == "2025-01-01")
-        #expect(Self.reading(#""x""#, as: .int) { $0.isNullable = false; $0.defaultText = "5" } == Self.notWhole)
+        #expect(
+            Self.reading("null", as: .date) {
+                $0.isNullable = false; $0.defaultText = "2025-01-01"
+            } == "2025-01-01")
+        #expect(
+            Self.reading(#""x""#, as: .int) {
+                $0.isNullable = false; $0.defaultText = "5"
+            } == Self.notWhole)
     }
 
     @Test("uuid, binary and json")

@@ -95,7 +95,8 @@ enum BatchLedger {
     ) async throws {
         try await connection.execute(
             """
-            UPDATE audit.raw_batch SET state = \(state), state_reason = coalesce(\(reason), CASE WHEN \(state) = 'merged' THEN state_reason END),
+            UPDATE audit.raw_batch SET state = \(state),
+                state_reason = CASE WHEN \(state) = 'merged' THEN state_reason ELSE \(reason) END,
                 normalized_by_run_id = CASE WHEN \(state) = 'normalized' THEN \(run) ELSE normalized_by_run_id END,
                 merged_by_run_id = CASE WHEN \(state) = 'merged' THEN \(run) ELSE merged_by_run_id END,
                 nr_rejected = CASE WHEN \(state) = 'merged' THEN nr_rejected ELSE 0 END + \(rejected),

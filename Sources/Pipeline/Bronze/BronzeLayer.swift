@@ -178,7 +178,8 @@ struct BronzeLayer: Sendable {
                         AND c.entity_name = \(entity.id.name) AND c.change = \(change) AND c.column_name = f.name)
                 """)
             if noted > 0 {
-                let what = change == "field_appeared" ? "fields that no column reads" : "columns in no record, values kept"
+                let what =
+                    change == "field_appeared" ? "fields that no column reads" : "columns in no record, values kept"
                 step.notice("\(what): \(names.joined(separator: ", ")); see audit.schema_change")
             }
         }

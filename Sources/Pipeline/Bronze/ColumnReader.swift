@@ -48,7 +48,8 @@ struct ColumnReader {
         if let defaultText, isMissing || !column.isNullable {
             switch column.type {
             case .json: return value(.object, defaultText.span, into: &row, at: index)
-            case .boolean: return value(defaultText.first == 0x74 ? .true : .false, defaultText.span, into: &row, at: index)
+            case .boolean:
+                return value(defaultText.first == 0x74 ? .true : .false, defaultText.span, into: &row, at: index)
             default: return value(.string, defaultText.span, into: &row, at: index)
             }
         }

@@ -18,10 +18,11 @@ struct LocalTime: Sendable {
         func offset(at utc: Int64) -> Int64 {
             Int64(zone.secondsFromGMT(for: Date(timeIntervalSince1970: Double(utc) / 1_000_000))) * 1_000_000
         }
-        // A day away on either side no change of the same night is in the way.
-        let before = local - offset(at: local - 86_400_000_000)
-        let after = local - offset(at: local + 86_400_000_000)
-        if before + offset(at: before) == local { return before }
-        return after + offset(at: after) == local ? after : before
+        let day: Int64 = 86_400_000_000
+        let before = offset(at: local - day)
+        let asBefore = local - before
+        if offset(at: asBefore) == before { return asBefore }
+        let after = offset(at: local + day)
+        return offset(at: local - after) == after ? local - after : asBefore
     }
 }

@@ -99,6 +99,19 @@ struct RunLease: Sendable {
         }
     }
 
-    /// Gives the lock back by ending the session.
-    func release() async { await connection.close() }
+    /// Gives the lock back, and ends the session.
+    ///
+    /// Unlocked in so many words: a server that is busy ends a closed session, and its locks, only a while later, and a
+    /// run that follows at once would be skipped.
+    func release() async {
+        await uncancelled {
+            do {
+                try await connection.execute(
+                    "SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended(\(RunLease.key(system)), 0))")
+            } catch {
+                // A session that is lost has lost its lock, too.
+            }
+            await connection.close()
+        }
+    }
 }

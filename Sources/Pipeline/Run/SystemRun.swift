@@ -12,7 +12,9 @@ struct SystemRun: Sendable {
     /// Runs the selected entities; one failed entity stops only its own later layers.
     func run() async throws -> RunReport {
         let (lease, holder) = try await RunLease.take(system.id, in: workspace)
-        guard let lease else { return try await skip(.alreadyRunning, "system '\(system.id)' is being run by \(holder)") }
+        guard let lease else {
+            return try await skip(.alreadyRunning, "system '\(system.id)' is being run by \(holder)")
+        }
         do {
             let report = try await run(holding: lease)
             await lease.release()

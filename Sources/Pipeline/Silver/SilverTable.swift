@@ -125,11 +125,12 @@ struct SilverTable {
         """
     }
 
+    /// Its argument is `$1` inside: a column of the argument's name would be taken for it.
     private var asOfFunction: SQLText {
         """
         CREATE OR REPLACE FUNCTION \(table: schema, name + "_asof")(instant timestamptz)
         RETURNS SETOF \(fragment: history) LANGUAGE sql STABLE PARALLEL SAFE AS
-        \(literal: "SELECT * FROM \(history.text) WHERE _valid_from <= instant AND (_valid_to IS NULL OR _valid_to > instant)")
+        \(literal: "SELECT * FROM \(history.text) WHERE _valid_from <= $1 AND (_valid_to IS NULL OR _valid_to > $1)")
         """
     }
 

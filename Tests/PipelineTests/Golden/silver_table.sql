@@ -70,7 +70,7 @@ FROM "silver"."shop_orders" WHERE _valid_to IS NULL;
 
 CREATE OR REPLACE FUNCTION "silver"."shop_orders_asof"(instant timestamptz)
 RETURNS SETOF "silver"."shop_orders" LANGUAGE sql STABLE PARALLEL SAFE AS
-'SELECT * FROM "silver"."shop_orders" WHERE _valid_from <= instant AND (_valid_to IS NULL OR _valid_to > instant)';
+'SELECT * FROM "silver"."shop_orders" WHERE _valid_from <= $1 AND (_valid_to IS NULL OR _valid_to > $1)';
 
 COMMENT ON TABLE "silver"."shop_orders" IS 'Orders, as it''s told';
 

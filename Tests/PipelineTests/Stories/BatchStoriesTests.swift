@@ -15,9 +15,10 @@ struct BatchStoriesTests {
         try await warehouse.load(records)
         try await warehouse.load(records)
         try await warehouse.load(records)
-        #expect(try await warehouse.table() == "1 | a | d1..\n2 | b | d1..")
-        #expect(
-            try await warehouse.audit() == """
+        expect(try await warehouse.table(), equals: "1 | a | d1..\n2 | b | d1..")
+        expect(
+            try await warehouse.audit(),
+            equals: """
                 raw 2: inserted 2
                 bronze 2: unchanged 2
                 silver 0: nothing
@@ -32,14 +33,15 @@ struct BatchStoriesTests {
         let files = try runs.map { try warehouse.folder.names(in: "raw/t/things/\($0)") }
         #expect(files == [["00001.jsonl", "_manifest.json"], ["_manifest.json"], ["_manifest.json"]])
         try await warehouse.load(records.reversed())
-        #expect(try await warehouse.table() == "1 | a | d1..\n2 | b | d1..")
-        #expect(
-            try await warehouse.audit() == """
+        expect(try await warehouse.table(), equals: "1 | a | d1..\n2 | b | d1..")
+        expect(
+            try await warehouse.audit(),
+            equals: """
                 raw 2: inserted 2
                 bronze 2: unchanged 2
                 silver 0: nothing
                 """)
-        #expect(try await warehouse.rows("SELECT count(*) FROM bronze.t_things") == ["2"])
+        expect(try await warehouse.rows("SELECT count(*) FROM bronze.t_things"), equals: ["2"])
     }
 
     @Test("another batch in between makes the same bytes count again")
@@ -48,8 +50,9 @@ struct BatchStoriesTests {
         try await warehouse.load(#"{"id":1,"v":"a"}"#)
         try await warehouse.load(#"{"id":1,"v":"b"}"#)
         try await warehouse.load(#"{"id":1,"v":"a"}"#)
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..d2
                 1 | b | d2..d3
                 1 | a | d3..
@@ -73,8 +76,9 @@ struct BatchStoriesTests {
             #"{"id":1,"v":"a","at":"2025-12-01T00:00:00Z"}"#, #"{"id":2,"v":"b","at":"2025-12-02T01:00:00+01:00"}"#,
             #"{"id":3,"v":"c","at":"2030-01-01T00:00:00Z"}"#, #"{"id":4,"v":"d","at":null}"#)
         try await warehouse.load(#"{"id":2,"v":"B","at":"2026-01-01T12:00:00Z"}"#)
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | 2025-12-01 00:00:00+00 | d1..
                 2 | b | 2025-12-02 00:00:00+00 | d1..d2
                 2 | B | 2026-01-01 12:00:00+00 | d2..
@@ -83,16 +87,18 @@ struct BatchStoriesTests {
                 """)
         try await warehouse.load()
         try await warehouse.load(#"{"id":1,"v":"a","at":"2026-01-02T00:00:00Z"}"#)
-        #expect(
-            try await cursors() == [
+        expect(
+            try await cursors(),
+            equals: [
                 "full | NULL | 2025-12-02T00:00:00.000000Z",
                 "delta | 2025-12-01T23:00:00.000000Z | 2026-01-01T12:00:00.000000Z",
                 "delta | 2026-01-01T11:00:00.000000Z | NULL",
                 "delta | 2026-01-01T11:00:00.000000Z | 2026-01-02T00:00:00.000000Z",
             ])
         // Only the cursor moved: it is overwritten in place.
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | 2026-01-02 00:00:00+00 | d1..
                 2 | b | 2025-12-02 00:00:00+00 | d1..d2
                 2 | B | 2026-01-01 12:00:00+00 | d2..
@@ -102,23 +108,29 @@ struct BatchStoriesTests {
         try await warehouse.load(
             #"{"id":1,"v":"a","at":"2026-01-02T00:00:00Z"}"#, #"{"id":2,"v":"B","at":"2026-01-04T00:00:00Z"}"#,
             type: .full)
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | 2026-01-02 00:00:00+00 | d1..
                 2 | b | 2025-12-02 00:00:00+00 | d1..d2
                 2 | B | 2026-01-04 00:00:00+00 | d2..
                 3 | c | 2030-01-01 00:00:00+00 | d1..d5 deleted
                 4 | d | NULL | d1..d5 deleted
                 """)
-        #expect(try await cursors().last == "full | NULL | 2026-01-04T00:00:00.000000Z")
+        expect(try await cursors().last, equals: "full | NULL | 2026-01-04T00:00:00.000000Z")
     }
 
-    @Test("a cursor may be a number, a date or a text, and begins at initial", arguments: [
-        ("bigint", "5", "7", #", "lookback_s": 2"#, "3"), ("numeric", "5.5", "7", #", "lookback_s": 2"#, "3.5"),
-        ("date", #""2025-01-05""#, #""2025-01-07""#, #", "lookback_s": 172800"#, "2025-01-03"),
-        ("text", #""b""#, #""c""#, "", "b"), ("timestamp", #""2025-01-01T00:00:00""#, #""2025-01-02T00:00:00""#,
-            #", "lookback_s": 1"#, "2024-12-31T23:59:59.000000"),
-    ])
+    @Test(
+        "a cursor may be a number, a date or a text, and begins at initial",
+        arguments: [
+            ("bigint", "5", "7", #", "lookback_s": 2"#, "3"), ("numeric", "5.5", "7", #", "lookback_s": 2"#, "3.5"),
+            ("date", #""2025-01-05""#, #""2025-01-07""#, #", "lookback_s": 172800"#, "2025-01-03"),
+            ("text", #""b""#, #""c""#, "", "b"),
+            (
+                "timestamp", #""2025-01-01T00:00:00""#, #""2025-01-02T00:00:00""#,
+                #", "lookback_s": 1"#, "2024-12-31T23:59:59.000000"
+            ),
+        ])
     func cursorTypes(type: String, initial: String, value: String, lookback: String, from: String) async throws {
         let warehouse = try await TestWarehouse(
             TestEntity(
@@ -129,7 +141,7 @@ struct BatchStoriesTests {
             "SELECT load_type, cursor_from, cursor_to IS NOT NULL FROM audit.entity_layer_run WHERE layer = 'raw'")
         #expect(rows == ["delta | \(from) | true"])
         try await warehouse.load(#"{"id":2,"n":\#(value)}"#)
-        #expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things WHERE _is_current") == ["2"])
+        expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things WHERE _is_current"), equals: ["2"])
     }
 
     @Test("with mode all the source itself delivers only changes")
@@ -139,8 +151,9 @@ struct BatchStoriesTests {
         try await warehouse.load(#"{"id":1,"v":"a"}"#, #"{"id":2,"v":"b"}"#)
         try await warehouse.load(#"{"id":2,"v":"c"}"#)
         try await warehouse.load(#"{"id":2,"v":"c"}"#)
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..
                 2 | b | d1..d2
                 2 | c | d2..
@@ -148,23 +161,24 @@ struct BatchStoriesTests {
         #expect(try await warehouse.audit().contains("bronze 1: unchanged 1"))
         try await warehouse.load(#"{"id":2,"v":"c"}"#, type: .full)
         try await warehouse.load(#"{"id":1,"v":"a"}"#)
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..d4 deleted
                 1 | a | d5..
                 2 | b | d1..d2
                 2 | c | d2..
                 """)
-        #expect(
-            try await warehouse.rows("SELECT _change FROM bronze.t_things ORDER BY _run_timestamp DESC LIMIT 1")
-                == ["restore"])
+        expect(
+            try await warehouse.rows("SELECT _change FROM bronze.t_things ORDER BY _run_timestamp DESC LIMIT 1"),
+            equals: ["restore"])
     }
 
     @Test("a delta load of an entity with neither cursor nor mode all is a usage error, and leaves no trace")
     func impossibleDelta() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key"))
         await #expect(throws: UsageError.self) { try await warehouse.load(#"{"id":1}"#, type: .delta) }
-        #expect(try await warehouse.rows("SELECT count(*) FROM audit.system_run") == ["0"])
+        expect(try await warehouse.rows("SELECT count(*) FROM audit.system_run"), equals: ["0"])
     }
 
     @Test("batches that wait are merged oldest first, each with its own instant")
@@ -176,24 +190,26 @@ struct BatchStoriesTests {
             try await warehouse.run { $0.layers = Set(layers) }
         }
         try await warehouse.load(#"{"id":1,"v":"d"}"#)
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..d2
                 1 | b | d2..d3
                 1 | c | d3..d4
                 1 | d | d4..
                 """)
-        #expect(
-            try await warehouse.audit() == """
+        expect(
+            try await warehouse.audit(),
+            equals: """
                 raw 1: inserted 1
                 bronze 2: updated 2
                 silver 4: inserted 1, updated 3
                 """)
-        #expect(
+        expect(
             try await warehouse.rows(
                 """
                 SELECT count(DISTINCT t._run_id) AS runs, count(*) FILTER (WHERE b.state = 'merged') AS merged
                 FROM silver.t_things t JOIN audit.raw_batch b ON b.run_id = t._run_id
-                """) == ["4 | 4"])
+                """), equals: ["4 | 4"])
     }
 }

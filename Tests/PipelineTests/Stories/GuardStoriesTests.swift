@@ -21,29 +21,36 @@ struct GuardStoriesTests {
         try await warehouse.load(few)
         let report = try await warehouse.load()
         #expect(report.status == .failed)
-        #expect(report.steps.first { $0.layer == .bronze }?.error?.contains("the full batch is empty but 3 keys are live") == true)
-        #expect(try await warehouse.table() == open)
         #expect(
-            try await warehouse.audit() == """
+            report.steps.first { $0.layer == .bronze }?.error?.contains("the full batch is empty but 3 keys are live")
+                == true)
+        expect(try await warehouse.table(), equals: open)
+        expect(
+            try await warehouse.audit(),
+            equals: """
                 raw 0: nothing
                 bronze failed guard
                 silver skipped upstream_failed
                 """)
-        try await warehouse.run { $0.layers = [.bronze, .silver]; $0.allowsDeletes = true }
-        #expect(
-            try await warehouse.table() == """
+        try await warehouse.run {
+            $0.layers = [.bronze, .silver]; $0.allowsDeletes = true
+        }
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..d2 deleted
                 2 | b | d1..d2 deleted
                 3 | c | d1..d2 deleted
                 """)
-        #expect(
-            try await warehouse.rows("SELECT state, allow_deletes FROM audit.raw_batch ORDER BY landed_at")
-                == ["merged | false", "merged | true"])
+        expect(
+            try await warehouse.rows("SELECT state, allow_deletes FROM audit.raw_batch ORDER BY landed_at"),
+            equals: ["merged | false", "merged | true"])
         // Nothing is live any more: there is nothing to guard.
-        #expect(try await warehouse.load().status == .succeeded)
+        expect(try await warehouse.load().status, equals: .succeeded)
         try await warehouse.load(few)
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..d2 deleted
                 1 | a | d4..
                 2 | b | d1..d2 deleted
@@ -56,45 +63,47 @@ struct GuardStoriesTests {
     @Test("a first empty load, and one of an entity that allows it, are not blocked")
     func emptyAllowed() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text", #"{"allow_empty": true}"#))
-        #expect(try await warehouse.load().status == .succeeded)
+        expect(try await warehouse.load().status, equals: .succeeded)
         try await warehouse.load(#"{"id":1,"v":"a"}"#)
-        #expect(try await warehouse.load().status == .succeeded)
-        #expect(try await warehouse.table() == "1 | a | d2..d3 deleted")
+        expect(try await warehouse.load().status, equals: .succeeded)
+        expect(try await warehouse.table(), equals: "1 | a | d2..d3 deleted")
     }
 
     @Test("a mass delete is blocked, and superseded by the next good full batch")
     func superseded() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key"))
         try await warehouse.load(records(1...20))
-        #expect(try await warehouse.load(records(1...13)).status == .failed)
-        #expect(try await warehouse.table().split(separator: "\n").map(String.init) == rows(1...20, "d1.."))
-        #expect(
-            try await warehouse.rows("SELECT state, state_reason LIKE '%lacks 7 of 20 live keys%' FROM audit.raw_batch ORDER BY landed_at")
-                == ["merged | NULL", "blocked | true"])
-        #expect(try await warehouse.load(records(1...14)).status == .succeeded)
-        #expect(
-            try await warehouse.table().split(separator: "\n").map(String.init)
-                == rows(1...14, "d1..") + rows(15...20, "d1..d3 deleted"))
-        #expect(
-            try await warehouse.rows("SELECT state FROM audit.raw_batch ORDER BY landed_at")
-                == ["merged", "superseded", "merged"])
+        expect(try await warehouse.load(records(1...13)).status, equals: .failed)
+        expect(try await warehouse.table().split(separator: "\n").map(String.init), equals: rows(1...20, "d1.."))
+        expect(
+            try await warehouse.rows(
+                "SELECT state, state_reason LIKE '%lacks 7 of 20 live keys%' FROM audit.raw_batch ORDER BY landed_at"),
+            equals: ["merged | NULL", "blocked | true"])
+        expect(try await warehouse.load(records(1...14)).status, equals: .succeeded)
+        expect(
+            try await warehouse.table().split(separator: "\n").map(String.init),
+            equals: rows(1...14, "d1..") + rows(15...20, "d1..d3 deleted"))
+        expect(
+            try await warehouse.rows("SELECT state FROM audit.raw_batch ORDER BY landed_at"),
+            equals: ["merged", "superseded", "merged"])
         // Below 20 live keys there is no fraction to speak of.
-        #expect(try await warehouse.load(records(1...1)).status == .succeeded)
-        #expect(
-            try await warehouse.table().split(separator: "\n").map(String.init)
-                == rows(1...1, "d1..") + rows(2...14, "d1..d4 deleted") + rows(15...20, "d1..d3 deleted"))
+        expect(try await warehouse.load(records(1...1)).status, equals: .succeeded)
+        expect(
+            try await warehouse.table().split(separator: "\n").map(String.init),
+            equals: rows(1...1, "d1..") + rows(2...14, "d1..d4 deleted") + rows(15...20, "d1..d3 deleted"))
     }
 
     @Test("a newer full batch supersedes a blocked one even when deletes are allowed")
     func supersededThoughAllowed() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
         try await warehouse.load(few)
-        #expect(try await warehouse.load().status == .failed)
+        expect(try await warehouse.load().status, equals: .failed)
         warehouse.clock.advance(seconds: 86_400)
         try warehouse.put([few[0], few[1]])
         try await warehouse.run { $0.allowsDeletes = true }
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..
                 2 | b | d1..
                 3 | c | d1..d3 deleted
@@ -106,18 +115,20 @@ struct GuardStoriesTests {
         let warehouse = try await TestWarehouse(
             TestEntity(columns: "id int key, v text", #"{"delta": {"mode": "all"}}"#))
         try await warehouse.load(few)
-        #expect(try await warehouse.load().status == .failed)
-        #expect(try await warehouse.load(#"{"id":1,"v":"x"}"#, type: .delta).status == .failed)
-        #expect(try await warehouse.table() == open)
-        #expect(
-            try await warehouse.audit() == """
+        expect(try await warehouse.load().status, equals: .failed)
+        expect(try await warehouse.load(#"{"id":1,"v":"x"}"#, type: .delta).status, equals: .failed)
+        expect(try await warehouse.table(), equals: open)
+        expect(
+            try await warehouse.audit(),
+            equals: """
                 raw 1: inserted 1
                 bronze failed guard
                 silver skipped upstream_failed
                 """)
-        #expect(try await warehouse.load(few[0], few[1]).status == .succeeded)
-        #expect(
-            try await warehouse.table() == """
+        expect(try await warehouse.load(few[0], few[1]).status, equals: .succeeded)
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..d3
                 1 | x | d3..d4
                 1 | a | d4..
@@ -130,12 +141,12 @@ struct GuardStoriesTests {
     func blockedTwice() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
         try await warehouse.load(few)
-        #expect(try await warehouse.load().status == .failed)
-        #expect(try await warehouse.load().status == .failed)
-        #expect(
-            try await warehouse.rows("SELECT state FROM audit.raw_batch ORDER BY landed_at")
-                == ["merged", "superseded", "blocked"])
-        #expect(try await warehouse.load(few).status == .succeeded)
-        #expect(try await warehouse.table() == open)
+        expect(try await warehouse.load().status, equals: .failed)
+        expect(try await warehouse.load().status, equals: .failed)
+        expect(
+            try await warehouse.rows("SELECT state FROM audit.raw_batch ORDER BY landed_at"),
+            equals: ["merged", "superseded", "blocked"])
+        expect(try await warehouse.load(few).status, equals: .succeeded)
+        expect(try await warehouse.table(), equals: open)
     }
 }

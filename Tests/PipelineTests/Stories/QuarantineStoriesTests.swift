@@ -35,9 +35,10 @@ struct QuarantineStoriesTests {
         let table = try await warehouse.table()
         #expect(table.split(separator: "\n").count == 2)
         try await warehouse.load(record(1, bad), record(2, good))
-        #expect(try await warehouse.table() == table)
-        #expect(
-            try await warehouse.audit() == """
+        expect(try await warehouse.table(), equals: table)
+        expect(
+            try await warehouse.audit(),
+            equals: """
                 raw 2: inserted 2
                 bronze 2: unchanged 1, rejected 1
                 silver 0: nothing
@@ -52,7 +53,7 @@ struct QuarantineStoriesTests {
         try await warehouse.load(record(1, bad), record(2, good))
         #expect(try await warehouse.audit().contains("bronze 2: unchanged 1, rejected 1"))
         try await warehouse.load(record(1, good), record(2, good))
-        #expect(try await warehouse.table() == table)
+        expect(try await warehouse.table(), equals: table)
     }
 
     @Test("a record that is no JSON, or no object, suspends deletion by absence for its batch")
@@ -60,21 +61,22 @@ struct QuarantineStoriesTests {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v int"))
         try await warehouse.load(#"{"id":1,"v":1}"#, #"{"id":2,"v":1}"#)
         try await warehouse.load(#"{"id":1,"v":2}"#, #"{"id":2,"v":1"#, "[1]", "null", #""x""#)
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | 1 | d1..d2
                 1 | 2 | d2..
                 2 | 1 | d1..
                 """)
         #expect(try await warehouse.audit().contains("bronze 5: updated 1, rejected 4"))
-        #expect(
-            try await warehouse.rows("SELECT record_no, reason FROM audit.rejected_record ORDER BY 1")
-                == [
-                    "2 | the record cannot be read: not a JSON text",
-                    "3 | the record cannot be read: not a JSON object",
-                    "4 | the record cannot be read: not a JSON object",
-                    "5 | the record cannot be read: not a JSON object",
-                ])
+        expect(
+            try await warehouse.rows("SELECT record_no, reason FROM audit.rejected_record ORDER BY 1"),
+            equals: [
+                "2 | the record cannot be read: not a JSON text",
+                "3 | the record cannot be read: not a JSON object",
+                "4 | the record cannot be read: not a JSON object",
+                "5 | the record cannot be read: not a JSON object",
+            ])
     }
 
     @Test("a fault in front of the key hides it: deletion by absence is suspended")
@@ -82,14 +84,16 @@ struct QuarantineStoriesTests {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
         try await warehouse.load(#"{"id":1,"v":"a"}"#, #"{"id":2,"v":"a"}"#)
         try await warehouse.load(#"{"v":"\u0000","id":1}"#)
-        #expect(
-            try await warehouse.table() == """
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..
                 2 | a | d1..
                 """)
-        #expect(try await warehouse.load(#"{"id":1,"v":"b"}"#).status == .succeeded)
-        #expect(
-            try await warehouse.table() == """
+        expect(try await warehouse.load(#"{"id":1,"v":"b"}"#).status, equals: .succeeded)
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | a | d1..d3
                 1 | b | d3..
                 2 | a | d1..d3 deleted
@@ -104,24 +108,29 @@ struct QuarantineStoriesTests {
         let bad = (2...11).map { #"{"id":\#($0),"v":"bad"}"# }
         let report = try await warehouse.load([#"{"id":1,"v":2}"#] + bad)
         #expect(report.status == .failed)
-        #expect(
-            try await warehouse.audit() == """
+        expect(
+            try await warehouse.audit(),
+            equals: """
                 raw 11: inserted 11
                 bronze failed quality
                 silver skipped upstream_failed
                 """)
-        #expect(try await warehouse.table() == "1 | 1 | d1..")
-        #expect(try await warehouse.rows("SELECT count(*) FROM audit.rejected_record") == ["10"])
-        try await warehouse.run { $0.layers = [.bronze, .silver]; $0.acceptsRejects = true }
-        #expect(
-            try await warehouse.table() == """
+        expect(try await warehouse.table(), equals: "1 | 1 | d1..")
+        expect(try await warehouse.rows("SELECT count(*) FROM audit.rejected_record"), equals: ["10"])
+        try await warehouse.run {
+            $0.layers = [.bronze, .silver]; $0.acceptsRejects = true
+        }
+        expect(
+            try await warehouse.table(),
+            equals: """
                 1 | 1 | d1..d2
                 1 | 2 | d2..
                 """)
-        #expect(
-            try await warehouse.rows("SELECT state, accept_rejects, nr_rejected FROM audit.raw_batch ORDER BY landed_at")
-                == ["merged | false | 0", "merged | true | 10"])
-        #expect(try await warehouse.rows("SELECT count(*) FROM audit.rejected_record") == ["10"])
+        expect(
+            try await warehouse.rows(
+                "SELECT state, accept_rejects, nr_rejected FROM audit.raw_batch ORDER BY landed_at"),
+            equals: ["merged | false | 0", "merged | true | 10"])
+        expect(try await warehouse.rows("SELECT count(*) FROM audit.rejected_record"), equals: ["10"])
     }
 
     @Test("personal data is not shown in the quarantine, and control characters are")

@@ -52,7 +52,8 @@ struct ReferenceHistory {
         versions.sorted { $0.key < $1.key }.flatMap(\.value).map { row in
             let end = (row.to.map { "d\($0)" } ?? "") + (row.isDeleted ? " deleted" : "")
             let a = row.values.a.map(String.init) ?? "NULL"
-            return "\(row.values.id) | \(a) | \(row.values.b ?? "NULL") | \(row.values.c ?? "NULL") | d\(row.from)..\(end)"
+            return
+                "\(row.values.id) | \(a) | \(row.values.b ?? "NULL") | \(row.values.c ?? "NULL") | d\(row.from)..\(end)"
         }.joined(separator: "\n")
     }
 }
