@@ -62,7 +62,7 @@ public struct ConnectorContext: Sendable {
 
     /// What a connector may use besides its configuration.
     public init(
-        system: SystemID, projectFolder: String, environment: [String: String] = [:], secrets: any SecretStore,
+        system: SystemID, projectFolder: String, environment: [String: String], secrets: any SecretStore,
         logger: Logger
     ) {
         self.system = system

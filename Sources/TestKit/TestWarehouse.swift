@@ -50,7 +50,7 @@ public final class TestWarehouse: Sendable {
         workspace = Workspace(
             projectFolder: folder.path, catalog: catalog,
             gold: try GoldGraph.load(project: folder.path, catalog: catalog), connectors: BuiltInConnectors.registry,
-            secrets: EnvironmentSecretStore(environment: [:], projectFolder: folder.path),
+            environment: [:], secrets: EnvironmentSecretStore(environment: [:], projectFolder: folder.path),
             store: RawStore(root: folder.path(of: "raw")), database: database,
             pool: PostgresPool(configuration: database, size: poolSize, applicationName: "story"),
             connections: max(4, poolSize), clock: clock,

@@ -91,7 +91,7 @@ struct Composition {
             return try await body(
                 Workspace(
                     projectFolder: options.projectFolder, catalog: catalog, gold: gold,
-                    connectors: Composition.connectors,
+                    connectors: Composition.connectors, environment: environment,
                     secrets: secrets
                         ?? EnvironmentSecretStore(environment: environment, projectFolder: options.projectFolder),
                     store: RawStore(root: options.rawFolder), database: database, pool: pool,

@@ -47,9 +47,9 @@ import Testing
         ("a,b", []),
         (
             "a,b\n1\n1,2,3\n4,5\n",
-            ["line 2: 1 cells where the header has 2", "line 3: 3 cells where the header has 2", #"{"a":"4","b":"5"}"#]
+            ["line 2: 1 cell where the header has 2", "line 3: 3 cells where the header has 2", #"{"a":"4","b":"5"}"#]
         ),
-        ("a,b\n1,\"x\ny\"\n\n1\n", [#"{"a":"1","b":"x\ny"}"#, "line 5: 1 cells where the header has 2"]),
+        ("a,b\n1,\"x\ny\"\n\n1\n", [#"{"a":"1","b":"x\ny"}"#, "line 5: 1 cell where the header has 2"]),
         (
             "a,b\n5\" pipe,2\n3,4",
             ["line 2: a quote within a cell that does not begin with one", #"{"a":"3","b":"4"}"#]
@@ -84,7 +84,7 @@ import Testing
     @Test("A row with invalid UTF-8 is bad, its neighbours are good")
     func invalidUTF8() {
         let bytes = Array("a,b\n1,".utf8) + [0xFF] + Array("\n2,ok\n".utf8) + [0xC3, 0x0A]
-        let expected = ["line 2: invalid UTF-8", #"{"a":"2","b":"ok"}"#, "line 4: 1 cells where the header has 2"]
+        let expected = ["line 2: invalid UTF-8", #"{"a":"2","b":"ok"}"#, "line 4: 1 cell where the header has 2"]
         #expect(scan(bytes) == expected)
         #expect(scan(bytes, cutAt: Array(0..<bytes.count)) == expected)
     }

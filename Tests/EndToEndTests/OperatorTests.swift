@@ -1,4 +1,5 @@
 import JSON
+import Postgres
 import TestKit
 import Testing
 

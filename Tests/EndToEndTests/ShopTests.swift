@@ -31,7 +31,8 @@ struct ShopTests {
         let catalog = try CatalogLoader.load(project: project.path, connectors: registry.descriptions)
         let system = try #require(catalog.systems.first)
         let context = ConnectorContext(
-            system: system.id, projectFolder: project.path, secrets: ShopSecrets(), logger: Logger(label: "shop"))
+            system: system.id, projectFolder: project.path, environment: [:], secrets: ShopSecrets(),
+            logger: Logger(label: "shop"))
         let connector = try registry.make(for: system, context: context)
 
         let cursors = [nil, "2025-03-03T17:59:00.000000Z", "2025-03-04 17:50:00+00"]

@@ -39,14 +39,18 @@ struct ColumnReader {
             kind == .missing || kind == .null
             || (!nullTexts.isEmpty && kind != .object && kind != .array
                 && nullTexts.contains { ColumnReader.equal($0, text) })
-        if isNull { return readNull(into: &row, at: index) }
+        if isNull { return readNull(isMissing: kind == .missing, into: &row, at: index) }
         return value(kind, text, into: &row, at: index)
     }
 
-    private mutating func readNull(into row: inout TypedRow, at index: Int) -> Outcome {
-        if let defaultText, !column.isNullable {
-            if case .json = column.type { return value(.object, defaultText.span, into: &row, at: index) }
-            return value(.string, defaultText.span, into: &row, at: index)
+    /// A missing field takes the default; NULL takes it only where the column must have a value.
+    private mutating func readNull(isMissing: Bool, into row: inout TypedRow, at index: Int) -> Outcome {
+        if let defaultText, isMissing || !column.isNullable {
+            switch column.type {
+            case .json: return value(.object, defaultText.span, into: &row, at: index)
+            case .boolean: return value(defaultText.first == 0x74 ? .true : .false, defaultText.span, into: &row, at: index)
+            default: return value(.string, defaultText.span, into: &row, at: index)
+            }
         }
         guard column.isNullable, !column.isKey else { return .rejected("is NULL or missing, but must have a value") }
         row.setNull(index)

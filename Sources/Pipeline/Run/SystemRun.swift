@@ -46,8 +46,8 @@ struct SystemRun: Sendable {
             let connector = try workspace.connectors.make(
                 for: system,
                 context: ConnectorContext(
-                    system: system.id, projectFolder: workspace.projectFolder, secrets: workspace.secrets,
-                    logger: workspace.logger))
+                    system: system.id, projectFolder: workspace.projectFolder, environment: workspace.environment,
+                    secrets: workspace.secrets, logger: workspace.logger))
             try await withTimeout { try await runEntities(entities, connector, ledger, known) }
             outcome = .success(())
         } catch {

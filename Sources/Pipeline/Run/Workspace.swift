@@ -15,6 +15,8 @@ public struct Workspace: Sendable {
     public var gold: GoldGraph
     /// The connector types.
     public var connectors: ConnectorRegistry
+    /// The process's environment, for `${VAR}` in metadata.
+    public var environment: [String: String]
     /// Where secrets come from.
     public var secrets: any SecretStore
     /// The raw files.
@@ -41,7 +43,8 @@ public struct Workspace: Sendable {
     /// Everything that runs share.
     public init(
         projectFolder: String, catalog: Catalog, gold: GoldGraph, connectors: ConnectorRegistry,
-        secrets: any SecretStore, store: RawStore, database: PostgresConfiguration, pool: PostgresPool,
+        environment: [String: String], secrets: any SecretStore, store: RawStore, database: PostgresConfiguration,
+        pool: PostgresPool,
         connections: Int,
         clock: any WallClock, logger: Logger, observer: any RunObserver, appVersion: String, host: String,
         processID: Int
@@ -50,6 +53,7 @@ public struct Workspace: Sendable {
         self.catalog = catalog
         self.gold = gold
         self.connectors = connectors
+        self.environment = environment
         self.secrets = secrets
         self.store = store
         self.database = database

@@ -74,7 +74,7 @@ final class RestFixture: Sendable {
         var registry = ConnectorRegistry()
         registry.register(RestConnector.self)
         let context = ConnectorContext(
-            system: system.id, projectFolder: folder.path, secrets: OneSecret(),
+            system: system.id, projectFolder: folder.path, environment: [:], secrets: OneSecret(),
             logger: Logger(label: "test") { _ in
                 SwiftLogNoOpLogHandler()
             })

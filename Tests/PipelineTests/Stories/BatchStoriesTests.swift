@@ -1,3 +1,6 @@
+import Metadata
+import Postgres
+import Primitives
 import TestKit
 import Testing
 

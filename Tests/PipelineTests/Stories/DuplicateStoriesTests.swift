@@ -1,5 +1,10 @@
+import Metadata
+import Postgres
+import Primitives
 import TestKit
 import Testing
+
+@testable import Pipeline
 
 @Suite("The same key twice in a batch", .fewAtOnce)
 struct DuplicateStoriesTests {

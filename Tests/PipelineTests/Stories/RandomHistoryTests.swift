@@ -1,4 +1,7 @@
 import Foundation
+import Metadata
+import Postgres
+import Primitives
 import TestKit
 import Testing
 

@@ -1,5 +1,10 @@
+import Metadata
+import Postgres
+import Primitives
 import TestKit
 import Testing
+
+@testable import Pipeline
 
 @Suite("What is stored is what was sent", .fewAtOnce)
 struct RoundTripTests {
