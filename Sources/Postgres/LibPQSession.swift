@@ -161,6 +161,19 @@ import Logging
         unsafe PQfreeCancel(cancel)
     }
 
+    /// Reads what the server may have said while nobody asked: a shutdown, an idle timeout.
+    ///
+    /// Such words come a moment before the end of the connection, so whoever speaks is given that moment.
+    func isStillThere() -> Bool {
+        var patience: Int32 = 0
+        while case .ready = waitFor(Int16(POLLIN), socket: unsafe PQsocket(pointer), cancellable: false, milliseconds: patience)
+        {
+            guard unsafe PQconsumeInput(pointer) == 1, isConnected else { return false }
+            patience = 50
+        }
+        return isConnected
+    }
+
     // MARK: Statements
 
     /// Sends one statement by the extended protocol: parameters in binary, results in text.
@@ -278,8 +291,8 @@ private func connectionFailure(_ text: String) -> (sqlState: String?, reason: St
     for word in lines.joined(separator: " ").split(separator: " ") {
         let code = word.dropLast()
         if sqlState == nil, word.last == ":", code.utf8.count == 5, words.last?.last == ":",
-            !["FATAL", "PANIC", "ERROR"].contains(code),
-            code.utf8.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) })
+            code.utf8.allSatisfy({ (48...57).contains($0) || (65...90).contains($0) }),
+            code.utf8.contains(where: { (48...57).contains($0) })  // FATAL and PANIC have five letters too
         {
             sqlState = String(code)
         } else {
@@ -296,18 +309,5 @@ private func connectionHint(_ sqlState: String?) -> String {
     case "53300": "the server has no free connection; try again later or raise max_connections"
     case "57P03": "the server is starting or stopping; try again in a moment"
     default: "check that the server runs and that the database URL is right"
-    }
-}
-
-/// Lends an array of C strings, ended by NULL.
-private func withCStrings<Result>(
-    _ strings: [String], _ body: (UnsafePointer<UnsafePointer<CChar>?>) -> Result
-) -> Result {
-    let copies = unsafe strings.map { unsafe strdup($0) }
-    defer { unsafe copies.forEach { unsafe free($0) } }
-    let pointers = unsafe copies.map { unsafe UnsafePointer($0) } + [nil]
-    return unsafe pointers.withUnsafeBufferPointer { buffer in
-        guard let start = buffer.baseAddress else { preconditionFailure("an array with one element has an address") }
-        return unsafe body(start)
     }
 }

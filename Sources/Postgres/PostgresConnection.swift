@@ -134,11 +134,8 @@ public actor PostgresConnection {
     /// False once the connection is closed, lost, or was used by a cancelled task.
     public var isUsable: Bool {
         guard isOpen, case .none = copy, let pointer = unsafe session.pointer else { return false }
-        // Reads what the server may have said since: a shutdown, an idle timeout.
-        guard unsafe PQtransactionStatus(pointer) != PQTRANS_ACTIVE, unsafe PQconsumeInput(pointer) == 1 else {
-            return false
-        }
-        return unsafe PQstatus(pointer) == CONNECTION_OK
+        guard unsafe PQtransactionStatus(pointer) != PQTRANS_ACTIVE else { return false }
+        return session.isStillThere()
     }
 
     /// True while a transaction is open or has failed.

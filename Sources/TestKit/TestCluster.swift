@@ -85,7 +85,8 @@ public enum TestServers {
     }
 
     /// The watchdog reads from a pipe whose other end only this process holds: its end is the process's end, also after
-    /// kill -9. Then it stops every server below the folder and removes the folder.
+    /// kill -9. It keeps no other descriptor, since the other end may belong to somebody who waits for it to close.
+    /// Then it stops every server below the folder and removes the folder.
     private static func makeRoot() throws -> String {
         let folder = "/tmp/medallion-tests-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
         try FileManager.default.createDirectory(
@@ -95,7 +96,7 @@ public enum TestServers {
         for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         let watchdog = Process()
         watchdog.executableURL = URL(fileURLWithPath: "/usr/bin/setsid")
-        watchdog.arguments = ["/bin/sh", "-c", watchdogScript, "watchdog", folder]
+        watchdog.arguments = ["/bin/bash", "-c", watchdogScript, "watchdog", folder]
         watchdog.currentDirectoryURL = URL(fileURLWithPath: "/")
         watchdog.standardInput = FileHandle(fileDescriptor: ends[0], closeOnDealloc: true)
         watchdog.standardOutput = FileHandle.nullDevice
@@ -106,6 +107,10 @@ public enum TestServers {
 
     private static let watchdogScript = """
         trap '' HUP INT TERM
+        for open in /proc/$$/fd/*; do
+            descriptor=${open##*/}
+            [ "$descriptor" -gt 2 ] && exec {descriptor}>&-
+        done
         while read -r line; do :; done
         for file in $(find "$1" -name postmaster.pid); do
             { read -r pid; read -r data; read -r began; read -r port; read -r socket; } < "$file"

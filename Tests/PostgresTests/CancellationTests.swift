@@ -44,7 +44,7 @@ struct CancellationTests {
 
     @Test("before a statement sends nothing and leaves the connection usable")
     func beforeStatement() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             let task = Task {
                 withUnsafeCurrentTask { $0?.cancel() }
                 _ = try await connection.query("SELECT 1")

@@ -15,9 +15,17 @@ struct MigrationsTests {
             .map { try $0.get(0) }
     }
 
+    private func heldLocks(_ connection: PostgresConnection) async throws -> Int {
+        try await connection.query(
+            """
+            SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+            WHERE locktype = 'advisory' AND datname = current_database()
+            """)[0].get(0)
+    }
+
     @Test("are applied once, in order, and recorded")
     func appliedOnce() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             #expect(try await Migrations([Self.first], appVersion: "1.0").apply(on: connection) == ["0001_a"])
             #expect(try await Migrations([Self.first, Self.second], appVersion: "1.1").apply(on: connection) == ["0002_c"])
             #expect(try await Migrations([Self.first, Self.second], appVersion: "1.2").apply(on: connection) == [])
@@ -27,25 +35,25 @@ struct MigrationsTests {
             #expect(try rows.map { try $0.get("name") } == ["0001_a", "0002_c"])
             #expect(try rows.map { try $0.get("app_version") } == ["1.0", "1.1"])
             #expect(try rows.map { try $0.get("length") } == [64, 64])
-            #expect(try await connection.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'").isEmpty)
+            #expect(try await heldLocks(connection) == 0)
         }
     }
 
     @Test("that fail leave no trace but the ones before them")
     func failing() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             let broken = Migration(number: 2, name: "0002_broken", sql: "CREATE TABLE public.c (x int); SELECT 1/0;")
             let error = await postgresError { _ = try await Migrations([Self.first, broken]).apply(on: connection) }
             #expect(error?.sqlState == "22012")
             #expect(try await tables(connection) == ["a", "b"])
-            #expect(try await connection.query("SELECT 1 FROM pg_locks WHERE locktype = 'advisory'").isEmpty)
+            #expect(try await heldLocks(connection) == 0)
             #expect(try await Migrations([Self.first, Self.second]).apply(on: connection) == ["0002_c"])
         }
     }
 
     @Test("refuse a database that a newer version made")
     func newerDatabase() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             _ = try await Migrations([Self.first, Self.second]).apply(on: connection)
             let error = await postgresError { _ = try await Migrations([Self.first]).apply(on: connection) }
             #expect(error?.kind == .usage)
@@ -55,7 +63,7 @@ struct MigrationsTests {
 
     @Test("refuse a database where an applied migration had another text")
     func changedText() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             _ = try await Migrations([Self.first]).apply(on: connection)
             let changed = Migration(number: 1, name: "0001_a", sql: Self.first.sql + " ")
             let error = await postgresError { _ = try await Migrations([changed, Self.second]).apply(on: connection) }

@@ -35,7 +35,7 @@ struct PostgresConnectionTests {
 
     @Test("reports bad SQL with code, statement and one line")
     func badSQL() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             let error = await postgresError { try await connection.query("SELEC 1,\n   \(2)") }
             #expect(error?.sqlState == "42601")
             #expect(error?.statement == "SELEC 1, $1")
@@ -47,7 +47,7 @@ struct PostgresConnectionTests {
 
     @Test("keeps values that the server quotes out of the description")
     func valuesStayOut() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             let cast = await postgresError { try await connection.query("SELECT \("hunter2")::int") }
             #expect(cast?.sqlState == "22P02")
             #expect(cast?.description.contains("hunter2") == false)
@@ -63,7 +63,7 @@ struct PostgresConnectionTests {
 
     @Test("tells NULL from the empty string, and both from another type")
     func nullAndEmpty() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             let sql: SQLText = "SELECT NULL::text AS nothing, '' AS empty, \(nil as String?) AS bound, \("") AS bound_empty"
             let row = try await connection.query(sql)[0]
             let texts: [String?] = try ["nothing", "empty", "bound", "bound_empty"].map { try row.get($0) }
@@ -78,7 +78,7 @@ struct PostgresConnectionTests {
 
     @Test("carries a cell of a megabyte both ways")
     func largeCell() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             let text = String(repeating: "äöü1234567", count: 80_000)
             let bytes = [UInt8]((0..<1_048_576).map { UInt8(truncatingIfNeeded: $0 &* 31) })
             let row = try await connection.query("SELECT \(text) AS text, \(bytes) AS bytes, octet_length(\(text)) AS n")[0]
@@ -90,7 +90,7 @@ struct PostgresConnectionTests {
 
     @Test("counts the rows that a statement touched")
     func affectedRows() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             #expect(try await connection.execute("CREATE TEMP TABLE t (a int)") == 0)
             #expect(try await connection.execute("INSERT INTO t SELECT generate_series(1, 5)") == 5)
             #expect(try await connection.execute("UPDATE t SET a = 0 WHERE a > \(2)") == 3)
@@ -120,7 +120,7 @@ struct PostgresConnectionTests {
 
     @Test("runs a script of several statements, and refuses NUL and COPY in plain statements")
     func scripts() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             try await connection.executeScript("CREATE TABLE public.a (x int); INSERT INTO public.a VALUES (1), (2);")
             #expect(try await connection.query("SELECT * FROM public.a").count == 2)
             let failing = await postgresError {
@@ -135,7 +135,7 @@ struct PostgresConnectionTests {
 
     @Test("refuses more parameters than the protocol can carry")
     func tooManyParameters() async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             let list = (0...65_535).map { "\($0)" as SQLText }.joined(separator: ",")
             let error = await postgresError { try await connection.query("SELECT \(fragment: list)") }
             #expect(error?.kind == .usage)

@@ -1,5 +1,4 @@
 import Postgres
-import Synchronization
 import TestKit
 import Testing
 
@@ -31,12 +30,12 @@ struct PostgresPoolTests {
 
     @Test("lends at most its size at once, and everybody gets a turn")
     func limit() async throws {
-        try await withPool(size: 3) { pool, configuration in
-            let lent = Mutex((now: 0, most: 0))
+        try await withPool(size: 3) { pool, configuration async throws in
+            let lent = Shared((now: 0, most: 0))
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for _ in 0..<30 {
                     group.addTask {
-                        try await pool.withConnection { connection in
+                        try await pool.withConnection { connection async throws in
                             lent.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1)) }
                             try await connection.execute("SELECT pg_sleep(0.005)")
                             lent.withLock { $0.now -= 1 }
@@ -52,7 +51,7 @@ struct PostgresPoolTests {
 
     @Test("lends the same connection again")
     func reuse() async throws {
-        try await withPool(size: 2) { pool, _ in
+        try await withPool(size: 2) { pool, _ async throws in
             let first = try await backendPID(pool)
             #expect(try await backendPID(pool) == first)
         }
@@ -60,8 +59,8 @@ struct PostgresPoolTests {
 
     @Test("serves those who wait in their order")
     func order() async throws {
-        try await withPool(size: 1) { pool, _ in
-            let served = Mutex<[Int]>([])
+        try await withPool(size: 1) { pool, _ async throws in
+            let served = Shared([Int]())
             let gate = AsyncStream.makeStream(of: Void.self)
             let held = Task { try await pool.withConnection { _ in for await _ in gate.stream { break } } }
             var waiting: [Task<Void, any Error>] = []
@@ -79,8 +78,8 @@ struct PostgresPoolTests {
 
     @Test("forgets a waiter that is cancelled, and serves the next one")
     func cancelledWaiter() async throws {
-        try await withPool(size: 1) { pool, _ in
-            try await pool.withConnection { _ in
+        try await withPool(size: 1) { pool, _ async throws in
+            try await pool.withConnection { _ async throws in
                 let impatient = Task { try await pool.withConnection { _ in } }
                 #expect(try await eventually { await pool.waitingCount == 1 })
                 let patient = Task { try await pool.withConnection { await $0.backendPID } }
@@ -96,7 +95,7 @@ struct PostgresPoolTests {
 
     @Test("replaces a connection that was lost while it was lent, and one that was lost while it lay idle")
     func brokenConnections() async throws {
-        try await withPool(size: 1) { pool, configuration in
+        try await withPool(size: 1) { pool, configuration async throws in
             let first = try await backendPID(pool)
             let error = await postgresError {
                 try await pool.withConnection { try await $0.execute("SELECT pg_terminate_backend(pg_backend_pid())") }
@@ -116,7 +115,7 @@ struct PostgresPoolTests {
 
     @Test("closes a connection whose task was cancelled in a statement")
     func cancelledBorrower() async throws {
-        try await withPool(size: 1) { pool, configuration in
+        try await withPool(size: 1) { pool, configuration async throws in
             let first = try await backendPID(pool)
             let task = Task { try await pool.withConnection { try await $0.query("SELECT pg_sleep(30)") } }
             try await withConnection(to: configuration) { observer in
@@ -134,13 +133,13 @@ struct PostgresPoolTests {
 
     @Test("rolls back what a borrower left open, and closes one that was left in a COPY")
     func leftOpen() async throws {
-        try await withPool(size: 1) { pool, _ in
-            try await pool.withConnection { connection in
+        try await withPool(size: 1) { pool, _ async throws in
+            try await pool.withConnection { connection async throws in
                 try await connection.execute("CREATE TABLE public.t (a int)")
                 try await connection.begin()
                 try await connection.execute("INSERT INTO public.t VALUES (1)")
             }
-            let pid = try await pool.withConnection { connection in
+            let pid = try await pool.withConnection { connection async throws in
                 #expect(await connection.isInTransaction == false)
                 #expect(try await connection.query("SELECT count(*) FROM public.t")[0].get(0) == 0)
                 try await connection.beginCopyIn("COPY public.t FROM STDIN")
@@ -161,8 +160,8 @@ struct PostgresPoolTests {
 
     @Test("that is closed lends nothing, and ends with the connections that come back")
     func closed() async throws {
-        try await withPool(size: 1) { pool, configuration in
-            let waiter = try await pool.withConnection { _ in
+        try await withPool(size: 1) { pool, configuration async throws in
+            let waiter = try await pool.withConnection { _ async throws in
                 let waiter = Task { await postgresError { try await pool.withConnection { _ in } } }
                 #expect(try await eventually { await pool.waitingCount == 1 })
                 await pool.close()

@@ -26,7 +26,7 @@ struct PrivateClusterTests {
 
     @Test("starts from nothing, on a private socket only, and stops with its last user")
     func fromNothing() async throws {
-        try await withProject { cluster, folder in
+        try await withProject { cluster, folder async throws in
             let before = try await cluster.status()
             #expect(!before.isRunning)
             #expect(before.majorVersion == nil)
@@ -65,7 +65,7 @@ struct PrivateClusterTests {
 
     @Test("runs until the last of its users is out, and keeps the data")
     func lastOneOut() async throws {
-        try await withProject { cluster, _ in
+        try await withProject { cluster, _ async throws in
             let first = try await cluster.acquire()
             let second = try await cluster.acquire()
             let identifier = try await systemIdentifier(first.configuration)
@@ -82,7 +82,7 @@ struct PrivateClusterTests {
 
     @Test("is made once when many start it at the same time")
     func manyAtOnce() async throws {
-        try await withProject { cluster, _ in
+        try await withProject { cluster, _ async throws in
             let identifiers = try await withThrowingTaskGroup(of: String.self) { group in
                 for _ in 0..<4 {
                     group.addTask {
@@ -101,7 +101,7 @@ struct PrivateClusterTests {
 
     @Test("stays after `start` until `stop`")
     func kept() async throws {
-        try await withProject { cluster, _ in
+        try await withProject { cluster, _ async throws in
             let started = try await cluster.start()
             #expect(started.isRunning && started.isKept)
             let lease = try await cluster.acquire()
@@ -118,7 +118,7 @@ struct PrivateClusterTests {
 
     @Test("left running by a process that was killed is found, used and stopped by the next one")
     func killedClient() async throws {
-        try await withProject { cluster, folder in
+        try await withProject { cluster, folder async throws in
             await #expect(processExitsWith: .signal(SIGKILL)) { [folder = folder as String] in
                 _ = try await TestServers.cluster(in: folder).acquire()
                 kill(getpid(), SIGKILL)
@@ -135,7 +135,7 @@ struct PrivateClusterTests {
 
     @Test("whose server was killed recovers, also when the old process number is another program's now")
     func killedServer() async throws {
-        try await withProject { cluster, folder in
+        try await withProject { cluster, folder async throws in
             let lease = try await cluster.acquire()
             let identifier = try await systemIdentifier(lease.configuration)
             let pid = try #require(try await cluster.status().pid)
@@ -160,7 +160,7 @@ struct PrivateClusterTests {
 
     @Test("is not confused by what an interrupted first start left behind")
     func interruptedCreation() async throws {
-        try await withProject { cluster, folder in
+        try await withProject { cluster, folder async throws in
             let leftover = "\(folder)/.medallion/postgres.new.1"
             try FileManager.default.createDirectory(atPath: leftover, withIntermediateDirectories: true)
             chmod("\(folder)/.medallion", 0o711)
@@ -173,7 +173,7 @@ struct PrivateClusterTests {
 
     @Test("lies in /var/lib/medallion where the server's user cannot reach the project", .enabled(if: getuid() == 0))
     func unreachableProject() async throws {
-        try await withProject { cluster, folder in
+        try await withProject { cluster, folder async throws in
             chmod(folder, 0o700)
             let lease = try await cluster.acquire()
             let status = try await cluster.status()
@@ -196,7 +196,7 @@ struct PrivateClusterTests {
 
     @Test("of an unknown version says which package to install")
     func missingBinaries() async throws {
-        try await withProject { cluster, folder in
+        try await withProject { cluster, folder async throws in
             let lease = try await cluster.acquire()
             await lease.release()
             let file = "\(folder)/.medallion/postgres/PG_VERSION"

@@ -62,18 +62,17 @@ struct SQLTextTests {
             "\u{301}", "'\u{301}", "\"\u{301}", "e\u{301}", "é", "%s", "$1", "\r\n", "\t", "😀", "E'\\n'", " ",
         ])
     func hostileTexts(text: String) async throws {
-        try await withDatabase { connection in
+        try await withSharedDatabase { connection async throws in
             let name = text
-            try await connection.execute("CREATE SCHEMA s")
-            try await connection.execute("CREATE TABLE \(table: "s", name) (\(identifier: name) text)")
-            try await connection.execute("INSERT INTO \(table: "s", name) VALUES (\(text)), (\(literal: text))")
+            try await connection.execute("CREATE TEMP TABLE \(table: "pg_temp", name) (\(identifier: name) text)")
+            try await connection.execute("INSERT INTO \(table: "pg_temp", name) VALUES (\(text)), (\(literal: text))")
             for setting in ["on", "off"] {
                 try await connection.execute("SELECT set_config('standard_conforming_strings', \(setting), false)")
                 let rows = try await connection.query(
                     """
                     SELECT \(identifier: name) AS value, \(literal: text) AS literal, \(text) AS bound, (
                         SELECT relname::text FROM pg_catalog.pg_class WHERE relname = \(name) AND relkind = 'r') AS name
-                    FROM \(table: "s", name)
+                    FROM \(table: "pg_temp", name)
                     """)
                 #expect(rows.count == 2)
                 for row in rows {

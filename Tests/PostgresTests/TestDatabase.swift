@@ -1,4 +1,5 @@
 import Postgres
+import Synchronization
 import TestKit
 
 /// Connects to a database of the test's own and closes the connection afterwards.
@@ -6,6 +7,14 @@ import TestKit
 func withDatabase<Result>(_ body: (PostgresConnection) async throws -> Result) async throws -> Result {
     try await withConnection(to: try await TestCluster.shared.database(), body)
 }
+
+/// Connects to a database that tests share which leave nothing behind, and closes the connection afterwards.
+@discardableResult
+func withSharedDatabase<Result>(_ body: (PostgresConnection) async throws -> Result) async throws -> Result {
+    try await withConnection(to: try await sharedDatabase.value, body)
+}
+
+private let sharedDatabase = Task { try await TestCluster.shared.database() }
 
 /// Connects to a database and closes the connection afterwards.
 @discardableResult
@@ -41,4 +50,13 @@ func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
         try await Task.sleep(for: .milliseconds(5))
     }
     return false
+}
+
+/// A value that several tasks change.
+final class Shared<Value: Sendable>: Sendable {
+    private let value: Mutex<Value>
+
+    init(_ value: Value) { self.value = Mutex(value) }
+
+    func withLock<Result: Sendable>(_ body: (inout sending Value) -> sending Result) -> Result { value.withLock(body) }
 }

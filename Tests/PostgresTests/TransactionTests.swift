@@ -7,7 +7,7 @@ struct TransactionTests {
     private struct Refused: Error {}
 
     private func withTable(_ body: (PostgresConnection) async throws -> Void) async throws {
-        try await withDatabase { connection in
+        try await withDatabase { connection async throws in
             try await connection.execute("CREATE TABLE public.t (a int)")
             try await body(connection)
         }
@@ -19,7 +19,7 @@ struct TransactionTests {
 
     @Test("commits what its body did and returns its value")
     func commits() async throws {
-        try await withTable { connection in
+        try await withTable { connection async throws in
             let value = try await connection.transaction {
                 try await connection.execute("INSERT INTO public.t VALUES (1)")
                 return "done"
@@ -32,7 +32,7 @@ struct TransactionTests {
 
     @Test("rolls back when its body throws, and throws that error")
     func rollsBack() async throws {
-        try await withTable { connection in
+        try await withTable { connection async throws in
             await #expect(throws: Refused.self) {
                 try await connection.transaction {
                     try await connection.execute("INSERT INTO public.t VALUES (1)")
@@ -46,7 +46,7 @@ struct TransactionTests {
 
     @Test("in which a statement failed unnoticed is not reported as committed")
     func failedUnnoticed() async throws {
-        try await withTable { connection in
+        try await withTable { connection async throws in
             let error = await postgresError {
                 try await connection.transaction {
                     try await connection.execute("INSERT INTO public.t VALUES (1)")
@@ -61,7 +61,7 @@ struct TransactionTests {
 
     @Test("whose deferred constraint fails at COMMIT reports that, not an unknown outcome")
     func deferredConstraint() async throws {
-        try await withTable { connection in
+        try await withTable { connection async throws in
             try await connection.execute("ALTER TABLE public.t ADD CONSTRAINT t_key UNIQUE (a) DEFERRABLE INITIALLY DEFERRED")
             let error = await postgresError {
                 try await connection.transaction { try await connection.execute("INSERT INTO public.t VALUES (1), (1)") }
@@ -73,7 +73,7 @@ struct TransactionTests {
 
     @Test("whose connection is lost at COMMIT has an unknown outcome, which is not transient")
     func lostAtCommit() async throws {
-        try await withTable { connection in
+        try await withTable { connection async throws in
             try await connection.executeScript(
                 """
                 CREATE FUNCTION public.vanish() RETURNS trigger LANGUAGE plpgsql AS
@@ -93,7 +93,7 @@ struct TransactionTests {
 
     @Test("whose connection was lost before COMMIT was certainly not committed")
     func lostBeforeCommit() async throws {
-        try await withTable { connection in
+        try await withTable { connection async throws in
             let error = await postgresError {
                 try await connection.transaction {
                     _ = await postgresError {

@@ -36,8 +36,8 @@ struct ClusterServer: Sendable {
         let binaries = try await ServerBinaries.find(
             majorVersion: site.majorVersion, path: environment["PATH"] ?? "")
         if !site.hasData { try await create(with: binaries) }
-        try removeRecycledProcessFile()
         let socketFolder = site.socketFolder(runtimeFolder: environment["XDG_RUNTIME_DIR"])
+        try removeRecycledLocks(socketFolder)
         try await start(with: binaries, socketFolder: socketFolder)
         guard let configuration = try await answering(socketFolder) else { throw startFailure() }
         return configuration
@@ -127,9 +127,11 @@ struct ClusterServer: Sendable {
         await connection.close()
     }
 
-    /// After a crash the number in the process file may be another program's; the server would refuse to start.
-    /// A number that nobody has is left to the server, which also looks for shared memory.
-    private func removeRecycledProcessFile() throws {
+    /// After a crash the process numbers in the server's lock files may be another program's, or a zombie's; the server
+    /// would refuse to start. A number that nobody has is left to the server, which also looks for shared memory.
+    private func removeRecycledLocks(_ socketFolder: String) throws {
+        // Nobody else puts a socket into this folder.
+        for name in [".s.PGSQL.5432", ".s.PGSQL.5432.lock"] { _ = unsafe unlink("\(socketFolder)/\(name)") }
         guard let file = try PostmasterFile(dataFolder: site.dataFolder), file.processExists, !file.isAlive else {
             return
         }

@@ -47,8 +47,8 @@ func pause(milliseconds: Int) async {
 }
 
 /// A failed system call as an error of this room.
-func systemError(_ attempt: String, hint: String? = nil) -> PostgresError {
-    PostgresError(.usage, "\(attempt): \(unsafe String(cString: strerror(errno)))", hint: hint)
+func systemError(_ attempt: String, code: Int32 = errno, hint: String? = nil) -> PostgresError {
+    PostgresError(.usage, "\(attempt): \(unsafe String(cString: strerror(code)))", hint: hint)
 }
 
 /// True when something is there; else `errno` says why not.
