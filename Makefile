@@ -21,7 +21,7 @@ run: build ## load the ISO codes into the private cluster and show a gold table
 		--command='SELECT alpha_2, country, nr_subdivisions, nr_first_level FROM gold.subdivisions_per_country LIMIT 10'
 
 test: setup ## run all tests; those with PostgreSQL start a server of their own
-	swift test --disable-xctest
+	swift test --disable-xctest --no-parallel
 
 lint: ## check the format; changes nothing
 	swift format lint --strict --recursive --parallel $(SOURCES)

@@ -232,7 +232,9 @@ extension CSVScanner {
     private mutating func endRow(_ emit: (CSVRecord) throws -> Void) throws {
         if hasHeader {
             number += 1
-            if cell != openings.count { complain("\(cell) cell\(cell == 1 ? "" : "s") where the header has \(openings.count)") }
+            if cell != openings.count {
+                complain("\(cell) cell\(cell == 1 ? "" : "s") where the header has \(openings.count)")
+            }
             if seen >= 0x80, !isUTF8 { complain("invalid UTF-8") }
             if problem == nil { row.append(UInt8(ascii: "}")) } else { row.removeAll(keepingCapacity: true) }
             try emit(CSVRecord(number: number, line: rowLine, document: row, problem: problem))

@@ -166,7 +166,8 @@ import Logging
     /// Such words come a moment before the end of the connection, so whoever speaks is given that moment.
     func isStillThere() -> Bool {
         var patience: Int32 = 0
-        while case .ready = waitFor(Int16(POLLIN), socket: unsafe PQsocket(pointer), cancellable: false, milliseconds: patience)
+        while case .ready = waitFor(
+            Int16(POLLIN), socket: unsafe PQsocket(pointer), cancellable: false, milliseconds: patience)
         {
             guard unsafe PQconsumeInput(pointer) == 1, isConnected else { return false }
             patience = 50

@@ -4,7 +4,8 @@ import Testing
 
 @Suite("Cancelling a task")
 struct CancellationTests {
-    @Test("ends its statement within a second and closes the connection")
+    /// Alone it takes a few milliseconds; the bound leaves room for a busy machine.
+    @Test("ends its statement long before its end and closes the connection")
     func endsStatement() async throws {
         let configuration = try await TestCluster.shared.database()
         try await withConnection(to: configuration) { observer in
@@ -19,7 +20,7 @@ struct CancellationTests {
             let began = ContinuousClock.now
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
-            #expect(ContinuousClock.now - began < .seconds(1))
+            #expect(ContinuousClock.now - began < .seconds(5))
             #expect(await connection.isUsable == false)
             #expect(
                 try await eventually {
@@ -28,7 +29,9 @@ struct CancellationTests {
         }
     }
 
-    @Test("again and again, at any moment of a statement, never hangs and never blames the server", .timeLimit(.minutes(1)))
+    @Test(
+        "again and again, at any moment of a statement, never hangs and never blames the server",
+        .timeLimit(.minutes(1)))
     func anyMoment() async throws {
         let configuration = try await TestCluster.shared.database()
         for delay in 0..<40 {
@@ -81,7 +84,7 @@ struct CancellationTests {
             let began = ContinuousClock.now
             task.cancel()
             await #expect(throws: CancellationError.self) { try await task.value }
-            #expect(ContinuousClock.now - began < .seconds(2))
+            #expect(ContinuousClock.now - began < .seconds(5))
             await connection.abortCopyIn("cancelled")
             #expect(await connection.isUsable == false)
             #expect(try await observer.query("SELECT count(*) FROM public.t")[0].get(0) == 0)

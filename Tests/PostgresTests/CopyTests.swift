@@ -47,7 +47,8 @@ struct CopyTests {
             try await connection.beginCopyIn("COPY public.t FROM STDIN WITH (FORMAT binary)")
             try await connection.putCopyData(buffer.takeBytes())
             #expect(try await connection.endCopyIn() == 2)
-            let rows = try await connection.query("SELECT t::text AS row, num_nulls(VARIADIC ARRAY[tx, st]) AS nulls, st FROM public.t ORDER BY n")
+            let rows = try await connection.query(
+                "SELECT t::text AS row, num_nulls(VARIADIC ARRAY[tx, st]) AS nulls, st FROM public.t ORDER BY n")
             #expect(
                 try rows[0].get("row") == """
                     (1,-2,-2147483648,9223372036854775807,0.1,t,00000000-0000-0001-0000-000000000002,\
@@ -150,7 +151,8 @@ struct CopyTests {
             try await connection.putCopyData(buffer.takeBytes())
             #expect(flushes >= 3)
             #expect(try await connection.endCopyIn() == 30_000)
-            let row = try await connection.query("SELECT count(DISTINCT a) AS n, max(length(b)) AS longest FROM public.t")[0]
+            let row = try await connection.query(
+                "SELECT count(DISTINCT a) AS n, max(length(b)) AS longest FROM public.t")[0]
             #expect(try row.get("n") == 30_000)
             #expect(try row.get("longest") == 700_000)
         }

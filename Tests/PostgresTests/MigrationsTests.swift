@@ -7,7 +7,8 @@ import Testing
 
 @Suite("Migrations")
 struct MigrationsTests {
-    private static let first = Migration(number: 1, name: "0001_a", sql: "CREATE TABLE public.a (x int); CREATE TABLE public.b (x int);")
+    private static let first = Migration(
+        number: 1, name: "0001_a", sql: "CREATE TABLE public.a (x int); CREATE TABLE public.b (x int);")
     private static let second = Migration(number: 2, name: "0002_c", sql: "CREATE TABLE public.c (x int);")
 
     private func tables(_ connection: PostgresConnection) async throws -> [String] {
@@ -27,7 +28,8 @@ struct MigrationsTests {
     func appliedOnce() async throws {
         try await withDatabase { connection async throws in
             #expect(try await Migrations([Self.first], appVersion: "1.0").apply(on: connection) == ["0001_a"])
-            #expect(try await Migrations([Self.first, Self.second], appVersion: "1.1").apply(on: connection) == ["0002_c"])
+            #expect(
+                try await Migrations([Self.first, Self.second], appVersion: "1.1").apply(on: connection) == ["0002_c"])
             #expect(try await Migrations([Self.first, Self.second], appVersion: "1.2").apply(on: connection) == [])
             #expect(try await tables(connection) == ["a", "b", "c"])
             let rows = try await connection.query(
@@ -57,7 +59,9 @@ struct MigrationsTests {
             _ = try await Migrations([Self.first, Self.second]).apply(on: connection)
             let error = await postgresError { _ = try await Migrations([Self.first]).apply(on: connection) }
             #expect(error?.kind == .usage)
-            #expect(error?.description == "the database has migration 2 (0002_c), this version knows only up to 1; upgrade medallion")
+            #expect(
+                error?.description
+                    == "the database has migration 2 (0002_c), this version knows only up to 1; upgrade medallion")
         }
     }
 

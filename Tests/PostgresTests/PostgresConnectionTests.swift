@@ -8,7 +8,9 @@ struct PostgresConnectionTests {
     @Test("to no server is refused with a transient error that says where")
     func noServer() async throws {
         let configuration = PostgresConfiguration(socketFolder: "/nonexistent", user: "me", database: "shop")
-        let error = await postgresError { _ = try await PostgresConnection.connect(configuration, applicationName: "t") }
+        let error = await postgresError {
+            _ = try await PostgresConnection.connect(configuration, applicationName: "t")
+        }
         #expect(error?.kind == .connection)
         #expect(error?.isTransient == true)
         #expect(error?.description.contains("postgresql:///shop?host=/nonexistent") == true)
@@ -18,7 +20,9 @@ struct PostgresConnectionTests {
     @Test("to a closed port is refused, and does not name the password")
     func closedPort() async throws {
         let configuration = try PostgresConfiguration(url: "postgresql://me:hunter2@127.0.0.1:1/shop")
-        let error = await postgresError { _ = try await PostgresConnection.connect(configuration, applicationName: "t") }
+        let error = await postgresError {
+            _ = try await PostgresConnection.connect(configuration, applicationName: "t")
+        }
         #expect(error?.kind == .connection)
         #expect(error.map { "\($0) \($0.debugDescription)".contains("hunter2") } == false)
     }
@@ -26,7 +30,9 @@ struct PostgresConnectionTests {
     @Test("to a missing database fails at once with the server's code and a hint")
     func missingDatabase() async throws {
         let configuration = try await TestCluster.shared.database().database("no_such_database")
-        let error = await postgresError { _ = try await PostgresConnection.connect(configuration, applicationName: "t") }
+        let error = await postgresError {
+            _ = try await PostgresConnection.connect(configuration, applicationName: "t")
+        }
         #expect(error?.sqlState == "3D000")
         #expect(error?.isTransient == false)
         #expect(error?.hint == "create the database, or correct its name in the database URL")
@@ -64,7 +70,8 @@ struct PostgresConnectionTests {
     @Test("tells NULL from the empty string, and both from another type")
     func nullAndEmpty() async throws {
         try await withDatabase { connection async throws in
-            let sql: SQLText = "SELECT NULL::text AS nothing, '' AS empty, \(nil as String?) AS bound, \("") AS bound_empty"
+            let sql: SQLText =
+                "SELECT NULL::text AS nothing, '' AS empty, \(nil as String?) AS bound, \("") AS bound_empty"
             let row = try await connection.query(sql)[0]
             let texts: [String?] = try ["nothing", "empty", "bound", "bound_empty"].map { try row.get($0) }
             #expect(texts == [nil, "", nil, ""])
@@ -81,7 +88,8 @@ struct PostgresConnectionTests {
         try await withDatabase { connection async throws in
             let text = String(repeating: "äöü1234567", count: 80_000)
             let bytes = [UInt8]((0..<1_048_576).map { UInt8(truncatingIfNeeded: $0 &* 31) })
-            let row = try await connection.query("SELECT \(text) AS text, \(bytes) AS bytes, octet_length(\(text)) AS n")[0]
+            let row = try await connection.query(
+                "SELECT \(text) AS text, \(bytes) AS bytes, octet_length(\(text)) AS n")[0]
             #expect(try row.get("text") == text)
             #expect(try row.get("bytes") == bytes)
             #expect(try row.get("n") == text.utf8.count)
@@ -103,14 +111,18 @@ struct PostgresConnectionTests {
     func sessionSettings() async throws {
         let configuration = try await TestCluster.shared.database()
         try await withConnection(to: configuration) { connection in
-            for setting in ["TimeZone TO 'Asia/Tokyo'", "DateStyle TO 'German'", "search_path TO public", "bytea_output TO 'escape'"] {
+            for setting in [
+                "TimeZone TO 'Asia/Tokyo'", "DateStyle TO 'German'", "search_path TO public",
+                "bytea_output TO 'escape'",
+            ] {
                 try await connection.execute(
                     "ALTER DATABASE \(identifier: configuration.database ?? "") SET \(verbatim: setting)")
             }
         }
         try await withConnection(to: configuration) { connection in
             let row = try await connection.query(
-                "SELECT current_setting('TimeZone') AS zone, current_setting('search_path') AS path, now()::text AS now")[0]
+                "SELECT current_setting('TimeZone') AS zone, current_setting('search_path') AS path, now()::text AS now"
+            )[0]
             #expect(try row.get("zone") == "UTC")
             #expect(try row.get("path") == "")
             #expect(try row.get("now", as: String.self).hasSuffix("+00"))

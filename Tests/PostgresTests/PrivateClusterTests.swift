@@ -51,8 +51,10 @@ struct PrivateClusterTests {
                         current_setting('data_checksums') AS checksums, upper('ä') AS upper,
                         (SELECT datcollate FROM pg_database WHERE datname = current_database()) AS collation
                     """)[0]
-                let texts: [String] = try ["database", "role", "addresses", "encoding", "checksums", "upper", "collation"]
-                    .map { try row.get($0) }
+                let texts: [String] = try [
+                    "database", "role", "addresses", "encoding", "checksums", "upper", "collation",
+                ]
+                .map { try row.get($0) }
                 #expect(texts == ["medallion", "medallion", "", "UTF8", "on", "Ä", "C"])
             }
             await lease.release()

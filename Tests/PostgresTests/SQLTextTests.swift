@@ -58,7 +58,8 @@ struct SQLTextTests {
     @Test(
         "Hostile names, literals and values come back from the server as they were",
         arguments: [
-            "x\"; DROP TABLE y; --", "x'; DROP TABLE y; --", "$$", "${}", "'", "\"", "\\", "\\'", "a\u{2028}b", "/*", "--", ";",
+            "x\"; DROP TABLE y; --", "x'; DROP TABLE y; --", "$$", "${}", "'", "\"", "\\", "\\'", "a\u{2028}b", "/*",
+            "--", ";",
             "\u{301}", "'\u{301}", "\"\u{301}", "e\u{301}", "é", "%s", "$1", "\r\n", "\t", "😀", "E'\\n'", " ",
         ])
     func hostileTexts(text: String) async throws {

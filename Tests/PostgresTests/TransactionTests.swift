@@ -62,9 +62,12 @@ struct TransactionTests {
     @Test("whose deferred constraint fails at COMMIT reports that, not an unknown outcome")
     func deferredConstraint() async throws {
         try await withTable { connection async throws in
-            try await connection.execute("ALTER TABLE public.t ADD CONSTRAINT t_key UNIQUE (a) DEFERRABLE INITIALLY DEFERRED")
+            try await connection.execute(
+                "ALTER TABLE public.t ADD CONSTRAINT t_key UNIQUE (a) DEFERRABLE INITIALLY DEFERRED")
             let error = await postgresError {
-                try await connection.transaction { try await connection.execute("INSERT INTO public.t VALUES (1), (1)") }
+                try await connection.transaction {
+                    try await connection.execute("INSERT INTO public.t VALUES (1), (1)")
+                }
             }
             #expect(error?.sqlState == "23505")
             #expect(await connection.isUsable)

@@ -10,7 +10,8 @@ struct ValueRoundTripTests {
     ) async throws {
         try await withSharedDatabase { connection async throws in
             let row = try await connection.query(
-                "SELECT \(value) AS value, pg_typeof(\(value))::text AS type, \(value)::text AS text, \(nil as Value?) AS none")[0]
+                "SELECT \(value) AS value, pg_typeof(\(value))::text AS type, \(value)::text AS text, \(nil as Value?) AS none"
+            )[0]
             #expect(try row.get("value") == value)
             #expect(try row.get("type") == type)
             if let text { #expect(try row.get("text") == text) }
@@ -108,7 +109,8 @@ struct ValueRoundTripTests {
     func otherTypes() async throws {
         try await withSharedDatabase { connection async throws in
             let row = try await connection.query(
-                "SELECT 12345678901234567890.123456789::numeric AS n, '{\"a\": 1}'::jsonb AS j, DATE '2026-11-21' AS d")[0]
+                "SELECT 12345678901234567890.123456789::numeric AS n, '{\"a\": 1}'::jsonb AS j, DATE '2026-11-21' AS d")[
+                    0]
             #expect(try row.get("n") == "12345678901234567890.123456789")
             #expect(try row.get("j") == "{\"a\": 1}")
             #expect(try row.get("d") == "2026-11-21")

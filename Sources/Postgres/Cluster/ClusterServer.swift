@@ -63,7 +63,7 @@ struct ClusterServer: Sendable {
             [
                 "--pgdata", folder, "--username", Self.role, "--auth=trust", "--encoding=UTF8", "--locale=C",
                 "--lc-ctype=C.UTF-8", "--data-checksums",
-            ], user: site.user
+            ] + (settings.contains("fsync = off") ? ["--no-sync"] : []), user: site.user
         ).succeed("cannot make the private cluster in \(site.dataFolder)")
         let file = try FileHandle(forWritingTo: URL(fileURLWithPath: "\(folder)/postgresql.conf"))
         try file.seekToEnd()

@@ -1,0 +1,83 @@
+CREATE TABLE "silver"."shop_orders" (
+    "order_no" bigint NOT NULL,
+    "region" text NOT NULL,
+    "state" text,
+    "note" text,
+    "amount" numeric(12,2) NOT NULL,
+    "weight" double precision,
+    "is_paid" boolean,
+    "opened" date,
+    "day_time" time without time zone,
+    "local_at" timestamp without time zone,
+    "updated_at" timestamp with time zone,
+    "hits" integer,
+    "phone" text,
+    "ref" uuid,
+    "items" jsonb,
+    "seal" bytea,
+    "rate" numeric,
+    "_key_hash" uuid NOT NULL,
+    "_scd1_hash" uuid NOT NULL,
+    "_scd2_hash" uuid NOT NULL,
+    "_valid_from" timestamptz NOT NULL,
+    "_valid_to" timestamptz,
+    "_is_current" boolean GENERATED ALWAYS AS (_valid_to IS NULL) STORED,
+    "_is_deleted" boolean NOT NULL,
+    "_run_id" uuid NOT NULL,
+    "_run_timestamp" timestamptz NOT NULL,
+    "_updated_by_run_id" uuid NOT NULL,
+    "_created_at" timestamptz NOT NULL,
+    "_updated_at" timestamptz NOT NULL,
+    CONSTRAINT "shop_orders_len2" CHECK (
+    length("region") <= 2),
+    CONSTRAINT "shop_orders_len3" CHECK (
+    length("state") <= 20),
+    CONSTRAINT "shop_orders_pk" PRIMARY KEY (_key_hash, _valid_from),
+    CONSTRAINT "shop_orders_period" CHECK (_valid_to > _valid_from),
+    CONSTRAINT "shop_orders_ended" CHECK (NOT _is_deleted OR _valid_to IS NOT NULL)
+);
+
+CREATE UNIQUE INDEX "shop_orders_open" ON "silver"."shop_orders" (_key_hash) WHERE _valid_to IS NULL;
+
+CREATE UNLOGGED TABLE IF NOT EXISTS "stage"."shop_orders__silver" (
+    "order_no" bigint,
+    "region" text,
+    "state" text,
+    "note" text,
+    "amount" numeric(12,2),
+    "weight" double precision,
+    "is_paid" boolean,
+    "opened" date,
+    "day_time" time without time zone,
+    "local_at" timestamp without time zone,
+    "updated_at" timestamp with time zone,
+    "hits" integer,
+    "phone" text,
+    "ref" uuid,
+    "items" jsonb,
+    "seal" bytea,
+    "rate" numeric,
+    _key_hash uuid NOT NULL,
+    _scd1_hash uuid NOT NULL,
+    _scd2_hash uuid NOT NULL,
+    _change text NOT NULL,
+    _raw_file int NOT NULL,
+    _record_no int NOT NULL);
+
+CREATE OR REPLACE VIEW "silver"."shop_orders_current" AS
+SELECT "order_no", "region", "state", "note", "amount", "weight", "is_paid", "opened", "day_time", "local_at", "updated_at", "hits", "phone", "ref", "items", "seal", "rate", _valid_from, _run_id
+FROM "silver"."shop_orders" WHERE _valid_to IS NULL;
+
+CREATE OR REPLACE FUNCTION "silver"."shop_orders_asof"(instant timestamptz)
+RETURNS SETOF "silver"."shop_orders" LANGUAGE sql STABLE PARALLEL SAFE AS
+'SELECT * FROM "silver"."shop_orders" WHERE _valid_from <= instant AND (_valid_to IS NULL OR _valid_to > instant)';
+
+COMMENT ON TABLE "silver"."shop_orders" IS 'Orders, as it''s told';
+
+COMMENT ON COLUMN "silver"."shop_orders"."region" IS 'Where';
+
+COMMENT ON COLUMN "silver"."shop_orders"."updated_at" IS 'The cursor';
+
+COMMENT ON COLUMN "silver"."shop_orders"._valid_from IS 'Start of the half-open interval in which the row was true';
+
+COMMENT ON COLUMN "silver"."shop_orders"._valid_to IS 'End of that interval; NULL while the row is current';
