@@ -1,3 +1,4 @@
+import CLibPQ
 import Dispatch
 import Foundation
 import Glibc
@@ -53,6 +54,8 @@ struct ServerCommand {
         unsafe posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         unsafe posix_spawn_file_actions_adddup2(&actions, output, 1)
         unsafe posix_spawn_file_actions_adddup2(&actions, output, 2)
+        // Nothing else: whoever reads a pipe of ours to its end would wait for the server's end.
+        unsafe posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         // Ctrl-C in our terminal is not for the server, and what we ignore it must not.
         var attributes = posix_spawnattr_t()
         unsafe posix_spawnattr_init(&attributes)
