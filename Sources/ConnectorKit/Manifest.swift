@@ -36,6 +36,9 @@ public struct Manifest: Codable, Sendable {
     public var cursorTo: String?
     /// The request as made, secrets masked.
     public var request: String?
+    /// True where a delta load could not be limited to its window at the source: records older than `cursorFrom` are
+    /// then left out in bronze.
+    public var isUnfiltered: Bool?
     /// How documents lie in the files.
     public var shape: DocumentShape
     /// Hash of the metadata that the run used.
@@ -83,6 +86,7 @@ public struct Manifest: Codable, Sendable {
         case cursorFrom = "cursor_from"
         case cursorTo = "cursor_to"
         case request
+        case isUnfiltered = "unfiltered"
         case shape
         case metadataHash = "metadata_hash"
         case sameAs = "same_as"

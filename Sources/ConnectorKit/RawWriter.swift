@@ -18,6 +18,9 @@ public struct RawWriter: ~Copyable {
     /// The request as made, secrets masked.
     public private(set) var request: String?
 
+    /// True where the source gave more than the window asked for.
+    public private(set) var isUnfiltered = false
+
     /// A writer into an existing, empty folder.
     public init(folder: String, shape: DocumentShape, compresses: Bool = false) {
         self.folder = folder
@@ -67,6 +70,9 @@ public struct RawWriter: ~Copyable {
         files.append(file)
         return file
     }
+
+    /// Notes that the source could not be asked for the window alone: the pipeline then leaves out older records.
+    public mutating func noteUnfiltered() { isUnfiltered = true }
 
     /// Notes the request as made, secrets masked, for the manifest.
     public mutating func note(request: String) { self.request = request }

@@ -118,6 +118,23 @@ struct PrivateClusterTests {
         }
     }
 
+    @Test("left running by a process that was killed is found, used and stopped by the next one")
+    func killedClient() async throws {
+        try await withProject { cluster, folder async throws in
+            await #expect(processExitsWith: .signal(SIGKILL)) { [folder = folder as String] in
+                _ = try await TestServers.cluster(in: folder).acquire()
+                kill(getpid(), SIGKILL)
+            }
+            let left = try await cluster.status()
+            #expect(left.isRunning)
+            let lease = try await cluster.acquire()
+            #expect(try await cluster.status().pid == left.pid)
+            #expect(!(try await systemIdentifier(lease.configuration)).isEmpty)
+            await lease.release()
+            #expect(try await cluster.status().isRunning == false)
+        }
+    }
+
     @Test("whose server was killed recovers, also when the old process number is another program's now")
     func killedServer() async throws {
         try await withProject { cluster, folder async throws in

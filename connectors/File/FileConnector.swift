@@ -15,7 +15,7 @@ public import Metadata
 ///
 /// Every file that matches `path` becomes one raw file, in byte order of the paths. Raw holds the *decompressed* bytes
 /// of a `.gz` or `.zst` file, otherwise the file's bytes as they are. A delta load lands the same files as a full one;
-/// the pipeline filters by the cursor. Symbolic links are followed: the operator owns the root.
+/// the pipeline leaves out records older than the cursor. Symbolic links are followed: the operator owns the root.
 public struct FileConnector: Connector {
     /// A system's `connection`.
     public struct Configuration: ConnectorConfiguration {
@@ -108,6 +108,7 @@ public struct FileConnector: Connector {
         _ entity: Entity, source: Source, window: LoadWindow, into writer: inout RawWriter
     ) async throws {
         writer.note(request: "file \(root)/\(source.path)")
+        if window.from != nil { writer.noteUnfiltered() }
         for path in try FilePattern(source.path).matches(below: root) {
             try Task.checkCancellation()
             do {

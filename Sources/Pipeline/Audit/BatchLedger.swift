@@ -9,6 +9,7 @@ enum BatchLedger {
     static func insert(
         _ manifest: Manifest, sha256: String, of entity: EntityID, at now: Instant, on connection: PostgresConnection
     ) async throws {
+        let recordedAt = cursorTime(of: entity, now)
         let inserted = try await connection.execute(
             """
             INSERT INTO audit.raw_batch (run_id, system_id, entity_name, run_timestamp, load_type, nr_files, nr_records,
@@ -29,23 +30,54 @@ enum BatchLedger {
                     \(manifest.files.map(\.records)), \(manifest.files.map(\.sha256))) AS f (no, name, bytes, records, sha)
                 """)
         }
-        guard let cursor = manifest.cursorTo else { return }
+        guard let cursor = manifest.cursorTo else {
+            // A full load without a cursor still does what a reset asked for.
+            try await connection.execute(
+                """
+                INSERT INTO audit.load_cursor (system_id, entity_name, run_id, run_timestamp, set_by, recorded_at)
+                SELECT system_id, entity_name, \(manifest.runID), \(manifest.instant), 'run', \(fragment: recordedAt)
+                FROM audit.v_current_cursor
+                WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name) AND reset
+                    AND \(manifest.loadType.rawValue) = 'full'
+                """)
+            return
+        }
         try await connection.execute(
             """
             INSERT INTO audit.load_cursor (system_id, entity_name, run_id, run_timestamp, cursor_value, set_by, recorded_at)
             VALUES (\(entity.system.rawValue), \(entity.name), \(manifest.runID), \(manifest.instant), \(cursor), 'run',
-                \(now))
+                \(fragment: recordedAt))
             """)
     }
 
-    /// Where the next delta load begins; nil after a reset and before the first load.
-    static func cursor(of entity: EntityID, on connection: PostgresConnection) async throws -> String? {
+    /// When a cursor is recorded: now, and later than every cursor of the entity before, whatever the clock did.
+    static func cursorTime(of entity: EntityID, _ now: Instant) -> SQLText {
+        """
+        (SELECT greatest(\(now), max(c.recorded_at) + INTERVAL '1 microsecond') FROM audit.load_cursor c
+            WHERE c.system_id = \(entity.system.rawValue) AND c.entity_name = \(entity.name))
+        """
+    }
+
+    /// Where the next delta load of an entity begins.
+    enum Cursor {
+        /// Nothing was loaded yet: at the metadata's `initial`, if it has one.
+        case none
+        /// An operator asked for everything.
+        case reset
+        /// At this value.
+        case at(String)
+    }
+
+    /// Where the next delta load begins.
+    static func cursor(of entity: EntityID, on connection: PostgresConnection) async throws -> Cursor {
         let rows = try await connection.query(
             """
-            SELECT cursor_value FROM audit.v_current_cursor
+            SELECT cursor_value, reset FROM audit.v_current_cursor
             WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
             """)
-        return try rows.first?.get(0, as: String?.self)
+        guard let row = rows.first else { return .none }
+        if try row.get("reset") { return .reset }
+        return try row.get("cursor_value", as: String?.self).map { .at($0) } ?? .none
     }
 
     /// The entity's batches in these states, oldest first.

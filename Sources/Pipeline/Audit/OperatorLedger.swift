@@ -31,7 +31,7 @@ public struct OperatorLedger: Sendable {
                     INSERT INTO audit.load_cursor (system_id, entity_name, run_id, run_timestamp, cursor_value, reset,
                         set_by, recorded_at)
                     VALUES (\(entity.system.rawValue), \(entity.name), \(id), \(now), \(value), \(isReset), 'operator',
-                        \(now))
+                        \(fragment: BatchLedger.cursorTime(of: entity, now)))
                     """)
             }
         }

@@ -20,6 +20,7 @@ actor RunLedger {
     private var layerRuns: [Layer: Task<UUIDValue, any Error>] = [:]
     private var outcomes: [String: [Layer: RunStatus]] = [:]
     private var reports: [StepReport] = []
+    private var metInfrastructureFailure = false
     private var generator = SystemRandomNumberGenerator()
 
     init(
@@ -122,7 +123,8 @@ actor RunLedger {
                     """)
             }
         }
-        let report = RunReport(system: system, run: run, status: status, steps: reports, error: error)
+        var report = RunReport(system: system, run: run, status: status, steps: reports, error: error)
+        report.isInfrastructure = metInfrastructureFailure
         observer.observe(.runFinished(report))
         return report
     }
@@ -208,6 +210,7 @@ actor RunLedger {
     }
 
     private func finished(_ step: Step, _ status: RunStatus, error: LayerFailure?) {
+        if error?.isInfrastructure == true { metInfrastructureFailure = true }
         note(
             StepReport(
                 layer: step.layer, entity: step.entity, status: step.skipReason == nil ? status : .skipped,
@@ -260,5 +263,11 @@ extension LayerFailure {
             }
         let message = error is CancellationError ? "stopped before it was done; run again to go on" : "\(error)"
         self.init(layer: layer, entity: entity, runID: run, kind: kind, message: message, isTransient: isTransient)
+        isInfrastructure =
+            switch error {
+            case is DurableFileError: true
+            case let error as PostgresError: [.connection, .commitOutcomeUnknown].contains(error.kind)
+            default: false
+            }
     }
 }

@@ -93,7 +93,9 @@ final class Step: Sendable {
     }
 
     /// The run must still be the system's running one with its own fencing number.
-    private func checkFence(on connection: PostgresConnection) async throws {
+    ///
+    /// `commit` checks it; a transaction that ends otherwise calls it itself.
+    func checkFence(on connection: PostgresConnection) async throws {
         let row = try await connection.query(
             """
             SELECT 1 FROM audit.system_run

@@ -15,6 +15,8 @@ struct BatchStage {
         var rejected = 0
         /// Rejected records whose key could not be read: deletion by absence is suspended then.
         var keyless = 0
+        /// Records in front of the window that was asked for.
+        var outside = 0
         /// Columns that no record had.
         var missingColumns: [String] = []
         /// Top-level fields that no column reads.
@@ -34,6 +36,7 @@ struct BatchStage {
         var present = [Bool](repeating: false, count: entity.columns.count)
         var records = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
         var reader = makeReader()
+        let filter = CursorFilter(entity, manifest, reader: &reader)
         let hasKey = !entity.keyColumns.isEmpty
         try await connection.beginCopyIn("COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)")
         var buffer = CopyBuffer()
@@ -47,6 +50,11 @@ struct BatchStage {
                 }
                 for column in present.indices where !present[column] {
                     present[column] = records.window.kind(index, column) != .missing
+                }
+                if let filter, case .accepted = verdict, filter.excludes(reader) {
+                    survey.outside += 1
+                    survey.records += 1
+                    continue
                 }
                 buffer.beginRow(columns: 9)
                 switch verdict {

@@ -61,8 +61,11 @@ struct BronzeLayer: Sendable {
                         + "\(Guard.waysOut(of: batch))")
             }
             try await pool.withConnection { connection in
-                try await BatchLedger.advance(
-                    batch, to: "superseded", by: step.run.id, reason: "a newer full batch arrived", on: connection)
+                try await connection.transaction {
+                    try await step.checkFence(on: connection)
+                    try await BatchLedger.advance(
+                        batch, to: "superseded", by: step.run.id, reason: "a newer full batch arrived", on: connection)
+                }
             }
             step.notice("the blocked batch of run \(batch.run.id) is superseded by a newer full one")
         }
@@ -102,6 +105,7 @@ struct BronzeLayer: Sendable {
             let findings = try await detection.findings(on: connection)
             if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
             if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
+                try await step.checkFence(on: connection)
                 try await BatchLedger.advance(
                     batch, to: "blocked", by: step.run.id, reason: reason.description, rejected: survey.rejected,
                     on: connection)
@@ -113,7 +117,7 @@ struct BronzeLayer: Sendable {
             counts.input = survey.records
             counts.inserted = findings.inserted
             counts.updated = findings.updated
-            counts.unchanged = findings.unchanged
+            counts.unchanged = findings.unchanged + survey.outside
             counts.duplicate = duplicates
             counts.rejected = survey.rejected
             counts.absent = findings.absent

@@ -124,6 +124,20 @@ struct DocumentReader: ~Copyable {
         }
     }
 
+    /// Bytes that sort as a cursor that `text(of:)` once gave does; nil where it is none of the column's type.
+    mutating func sortKey(of index: Int, cursor: String) -> [UInt8]? {
+        var column = columns[index]
+        column.format = nil
+        column.nullValues = []
+        var reader = ColumnReader(column, timezone: "UTC", readsLooseBooleans: false)
+        row.clear()
+        let text = Array(cursor.utf8)
+        guard case .accepted = reader.read(.string, text.span, into: &row, at: index) else { return nil }
+        var key: [UInt8] = []
+        appendSortKey(of: index, to: &key)
+        return key
+    }
+
     /// The column's value as text, as a cursor is kept: instants in UTC with microseconds, numbers shortest; nil for NULL.
     func text(of index: Int) -> String? {
         guard !row.isNull(index) else { return nil }

@@ -18,7 +18,12 @@ struct RawLayer: Sendable {
     func land(
         _ entity: Entity, timezone: String, with connector: AnyConnector, loadType: LoadType, step: Step
     ) async throws {
-        let window = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
+        if store.runs(of: entity.id).contains(step.run.id) {
+            // An earlier attempt of this run made the batch durable, and its connection was lost at COMMIT.
+            let (manifest, sha256) = try store.manifest(of: entity.id, run: step.run.id)
+            return try await register(manifest, sha256: sha256, of: entity.id, step: step)
+        }
+        let (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
         let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
         do {
             let shape = try connector.shape(of: entity)
@@ -28,7 +33,9 @@ struct RawLayer: Sendable {
                 runID: step.run.id, runTimestamp: step.run.timestamp, entity: entity.id, loadType: window.loadType,
                 cursorFrom: window.from, cursorTo: nil, request: writer.request, shape: shape,
                 metadataHash: metadataHash, sameAs: nil, files: writer.files)
-            manifest.cursorTo = try greatestCursor(of: entity, timezone: timezone, in: manifest, folder: folder)
+            if writer.isUnfiltered { manifest.isUnfiltered = true }
+            manifest.cursorTo = try greatestCursor(
+                of: entity, timezone: timezone, in: manifest, folder: folder, after: cursor)
             if let earlier = try await identicalBatch(of: entity.id, manifest) {
                 store.removeFiles(of: entity.id, run: step.run.id, names: manifest.files.map(\.name))
                 manifest.sameAs = earlier
@@ -60,25 +67,31 @@ struct RawLayer: Sendable {
     }
 
     /// What to ask for. The upper bound is the run's own instant, noted before the first request.
-    private func window(of entity: Entity, loadType: LoadType, until: Instant) async throws -> LoadWindow {
-        guard loadType == .delta else { return LoadWindow(loadType: .full, until: until) }
+    /// With it the cursor in force, which a delta load never moves back.
+    private func window(
+        of entity: Entity, loadType: LoadType, until: Instant
+    ) async throws -> (LoadWindow, cursor: String?) {
+        let full = LoadWindow(loadType: .full, until: until)
+        guard loadType == .delta else { return (full, nil) }
         guard let delta = entity.delta else {
             throw StepError(
                 .internal,
                 "a delta load of \(entity.id) needs its \"delta\" attribute; add "
                     + "{\"mode\": \"cursor\", \"cursor_column\": …} or {\"mode\": \"all\"} to the entity")
         }
-        guard delta.mode == .cursor else { return LoadWindow(loadType: .delta, until: until) }
         let cursor = try await pool.withConnection { try await BatchLedger.cursor(of: entity.id, on: $0) }
-        guard let from = cursor ?? delta.initial else { return LoadWindow(loadType: .full, until: until) }
+        if case .reset = cursor { return (full, nil) }
+        guard delta.mode == .cursor else { return (LoadWindow(loadType: .delta, until: until), nil) }
+        guard let from = cursor.start(of: delta) else { return (full, nil) }
         let column = entity.columns.first { $0.name == delta.cursorColumn }
-        return LoadWindow(
-            loadType: .delta, from: LookBack.apply(delta.lookbackSeconds, to: from, of: column?.type), until: until)
+        let start = LookBack.apply(delta.lookbackSeconds, to: from, of: column?.type)
+        return (LoadWindow(loadType: .delta, from: start, until: until), from)
     }
 
-    /// The greatest cursor value landed, at most the window's bound; nil leaves the cursor where it is.
+    /// The greatest cursor value landed, after the one in force and at most the window's bound; nil leaves the cursor
+    /// where it is.
     private func greatestCursor(
-        of entity: Entity, timezone: String, in manifest: Manifest, folder: String
+        of entity: Entity, timezone: String, in manifest: Manifest, folder: String, after cursor: String?
     ) throws -> String? {
         guard let name = entity.delta?.cursorColumn, let index = entity.columns.firstIndex(where: { $0.name == name })
         else { return nil }
@@ -86,6 +99,7 @@ struct RawLayer: Sendable {
         var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.format == .csv)
         var bound: String?
         if case .timestamptz = entity.columns[index].type { bound = manifest.instant.description }
+        let known = cursor.flatMap { reader.sortKey(of: index, cursor: $0) }
         var greatest: (key: [UInt8], text: String)?
         while try batch.next() {
             for record in 0..<batch.window.count {
@@ -95,6 +109,7 @@ struct RawLayer: Sendable {
                 if let bound, text.utf8.count == bound.utf8.count, text > bound { continue }
                 var key: [UInt8] = []
                 reader.appendSortKey(of: index, to: &key)
+                if let known, !known.lexicographicallyPrecedes(key) { continue }
                 if let known = greatest, !known.key.lexicographicallyPrecedes(key) { continue }
                 greatest = (key, text)
             }
@@ -122,6 +137,17 @@ struct RawLayer: Sendable {
             try row.get("checksums") == manifest.files.map(\.sha256)
         else { return nil }
         return try row.get("holder", as: UUIDValue.self)
+    }
+}
+
+extension BatchLedger.Cursor {
+    /// The lower bound of the next delta load; nil where it has to bring everything.
+    func start(of delta: DeltaLoad) -> String? {
+        switch self {
+        case .none: delta.initial
+        case .reset: nil
+        case .at(let value): value
+        }
     }
 }
 

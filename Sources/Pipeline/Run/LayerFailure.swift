@@ -43,6 +43,8 @@ public struct LayerFailure: Error, Sendable, CustomStringConvertible {
     public var message: String
     /// True when the same attempt may succeed later.
     public var isTransient: Bool
+    /// True when the failure is one of infrastructure: server gone, disk full.
+    public var isInfrastructure = false
 
     /// `raw shop.orders: …`.
     public var description: String { "\(layer.rawValue) \(entity): \(message)" }

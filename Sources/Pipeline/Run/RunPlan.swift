@@ -40,7 +40,8 @@ public struct RunPlan: Sendable {
                 }
                 let isActive = system.isActive && entity.isActive
                 var loadType = request.loadType ?? entity.loadType
-                let from = cursor ?? entity.delta?.initial
+                let from = entity.delta.flatMap { cursor.start(of: $0) }
+                if case .reset = cursor { loadType = .full }
                 if loadType == .delta, entity.delta?.mode == .cursor, from == nil { loadType = .full }
                 let note =
                     !isActive

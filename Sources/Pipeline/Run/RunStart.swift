@@ -38,9 +38,12 @@ struct RunStart {
         }
     }
 
-    /// Clears what a killed landing left, and registers batches that are durable in raw but unknown to the database: their process died in between.
-    func adoptBatches(of entities: [Entity]) async throws -> Int {
+    /// Clears what a killed landing left, and registers batches that are durable in raw but unknown to the database:
+    /// their process died in between.
+    /// - Returns: How many, and why those of some entities cannot be: these entities fail, their siblings go on.
+    func adoptBatches(of entities: [Entity]) async throws -> (count: Int, problems: [EntityID: StepError]) {
         var adopted = 0
+        var problems: [EntityID: StepError] = [:]
         for entity in entities {
             workspace.store.removeUnfinished(of: entity.id)
             let landed = workspace.store.runs(of: entity.id)
@@ -54,18 +57,23 @@ struct RunStart {
                     """
                 ).map { try $0.get(0, as: UUIDValue.self) }
             }
-            for run in unknown {
-                let (manifest, sha256) = try workspace.store.manifest(of: entity.id, run: run)
-                let now = workspace.clock.now()
-                try await workspace.pool.withConnection { connection in
-                    try await connection.transaction {
-                        try await BatchLedger.insert(manifest, sha256: sha256, of: entity.id, at: now, on: connection)
+            do {
+                for run in unknown {
+                    let (manifest, sha256) = try workspace.store.manifest(of: entity.id, run: run)
+                    let now = workspace.clock.now()
+                    try await workspace.pool.withConnection { connection in
+                        try await connection.transaction {
+                            try await BatchLedger.insert(
+                                manifest, sha256: sha256, of: entity.id, at: now, on: connection)
+                        }
                     }
+                    adopted += 1
                 }
-                adopted += 1
+            } catch let error as StepError {
+                problems[entity.id] = error
             }
         }
-        return adopted
+        return (adopted, problems)
     }
 
     /// The logical instant of the run: max(now, last + 1 µs), or the one that was asked for.

@@ -30,7 +30,7 @@ struct SystemRun: Sendable {
         let entities = workspace.catalog.entities(of: system.id).filter(request.selects)
         let differences = try await Deployment(workspace: workspace).prepare(entities, applies: request.appliesDDL)
         let abandoned = try await start.closeAbandoned()
-        let adopted = try await start.adoptBatches(of: entities)
+        let (adopted, damaged) = try await start.adoptBatches(of: entities)
         if abandoned > 0 { workspace.observer.observe(.notice("\(system.id): \(abandoned) abandoned run closed")) }
         if adopted > 0 { workspace.observer.observe(.notice("\(system.id): \(adopted) landed batches taken up")) }
         guard let instant = try await start.instant(request) else {
@@ -41,7 +41,7 @@ struct SystemRun: Sendable {
         let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
         defer { heart.cancel() }
         var news = try await news(of: entities)
-        news.differences = differences
+        news.refusals = differences.mapValues(Deployment.refusal).merging(damaged) { first, _ in first }
         let known = news
         let outcome: Result<Void, any Error>
         do {
@@ -129,8 +129,8 @@ struct SystemRun: Sendable {
         }
         do {
             // Refused before the source is asked for anything.
-            if let lines = news.differences[entity.id], let first = layers.first {
-                try await ledger.record(first, entity.id) { _ in throw Deployment.refusal(lines) }
+            if let refusal = news.refusals[entity.id], let first = layers.first {
+                try await ledger.record(first, entity.id) { _ in throw refusal }
             }
             try await runLayers(
                 of: entity, connector, ledger, landsAgain: !news.landed.contains(entity.id))
@@ -159,7 +159,7 @@ struct SystemRun: Sendable {
             }
         }
         var report = try written.get()
-        report.isInfrastructure = isInfrastructure
+        report.isInfrastructure = report.isInfrastructure || isInfrastructure
         return report
     }
 
@@ -190,9 +190,9 @@ struct SystemRun: Sendable {
         }
     }
 
-    /// What is known of the entities before they run: what a resumed run has done, and tables that cannot be used.
+    /// What is known of the entities before they run: what a resumed run has done, and what keeps some from running.
     struct EntityNews {
-        var differences: [EntityID: [String]] = [:]
+        var refusals: [EntityID: StepError] = [:]
         var landed: Set<EntityID> = []
         var succeeded: Set<EntityID> = []
     }

@@ -105,8 +105,6 @@ struct ResetCommand: AsyncParsableCommand {
         commandName: "reset",
         abstract: "Make the next load of an entity a full one. History is kept.",
         discussion: """
-            A delta entity whose metadata names an initial cursor begins there again, instead of loading in full.
-
             Example:
               medallion reset shop.orders && medallion run --entity shop.orders
             """)
@@ -128,14 +126,6 @@ private func resetEntity(_ name: String, _ options: GlobalOptions) async throws 
             try await OperatorLedger(workspace: workspace).reset(entity.id)
             return entity
         }
-    }
-    if let initial = entity.delta?.initial {
-        return "the next delta load of \(entity.id) begins at \(initial), the metadata's initial; "
-            + "for everything: medallion run --entity \(entity.id) --load full"
-    }
-    if entity.delta?.mode == .all {
-        return "\(entity.id) has no cursor: its source decides what a delta load brings; "
-            + "for everything: medallion run --entity \(entity.id) --load full"
     }
     return "the next load of \(entity.id) is a full one; its history is kept"
 }
