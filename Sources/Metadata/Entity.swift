@@ -76,6 +76,19 @@ public struct DeltaLoad: Sendable {
     }
 }
 
+/// How a record says that its key was deleted.
+public struct DeleteMarker: Sendable, Hashable {
+    /// The column that says it.
+    public var column: String
+    /// The value that means deleted, as the text that the column's type accepts; nil: any value does.
+    public var equals: String?
+    /// A marker.
+    public init(column: String, equals: String?) {
+        self.column = column
+        self.equals = equals
+    }
+}
+
 /// A table of a source or a resource of an API: one object of `metadata/entities.json`.
 public struct Entity: Sendable {
     /// What happens to a key that a full load no longer brings.
@@ -93,6 +106,15 @@ public struct Entity: Sendable {
         case freeze
         /// Not even reported.
         case ignore
+    }
+    /// What happens to a change that is older than what is known of its key.
+    public enum LateArrivals: String, Sendable, CaseIterable {
+        /// It takes its place in the history, as if it had come in time.
+        case splice
+        /// It is counted, and left out.
+        case ignore
+        /// It is counted, left out, and kept as a rejected record.
+        case reject
     }
     /// How the document is kept in bronze.
     public enum DocumentStorage: String, Sendable, CaseIterable {
@@ -125,8 +147,16 @@ public struct Entity: Sendable {
     public var orderBy: [String]
     /// `history`.
     public var history: HistoryMode
+    /// `effective_time_column`: from when a version is valid; nil: from the run's instant.
+    public var effectiveTimeColumn: String?
+    /// `late_arrivals`.
+    public var lateArrivals: LateArrivals
     /// `delete_mode`.
     public var deleteMode: DeleteMode
+    /// `delete_marker`.
+    public var deleteMarker: DeleteMarker?
+    /// `full_scope`: a full load deletes only among keys with one of the batch's values in this column.
+    public var fullScope: String?
     /// `allow_empty`: an empty full batch deletes everything without asking.
     public var allowsEmpty: Bool
     /// `max_delete_fraction` of live keys that one full batch may delete by absence, 0…1.
@@ -156,7 +186,9 @@ public struct Entity: Sendable {
     public init(
         id: EntityID, description: String = "", loadType: LoadType = .full, columns: [Column],
         source: JSONValue = .object([]), delta: DeltaLoad? = nil, orderBy: [String] = [], history: HistoryMode = .scd2,
-        deleteMode: DeleteMode = .close, allowsEmpty: Bool = false, maxDeleteFraction: Double = 0.3,
+        effectiveTimeColumn: String? = nil, lateArrivals: LateArrivals = .splice, deleteMode: DeleteMode = .close,
+        deleteMarker: DeleteMarker? = nil, fullScope: String? = nil, allowsEmpty: Bool = false,
+        maxDeleteFraction: Double = 0.3,
         maxRejectFraction: Double = 0.01, schemaMode: SchemaMode = .evolve, documentStorage: DocumentStorage = .jsonb,
         rawCompression: RawCompression = .none, isActive: Bool = true, order: Int = 0, owner: String? = nil,
         tags: [String] = [], timezone: String? = nil, origin: String = ""
@@ -169,7 +201,11 @@ public struct Entity: Sendable {
         self.delta = delta
         self.orderBy = orderBy
         self.history = history
+        self.effectiveTimeColumn = effectiveTimeColumn
+        self.lateArrivals = lateArrivals
         self.deleteMode = deleteMode
+        self.deleteMarker = deleteMarker
+        self.fullScope = fullScope
         self.allowsEmpty = allowsEmpty
         self.maxDeleteFraction = maxDeleteFraction
         self.maxRejectFraction = maxRejectFraction

@@ -3,11 +3,12 @@ import Primitives
 
 /// An entity while it is read.
 struct EntityDraft {
-    private(set) var check: FieldCheck
+    var check: FieldCheck
     private(set) var value: JSONValue
-    private let object: LocatedObject
-    private var columns: [(index: Int, column: Column)] = []
+    let object: LocatedObject
+    var columns: [(index: Int, column: Column)] = []
     private var delta: DeltaLoad?
+    var deleteMarker: DeleteMarker?
 
     init(_ object: LocatedObject) {
         self.object = object
@@ -17,14 +18,14 @@ struct EntityDraft {
 
     func columnPlace(_ index: Int) -> JSONPointer { place("columns").appending(index) }
 
-    private func place(_ attribute: String) -> JSONPointer { object.pointer.appending(attribute) }
+    func place(_ attribute: String) -> JSONPointer { object.pointer.appending(attribute) }
 
-    private var history: HistoryMode { value["history"]?.stringValue.flatMap(HistoryMode.init) ?? .scd2 }
+    var history: HistoryMode { value["history"]?.stringValue.flatMap(HistoryMode.init) ?? .scd2 }
 
     private var names: [String] { value["columns"]?.arrayValue?.compactMap { $0["name"]?.stringValue } ?? [] }
 
     /// True when `name` is a column, else false with a problem recorded.
-    private mutating func isColumn(_ name: String, at place: JSONPointer) -> Bool {
+    mutating func isColumn(_ name: String, at place: JSONPointer) -> Bool {
         if names.contains(name) { return true }
         // Where a column's own name is wrong, this may be it.
         guard let columns = value["columns"]?.arrayValue, names.count == columns.count else { return false }
@@ -95,34 +96,6 @@ struct EntityDraft {
                 check.report(
                     columnPlace(index).appending("nullable"), "a key column that is nullable",
                     expected: "false: a record without its key is rejected")
-            }
-        }
-    }
-
-    mutating func checkHistory() {
-        switch history {
-        case .scd2, .scd1:
-            let written = value["columns"]?.arrayValue ?? []
-            // A faulty key attribute has been reported already.
-            let hasKey = columns.contains(where: \.column.isKey) || written.contains { $0["key"] == .bool(true) }
-            if !hasKey, object.value.objectValue != nil, value["key"]?.strings.isEmpty ?? (object.value["key"] == nil) {
-                check.report(place("key"), "missing", expected: "key columns, since history is \(history.rawValue)")
-            }
-        case .latest where value["load_type"]?.stringValue == "delta":
-            check.report(
-                place("history"), "latest with load_type delta",
-                expected: "load_type full: latest is the last full batch")
-        case .append, .latest, .bitemporal: break
-        }
-        guard history == .scd1 else { return }
-        for position in columns.indices {
-            let (index, column) = columns[position]
-            let scd = value["columns"]?.arrayValue?[index]["scd"]
-            if ColumnReading.role(of: scd) == .scd2 {
-                check.report(
-                    columnPlace(index).appending("scd"), "2 with history scd1", expected: "1, ignore or fixed")
-            } else if column.role == .scd2 {
-                columns[position].column.role = .scd1
             }
         }
     }
@@ -221,7 +194,10 @@ struct EntityDraft {
             id: EntityID(system: SystemID(rawValue: system), name: name), description: description, loadType: loadType,
             columns: columns.map(\.column), source: value["source"] ?? .object([]), delta: delta,
             orderBy: value["order_by"]?.strings ?? [], history: history,
-            deleteMode: choice(value["delete_mode"], .close), allowsEmpty: value["allow_empty"]?.boolValue ?? false,
+            effectiveTimeColumn: value["effective_time_column"]?.stringValue,
+            lateArrivals: choice(value["late_arrivals"], .splice),
+            deleteMode: choice(value["delete_mode"], .close), deleteMarker: deleteMarker,
+            fullScope: value["full_scope"]?.stringValue, allowsEmpty: value["allow_empty"]?.boolValue ?? false,
             maxDeleteFraction: value["max_delete_fraction"]?.doubleValue ?? 0.3,
             maxRejectFraction: value["max_reject_fraction"]?.doubleValue ?? 0.01,
             schemaMode: choice(value["schema_mode"], .evolve),

@@ -27,6 +27,8 @@ struct EntityReading {
         draft.checkColumns()
         draft.applyKey()
         draft.checkHistory()
+        draft.checkEffectiveTime()
+        draft.checkDeletes()
         draft.checkOrder()
         draft.applyDelta()
         draft.checkRest()

@@ -65,22 +65,34 @@ enum MetadataFields {
     ]
 
     private static let history: [Field] = [
-        Field("effective_time_column", .notYetSupported, "The column from which versions are valid."),
+        Field(
+            "effective_time_column", .string,
+            "The column that says from when a version is valid; the run's instant without."),
         Field(
             "order_by", .array(.string), default: .array([]), "Columns that order records of one key within a batch."),
-        Field("late_arrivals", .notYetSupported, "What to do with changes that come late."),
         Field(
-            "history",
-            .oneOfNow(HistoryMode.allCases.map(\.rawValue).filter { $0 != "bitemporal" }, later: ["bitemporal"]),
-            default: .string("scd2"), "How the past is kept."),
+            "late_arrivals", .oneOf(Entity.LateArrivals.allCases.map(\.rawValue)), default: .string("splice"),
+            "What happens to a change that is older than what is known: it takes its place, is left out, or rejected."),
+        Field(
+            "history", .oneOf(HistoryMode.allCases.map(\.rawValue)), default: .string("scd2"), "How the past is kept."),
     ]
 
     private static let guards: [Field] = [
         Field(
             "delete_mode", .oneOf(Entity.DeleteMode.allCases.map(\.rawValue)), default: .string("close"),
             "What happens to keys that a full load no longer brings."),
-        Field("delete_marker", .notYetSupported, "The column that marks deleted records."),
-        Field("full_scope", .notYetSupported, "The column that limits what a full load deletes."),
+        Field(
+            "delete_marker",
+            .object([
+                Field("column", .string, required: true, "The column that marks a deleted record."),
+                Field(
+                    "equals", .either([.string, .number(-Double.infinity...Double.infinity), .bool]),
+                    "The value that means deleted."),
+                Field("not_null", .bool, "True: any value means deleted."),
+            ]), "How a record says that its key was deleted; in delta and full loads."),
+        Field(
+            "full_scope", .string,
+            "A full load deletes only among the keys whose last document has one of its values here."),
         Field("allow_empty", .bool, default: .bool(false), "True: an empty full load deletes everything."),
         Field(
             "max_delete_fraction", .number(0...1), default: .number("0.3"),

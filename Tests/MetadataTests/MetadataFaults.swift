@@ -165,10 +165,25 @@ let entityFaults: [MetadataFault] = [
         entity: #""key": [], "history": "scd1""#, line: #".key: missing, expected key columns, since history is scd1"#),
     MetadataFault(
         entity: #""history": "scd3""#,
-        line: #".history: unknown history 'scd3', expected one of scd2, scd1, append, latest; did you mean 'scd1'?"#),
+        line:
+            #".history: unknown history 'scd3', expected one of scd2, scd1, append, latest, bitemporal; did you mean 'scd1'?"#
+    ),
     MetadataFault(
-        entity: #""history": "bitemporal""#,
-        line: #".history: bitemporal is not supported by this version yet, expected one of scd2, scd1, append, latest"#),
+        entity: #""effective_time_column": "b""#,
+        line: #".effective_time_column: 'b' is of type text, expected a column of type date, timestamp or timestamptz"#),
+    MetadataFault(
+        entity: #""late_arrivals": "ignore""#,
+        line:
+            #".late_arrivals: given without effective_time_column, expected both: without an effective time no change comes late"#
+    ),
+    MetadataFault(
+        entity: #""delete_marker": {"column": "b"}"#,
+        line: #".delete_marker: neither equals nor not_null, expected one of them"#),
+    MetadataFault(
+        entity: #""delete_marker": {"column": "a", "equals": "x"}"#,
+        line:
+            #".delete_marker.equals: 'x' is no int, expected a whole number from -2147483648 to 2147483647"#),
+    MetadataFault(entity: #""full_scope": "c""#, line: #".full_scope: unknown column 'c', expected one of a, b"#),
     MetadataFault(
         entity: #""history": "latest", "load_type": "delta", "delta": {"mode": "all"}"#,
         line: #".history: latest with load_type delta, expected load_type full: latest is the last full batch"#),
@@ -209,20 +224,8 @@ let entityFaults: [MetadataFault] = [
         line: #".delta.on_null_cursor: not supported by this version yet, expected the key left out"#),
     MetadataFault(entity: #""order_by": ["a", "c"]"#, line: #".order_by[1]: unknown column 'c', expected one of a, b"#),
     MetadataFault(
-        entity: #""effective_time_column": "a""#,
-        line: #".effective_time_column: not supported by this version yet, expected the key left out"#),
-    MetadataFault(
-        entity: #""late_arrivals": "splice""#,
-        line: #".late_arrivals: not supported by this version yet, expected the key left out"#),
-    MetadataFault(
         entity: #""delete_mode": "closed""#,
         line: #".delete_mode: unknown delete_mode 'closed', expected one of close, ignore; did you mean 'close'?"#),
-    MetadataFault(
-        entity: #""delete_marker": {"column": "a", "equals": 1}"#,
-        line: #".delete_marker: not supported by this version yet, expected the key left out"#),
-    MetadataFault(
-        entity: #""full_scope": "a""#,
-        line: #".full_scope: not supported by this version yet, expected the key left out"#),
     MetadataFault(
         entity: #""max_delete_fraction": 1.5"#,
         line: #".max_delete_fraction: 1.5 is out of range, expected a number from 0 to 1"#),
