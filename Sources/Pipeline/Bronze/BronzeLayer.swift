@@ -100,9 +100,9 @@ struct BronzeLayer: Sendable {
                 try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason)")
             }
             let detection = ChangeDetection(
-                table: table, batch: batch, detectsAbsence: detectsAbsence(entity, batch, survey))
+                entity: entity, table: table, batch: batch, detectsAbsence: detectsAbsence(entity, batch, survey))
             let duplicates = try await detection.removeDuplicates(on: connection)
-            let findings = try await detection.findings(on: connection)
+            let (marks, findings) = try await detection.decide(of: survey.records, on: connection)
             if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
             if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
                 try await step.checkFence(on: connection)
@@ -112,16 +112,16 @@ struct BronzeLayer: Sendable {
                 return reason
             }
             let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
-            try await write(detection, findings, stage, survey, step: step, on: connection)
+            try await write(detection, marks, findings, stage, step: step, on: connection)
             var counts = RowCounts()
             counts.input = survey.records
             counts.inserted = findings.inserted
             counts.updated = findings.updated
-            counts.unchanged = findings.unchanged + survey.outside
+            counts.unchanged = survey.records - survey.rejected - duplicates - findings.changes
             counts.duplicate = duplicates
             counts.rejected = survey.rejected
             counts.absent = findings.absent
-            counts.deleted = findings.absent
+            counts.deleted = findings.absent + findings.marked
             counts.bytes = batch.bytes
             try await BatchLedger.permit(
                 batch, deletes: allowsDeletes, rejects: acceptsRejects, on: connection)
@@ -143,12 +143,11 @@ struct BronzeLayer: Sendable {
     }
 
     private func write(
-        _ detection: ChangeDetection, _ findings: ChangeDetection.Findings, _ stage: BatchStage,
-        _ survey: BatchStage.Survey, step: Step, on connection: PostgresConnection
+        _ detection: ChangeDetection, _ marks: ChangeMarks, _ findings: ChangeDetection.Findings, _ stage: BatchStage,
+        step: Step, on connection: PostgresConnection
     ) async throws {
-        guard findings.inserted + findings.updated + findings.absent > 0 else { return }
-        if findings.inserted + findings.updated > 0 {
-            let marks = try await detection.changedOrdinals(of: survey.records, on: connection)
+        guard findings.changes + findings.absent > 0 else { return }
+        if findings.changes > 0 {
             let isFirst = try await connection.query("SELECT 1 FROM \(fragment: detection.table.log) LIMIT 1").isEmpty
             if isFirst { try await connection.execute(detection.table.dropKey) }
             try await stage.log(marks, on: connection, step: step)

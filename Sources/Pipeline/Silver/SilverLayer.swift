@@ -40,6 +40,10 @@ struct SilverLayer: Sendable {
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, step: Step, on writer: PostgresConnection
     ) async throws -> RowCounts {
         let table = SilverTable(entity, schema: system.schemas.silver)
+        if table.folds {
+            let merge = FoldedMerge(batch: batch, entity: entity, system: system, pool: pool, step: step)
+            return try await merge.merge(into: table, on: writer)
+        }
         if try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty {
             return try await fill(table, with: batch, system, step: step, on: writer)
         }
