@@ -130,6 +130,13 @@ public final class TestWarehouse: Sendable {
         return report
     }
 
+    /// Derives an entity's history again and compares: what differs, a line each.
+    public func rebuildDifferences(_ entity: String? = nil, from source: Rebuild.Source) async throws -> [String] {
+        let rebuild = Rebuild(workspace: workspace, entity: self.entity(entity), from: source, verifies: true)
+        let report = try await rebuild.run()
+        return report.samples + report.run.steps.compactMap(\.error) + (report.run.error.map { [$0] } ?? [])
+    }
+
     // MARK: What came of it
 
     /// The whole silver table, by key, then time: `1 | Ann | d1..d3 deleted` is a row that was true from day 1 until it was

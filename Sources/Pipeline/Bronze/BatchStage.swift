@@ -152,7 +152,9 @@ struct BatchStage {
     }
 
     /// Whether the record deletes its key, from when it is valid, and its scope.
-    private func append(facts reader: borrowing DocumentReader, of verdict: DocumentReader.Verdict, to buffer: inout CopyBuffer) {
+    private func append(
+        facts reader: borrowing DocumentReader, of verdict: DocumentReader.Verdict, to buffer: inout CopyBuffer
+    ) {
         guard case .accepted = verdict else {
             buffer.append(bool: false)
             buffer.appendNull()

@@ -120,7 +120,8 @@ struct ChangeDetection {
         if let effective { try await connection.execute(effective.placePresent) }
         if detectsAbsence {
             let appliesAt: SQLText =
-                effective == nil ? "NULL::timestamptz" : "greatest(\(instant), l._applies_at + INTERVAL '1 microsecond')"
+                effective == nil
+                ? "NULL::timestamptz" : "greatest(\(instant), l._applies_at + INTERVAL '1 microsecond')"
             try await connection.execute(
                 """
                 INSERT INTO \(fragment: table.log) (_key_hash, _change, _run_id, _run_timestamp, _raw_file, _record_no,

@@ -58,7 +58,9 @@ struct TypedRow {
     /// Takes a column's value from another row of the same columns.
     mutating func copy(_ column: Int, from other: TypedRow) {
         guard !other.isNull(column) else { return setNull(column) }
-        set(column) { $0.append(contentsOf: other.bytes[other.payload(column)]) } canonical: {
+        set(column) {
+            $0.append(contentsOf: other.bytes[other.payload(column)])
+        } canonical: {
             $0.append(contentsOf: other.bytes[other.canonical(column)])
         }
     }

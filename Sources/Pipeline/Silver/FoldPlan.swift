@@ -76,7 +76,9 @@ struct FoldPlan {
     /// Takes away the rows of derived keys that no derived version equals; bitemporal: supersedes them.
     var removeOutdated: SQLText {
         let ignored = stored.filter { !$0.isKey && table.entity.role(of: $0) == .ignore }
-        let same = ignored.map { " AND s.\(identifier: $0.name) IS NOT DISTINCT FROM t.\(identifier: $0.name)" as SQLText }
+        let same = ignored.map {
+            " AND s.\(identifier: $0.name) IS NOT DISTINCT FROM t.\(identifier: $0.name)" as SQLText
+        }
         let isOutdated: SQLText = """
             k._kind = 3 AND t._key_hash = k._key_hash AND \(fragment: table.isKnown("t")) AND NOT EXISTS (
                 SELECT FROM \(fragment: stage) s

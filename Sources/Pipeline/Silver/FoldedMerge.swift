@@ -9,12 +9,14 @@ internal import Primitives
 /// table; so is every touched key of a bitemporal entity, and of one whose rules look back.
 struct FoldedMerge {
     let batch: Batch
-    let entity: Entity
-    let system: SourceSystem
+    let bronze: BronzeTable
+    let table: SilverTable
+    let timezone: String
     let pool: PostgresPool
     let step: Step
 
-    private var log: SQLText { BronzeTable(entity, schema: system.schemas.bronze).log }
+    private var entity: Entity { table.entity }
+    private var log: SQLText { bronze.log }
 
     /// From when a change counts.
     private var position: SQLText { entity.effectiveTimeColumn == nil ? "_run_timestamp" : "_applies_at" }
@@ -26,8 +28,8 @@ struct FoldedMerge {
             || entity.storedColumns.contains { !$0.isKey && entity.role(of: $0) == .fixed }
     }
 
-    /// Merges the batch into `table`, whose stage is empty.
-    func merge(into table: SilverTable, on writer: PostgresConnection) async throws -> RowCounts {
+    /// Merges the batch, within the writer's transaction.
+    func run(on writer: PostgresConnection) async throws -> RowCounts {
         let missing = try await missingColumns(on: writer)
         let isEmpty = try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty
         return try await pool.withConnection { source in
@@ -36,21 +38,21 @@ struct FoldedMerge {
                 let isFirst = try await source.query(
                     "SELECT 1 FROM \(fragment: log) WHERE _run_timestamp < \(batch.run.timestamp) LIMIT 1"
                 ).isEmpty
-                if isEmpty, isFirst { return try await fill(table, missing, from: source, on: writer) }
-                return try await fold(table, missing, from: source, on: writer)
+                if isEmpty, isFirst { return try await fill(missing, from: source, on: writer) }
+                return try await fold(missing, from: source, on: writer)
             }
         }
     }
 
     private func fill(
-        _ table: SilverTable, _ missing: [UUIDValue: [String]], from source: PostgresConnection,
+        _ missing: [UUIDValue: [String]], from source: PostgresConnection,
         on writer: PostgresConnection
     ) async throws -> RowCounts {
         for statement in table.dropIndexes { try await writer.execute(statement) }
         let columns =
             entity.storedColumns.map(\.name) + SilverTable.foldedColumns(isBitemporal: table.isBitemporal)
         var stager = FoldStager(
-            table, batch: batch, timezone: system.timezone, missing: missing, mode: .fill(now: step.now))
+            table, batch: batch, timezone: timezone, missing: missing, mode: .fill(now: step.now))
         try await copy(
             events(of: "_run_timestamp = \(fragment: instant)", late: "false"), through: &stager,
             into: "COPY \(fragment: table.history) (\(identifiers: columns)) FROM STDIN (FORMAT binary)", from: source,
@@ -63,7 +65,7 @@ struct FoldedMerge {
     }
 
     private func fold(
-        _ table: SilverTable, _ missing: [UUIDValue: [String]], from source: PostgresConnection,
+        _ missing: [UUIDValue: [String]], from source: PostgresConnection,
         on writer: PostgresConnection
     ) async throws -> RowCounts {
         let plan = FoldPlan(table: table, run: batch.run, now: step.now)
@@ -72,10 +74,10 @@ struct FoldedMerge {
             0, as: Int.self)
         var counts = RowCounts()
         if !looksBack {
-            let chained = try await chain(table, missing, hasLate: late > 0, from: source, on: writer)
+            let chained = try await chain(missing, hasLate: late > 0, from: source, on: writer)
             counts += try await apply(chained, plan, on: writer)
         }
-        if late > 0 { counts += try await derive(table, missing, plan, from: source, on: writer) }
+        if late > 0 { counts += try await derive(missing, plan, from: source, on: writer) }
         return counts
     }
 
@@ -88,10 +90,10 @@ struct FoldedMerge {
     }
 
     private func chain(
-        _ table: SilverTable, _ missing: [UUIDValue: [String]], hasLate: Bool, from source: PostgresConnection,
+        _ missing: [UUIDValue: [String]], hasLate: Bool, from source: PostgresConnection,
         on writer: PostgresConnection
     ) async throws -> Chained {
-        var stager = FoldStager(table, batch: batch, timezone: system.timezone, missing: missing, mode: .chain)
+        var stager = FoldStager(table, batch: batch, timezone: timezone, missing: missing, mode: .chain)
         let others: SQLText =
             hasLate
             ? " AND NOT EXISTS (SELECT FROM (\(fragment: keysToDerive)) AS k WHERE k._key_hash = g._key_hash)" : ""
@@ -141,10 +143,10 @@ struct FoldedMerge {
     }
 
     private func derive(
-        _ table: SilverTable, _ missing: [UUIDValue: [String]], _ plan: FoldPlan, from source: PostgresConnection,
+        _ missing: [UUIDValue: [String]], _ plan: FoldPlan, from source: PostgresConnection,
         on writer: PostgresConnection
     ) async throws -> RowCounts {
-        var stager = FoldStager(table, batch: batch, timezone: system.timezone, missing: missing, mode: .derive)
+        var stager = FoldStager(table, batch: batch, timezone: timezone, missing: missing, mode: .derive)
         try await copy(
             events(
                 of: """

@@ -98,6 +98,9 @@ struct SilverTable {
         [create, openRowIndex, createStage, currentView, asOfFunction] + comments
     }
 
+    /// A history that nobody queries: no views, no comments.
+    var bareDefinition: [SQLText] { [create, openRowIndex] }
+
     private var create: SQLText {
         var lines: [SQLText] = entity.storedColumns.map { column in
             let isRequired = column.isKey || !column.isNullable
@@ -178,10 +181,10 @@ struct SilverTable {
                 """
         }
         return """
-        CREATE OR REPLACE FUNCTION \(table: schema, name + "_asof")(instant timestamptz)
-        RETURNS SETOF \(fragment: history) LANGUAGE sql STABLE PARALLEL SAFE AS
-        \(literal: "SELECT * FROM \(history.text) WHERE _valid_from <= $1 AND (_valid_to IS NULL OR _valid_to > $1)")
-        """
+            CREATE OR REPLACE FUNCTION \(table: schema, name + "_asof")(instant timestamptz)
+            RETURNS SETOF \(fragment: history) LANGUAGE sql STABLE PARALLEL SAFE AS
+            \(literal: "SELECT * FROM \(history.text) WHERE _valid_from <= $1 AND (_valid_to IS NULL OR _valid_to > $1)")
+            """
     }
 
     private var comments: [SQLText] {

@@ -100,7 +100,11 @@ struct VersionFold {
         }
         guard event.isCounted else { return }
         let isSame = earlier.overwritten == event.overwritten && earlier.versioned == event.versioned
-        if event.isLate { effects.counts.late += 1 } else if isSame { effects.counts.unchanged += 1 } else {
+        if event.isLate {
+            effects.counts.late += 1
+        } else if isSame {
+            effects.counts.unchanged += 1
+        } else {
             effects.counts.updated += 1
         }
         event.isCounted = false

@@ -86,6 +86,7 @@ struct RandomTimelineTests {
             var reference = ReferenceTimeline()
             reference.apply(all[index], isFull: false, day: 0)
             expect(try await warehouse.table("t\(seed)"), equals: reference.table, "seed \(seed)")
+            expect(try await warehouse.rebuildDifferences("t\(seed)", from: .bronze), equals: [], "seed \(seed)")
         }
     }
 
@@ -138,6 +139,7 @@ struct RandomTimelineTests {
         for (index, seed) in seeds.enumerated() {
             expect(
                 try await warehouse.table("t\(seed)", knownOn: nil), equals: references[index].table, "seed \(seed)")
+            expect(try await warehouse.rebuildDifferences("t\(seed)", from: .raw), equals: [], "seed \(seed)")
         }
     }
 
