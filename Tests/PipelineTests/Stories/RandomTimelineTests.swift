@@ -34,7 +34,9 @@ struct RandomTimelineTests {
     private static func text(_ record: ReferenceTimeline.Record) -> String {
         let day = record.at < 10 ? "0\(record.at)" : "\(record.at)"
         var fields = [#""id":\#(record.id)"#, #""at":"2026-01-\#(day)T00:00:00Z""#, #""n":\#(record.n)"#]
-        if record.isGone { fields.append(#""gone":true"#) } else {
+        if record.isGone {
+            fields.append(#""gone":true"#)
+        } else {
             if let a = record.a { fields.append(#""a":\#(a)"#) }
             if let c = record.c { fields.append(#""c":"\#(c)""#) }
         }

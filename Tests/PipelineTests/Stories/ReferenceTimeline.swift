@@ -59,8 +59,11 @@ struct ReferenceTimeline {
         guard isFull else { return }
         for id in changes.keys.sorted() where !present.contains(id) {
             guard let newest = newest(id), !newest.isDelete else { continue }
-            add(id, Change(
-                place: max(Place(day: day), newest.place.next), record: nil, n: Int.min, arrival: 0, isDelete: true))
+            add(
+                id,
+                Change(
+                    place: max(Place(day: day), newest.place.next), record: nil, n: Int.min, arrival: 0, isDelete: true)
+            )
         }
     }
 
