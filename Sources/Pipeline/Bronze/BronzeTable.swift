@@ -50,14 +50,19 @@ struct BronzeTable {
                 _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL,
                 CONSTRAINT \(identifier: name + "__last_pk") PRIMARY KEY (_key_hash))
             """,
-            """
-            CREATE UNLOGGED TABLE IF NOT EXISTS \(fragment: stage) (
-                _key_hash uuid NOT NULL, _ordinal bigint NOT NULL, _doc_hash uuid NOT NULL, _order bytea,
-                _raw_file int NOT NULL, _record_no int NOT NULL, _reject_column text, _reject_reason text, _excerpt text)
-            """,
+            createStage,
             """
             COMMENT ON TABLE \(fragment: log) IS \(literal: "Changes of \(entity.id), oldest first by _run_timestamp")
             """,
         ]
+    }
+
+    /// Makes the stage.
+    var createStage: SQLText {
+        """
+        CREATE UNLOGGED TABLE IF NOT EXISTS \(fragment: stage) (
+            _key_hash uuid NOT NULL, _ordinal bigint NOT NULL, _doc_hash uuid NOT NULL, _order bytea,
+            _raw_file int NOT NULL, _record_no int NOT NULL, _reject_column text, _reject_reason text, _excerpt text)
+        """
     }
 }
