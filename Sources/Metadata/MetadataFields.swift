@@ -133,7 +133,9 @@ enum MetadataFields {
         Field("owner", .string, "Who answers for it."),
         Field("tags", .array(.string), default: .array([]), "Free words to select by."),
         Field("timezone", .string, "IANA name; the system's by default."),
-        Field("renamed_from", .pattern(namePattern), "The entity's former name; its tables and batches are kept under the new one."),
+        Field(
+            "renamed_from", .pattern(namePattern),
+            "The entity's former name; its tables and batches are kept under the new one."),
     ]
 
     static let column: [Field] = [

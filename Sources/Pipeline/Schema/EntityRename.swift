@@ -14,7 +14,8 @@ struct EntityRename {
     init?(_ entity: Entity, of system: SourceSystem, in tables: LiveTables, rawFolder: String) {
         guard let name = entity.renamedFrom else { return nil }
         let former = EntityID(system: entity.id.system, name: name)
-        guard tables.has(system.schemas.silver, former.table), !tables.has(system.schemas.silver, entity.id.table) else {
+        guard tables.has(system.schemas.silver, former.table), !tables.has(system.schemas.silver, entity.id.table)
+        else {
             return nil
         }
         self.entity = entity
@@ -26,7 +27,8 @@ struct EntityRename {
     /// Why the entity cannot run, and what to do.
     func refusal(_ tables: LiveTables) -> String {
         let sql = statements(tables).map { $0 + ";" }.joined(separator: " ")
-        return "\(entity.id) is the former \(former), whose tables, batches and raw files keep their name until somebody "
+        return
+            "\(entity.id) is the former \(former), whose tables, batches and raw files keep their name until somebody "
             + "renames them; with no run under way: mv \(rawFolder)/\(former.system)/\(former.name) "
             + "\(rawFolder)/\(former.system)/\(entity.id.name) and in one transaction: \(sql) Or leave renamed_from out: "
             + "\(entity.id) then begins a history of its own"
@@ -47,13 +49,16 @@ struct EntityRename {
             }
             all.append("ALTER TABLE \(table: schema, old + table) RENAME TO \(identifier: new + table)")
         }
-        for (schema, suffixes) in [(schemas.bronze, ["_pkey", "_run", "__last_pk"]), (schemas.silver, ["_pk", "_open"])] {
+        for (schema, suffixes) in [
+            (schemas.bronze, ["_pkey", "_run", "__last_pk"]), (schemas.silver, ["_pk", "_open"]),
+        ] {
             for suffix in suffixes where tables.hasIndex(schema, old + suffix) {
                 all.append("ALTER INDEX \(table: schema, old + suffix) RENAME TO \(identifier: new + suffix)")
             }
         }
         if tables.view(schemas.silver, old + "_current") != nil {
-            all.append("ALTER VIEW \(table: schemas.silver, old + "_current") RENAME TO \(identifier: new + "_current")")
+            all.append(
+                "ALTER VIEW \(table: schemas.silver, old + "_current") RENAME TO \(identifier: new + "_current")")
         }
         if tables.hasFunction(schemas.silver, old + "_asof") {
             all.append("DROP FUNCTION \(table: schemas.silver, old + "_asof")(timestamptz)")

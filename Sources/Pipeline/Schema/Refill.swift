@@ -53,7 +53,9 @@ struct Refill {
         var title: String {
             let what = columns.isEmpty ? "hashed anew" : "read again from their last documents and hashed anew"
             var text = "\(rows) open rows \(what), \(changed) of them changed"
-            if !kept.isEmpty { text += "; no document has \(kept.joined(separator: ", ")) at its new path, values kept" }
+            if !kept.isEmpty {
+                text += "; no document has \(kept.joined(separator: ", ")) at its new path, values kept"
+            }
             if unreadable > 0 { text += "; \(unreadable) documents do not fit the new definitions, values kept" }
             return text
         }

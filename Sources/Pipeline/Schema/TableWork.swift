@@ -98,7 +98,8 @@ struct TableWork {
             shape = RecordedShape(assuming: wanted, having: Set(live))
             return
         }
-        guard recorded.hash != wanted.hash, let work = RefillWork(from: recorded.shape, to: silver.entity, wanted) else {
+        guard recorded.hash != wanted.hash, let work = RefillWork(from: recorded.shape, to: silver.entity, wanted)
+        else {
             return
         }
         changes.append(SchemaChange(.refilled, work.columnNames, "open rows by the next run, \(work.title)"))
