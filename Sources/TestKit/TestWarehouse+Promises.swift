@@ -96,6 +96,7 @@ extension TestWarehouse {
             WHEN 'raw' THEN nr_records_in = nr_records_inserted
             WHEN 'bronze' THEN nr_records_in = nr_records_inserted + nr_records_updated + nr_records_unchanged
                 + nr_records_duplicate + nr_records_rejected + nr_records_deleted - nr_records_absent
+            WHEN 'gold' THEN true
             ELSE nr_records_in = nr_records_inserted + nr_records_updated + nr_records_deleted + nr_records_unchanged
                 + nr_records_duplicate + nr_records_late + nr_records_rejected END
             OR least(nr_records_inserted, nr_records_updated, nr_records_deleted, nr_records_unchanged) < 0

@@ -34,6 +34,8 @@ struct SchemaDiff {
         constraintNames = Set(live.checks.map(\.name))
         renameColumns()
         compareKey(recorded, timezone: timezone)
+        // Nothing else is worth doing to a table that has to be built again.
+        guard refusals.isEmpty else { return }
         for column in table.entity.storedColumns { compare(column) }
         compareRest()
         compareSystemColumns(tables)
@@ -123,10 +125,11 @@ struct SchemaDiff {
         if isRequired, !isEmpty {
             dependsOnRows = true
             let name: SQLText = "\(identifier: column.name)"
+            let value = SQLText.quoted(literal: column.format == nil ? column.defaultText ?? "…" : "…")
             refusals.append(
                 "\(place) lacks column \(column.name) \(type) NOT NULL, for which rows of the past have no value: make it "
                     + "nullable, or run with a value for them: "
-                    + offer("ADD COLUMN \(fragment: name) \(verbatim: type) NOT NULL DEFAULT '…'") + " "
+                    + offer("ADD COLUMN \(fragment: name) \(verbatim: type) NOT NULL DEFAULT \(verbatim: value)") + " "
                     + offer("ALTER COLUMN \(fragment: name) DROP DEFAULT"))
             return
         }

@@ -133,6 +133,7 @@ struct SchemaChangeStoriesTests {
             "CREATE SCHEMA reports", "DROP ROLE IF EXISTS story_reader", "CREATE ROLE story_reader",
             "CREATE VIEW reports.sums AS SELECT id, n + 1 AS next FROM silver.t_things WHERE _is_current",
             "CREATE VIEW reports.top AS SELECT max(next) AS top FROM reports.sums",
+            "CREATE VIEW reports.past AS SELECT n FROM silver.t_things_asof('2026-01-01T12:00:00Z')",
             "COMMENT ON VIEW reports.sums IS 'what is next'", "COMMENT ON COLUMN reports.sums.next IS 'one more'",
             "GRANT USAGE ON SCHEMA reports TO story_reader", "GRANT SELECT ON reports.top TO story_reader",
             "GRANT SELECT (next) ON reports.sums TO PUBLIC", "GRANT SELECT ON silver.t_things_current TO story_reader",
@@ -163,9 +164,10 @@ struct SchemaChangeStoriesTests {
                     has_column_privilege('story_reader', 'reports.sums', 'next', 'SELECT') AS next,
                     has_table_privilege('story_reader', 'reports.sums', 'SELECT') AS sums,
                     obj_description('reports.sums'::regclass) AS view,
-                    col_description('reports.sums'::regclass, 2) AS "column", (SELECT top FROM reports.top) AS value
+                    col_description('reports.sums'::regclass, 2) AS "column", (SELECT top FROM reports.top) AS value,
+                    (SELECT n FROM reports.past) AS past
                 """),
-            equals: ["true | true | true | false | what is next | one more | 5000000001"])
+            equals: ["true | true | true | false | what is next | one more | 5000000001 | 1"])
         try await warehouse.connection.execute("DROP OWNED BY story_reader")
         try await warehouse.connection.execute("DROP ROLE story_reader")
     }
@@ -226,6 +228,64 @@ struct SchemaChangeStoriesTests {
             try await changes(warehouse).last
                 == "refilled | at | 2 open rows read again from their last documents and hashed anew, 2 of them changed; "
                 + "1 documents do not fit the new definitions, values kept")
+    }
+
+    @Test("whole numbers become numerics, a limit goes: hashed anew, no version")
+    func otherNotation() async throws {
+        let warehouse = try await warehouse("id int key, n int, s string(3)")
+        try await warehouse.load(#"{"id":1,"n":10,"s":"abc"}"#)
+        try warehouse.change(TestEntity(columns: "id int key, n numeric, s text"))
+        try await loadTwice(
+            warehouse, #"{"id":1,"n":10,"s":"abc"}"#, finds: "1 | 10 | abc | d1..", silver: "0: nothing")
+        try await loadTwice(
+            warehouse, #"{"id":1,"n":10.0,"s":"abc"}"#, finds: "1 | 10 | abc | d1..", silver: "1: unchanged 1")
+        try await loadTwice(
+            warehouse, #"{"id":1,"n":10.5,"s":"abcd"}"#, finds: "1 | 10 | abc | d1..d6\n1 | 10.5 | abcd | d6..",
+            silver: "1: updated 1")
+    }
+
+    @Test(
+        "every way of keeping the past fills a new column",
+        arguments: [
+            ("scd1", "1 | b | 2 | d1..", "1: updated 1"), ("latest", "1 | b | 2 | d1..", "1: updated 1"),
+            ("append", "1 | a | 1 | d1..", "1: duplicate 1"),
+        ])
+    func modes(history: String, table: String, last: String) async throws {
+        let attributes = #"{"history": "\#(history)", "bronze": {"doc": "json"}}"#
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text", attributes))
+        try await warehouse.load(#"{"id":1,"v":"a","w":{"x":1}}"#)
+        try await warehouse.load(#"{"id":1,"v":"b","w":{"x":2}}"#)
+        #expect(try await warehouse.audit().hasSuffix("silver \(last)"))
+        try warehouse.change(TestEntity(columns: "id int key, v text, w int path=w.x", attributes))
+        try await loadTwice(warehouse, #"{"id":1,"v":"b","w":{"x":2}}"#, finds: table, silver: "0: nothing")
+    }
+
+    @Test("rows without a key are filled each from their own document, however many")
+    func many() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "v text", #"{"history": "append"}"#))
+        let records = (1...20_000).map {
+            #"{"v":"a\#($0)","w":\#($0),"pad":"\#(String(repeating: "x", count: $0 % 97))"}"#
+        }
+        try await warehouse.load(records)
+        try warehouse.change(TestEntity(columns: "v text, w int", #"{"history": "append"}"#))
+        try await warehouse.load([])
+        expect(
+            try await warehouse.rows("SELECT count(*), count(*) FILTER (WHERE v = 'a' || w) FROM silver.t_things"),
+            equals: ["20000 | 20000"])
+    }
+
+    @Test("what gold shows follows a refill")
+    func gold() async throws {
+        let warehouse = try await warehouse("id int key, v text")
+        try warehouse.folder.write(
+            "-- description: d\n-- materialize: table\nSELECT id, v FROM silver.t_things_current",
+            to: "sql/gold/things.sql")
+        try warehouse.change(TestEntity(columns: "id int key, v text"))
+        try await warehouse.load(#"{"id":1,"v":"a","w":"b"}"#)
+        expect(try await warehouse.rows("SELECT v FROM gold.things"), equals: ["a"])
+        try warehouse.change(TestEntity(columns: "id int key, v text path=w"))
+        try await warehouse.load(#"{"id":1,"v":"a","w":"b"}"#)
+        expect(try await warehouse.rows("SELECT v FROM gold.things"), equals: ["b"])
     }
 
     @Test("a batch that waits in bronze is merged after the refill, and makes its versions")

@@ -104,6 +104,15 @@ struct SchemaRefusalStoriesTests {
         expect(try await warehouse.table(), equals: "1 | a | b | 0 | d1..d3\n1 | a | bb | 1 | d3..")
     }
 
+    @Test("a table of which no definitions are kept is hashed anew, and its new columns are filled")
+    func unrecorded() async throws {
+        let warehouse = try await warehouse("id int key, v text, n int", #"{"id":1,"v":"a","n":1,"w":2}"#)
+        try await warehouse.connection.execute("DELETE FROM metadata.entity_shape")
+        try change(warehouse, "id int key, v text, n int scd=1, w int")
+        for _ in 1...2 { try await warehouse.load(#"{"id":1,"v":"a","n":1,"w":2}"#) }
+        expect(try await warehouse.table(), equals: "1 | a | 1 | 2 | d1..")
+    }
+
     @Test("an empty table takes what rows would forbid")
     func empty() async throws {
         let warehouse = try await warehouse("id int key, v text, s string(9)")
