@@ -115,7 +115,9 @@ let columnFaults: [MetadataFault] = [
     MetadataFault(column: #""pii": "mask""#, line: #".pii: mask is not supported by this version yet, expected none"#),
     MetadataFault(
         column: #""renamed_from": "c d""#,
-        line: #".renamed_from: 'c d' is not allowed, expected a string that matches ^[a-z][a-z0-9_]*$; did you mean 'c_d'?"#),
+        line:
+            #".renamed_from: 'c d' is not allowed, expected a string that matches ^[a-z][a-z0-9_]*$; did you mean 'c_d'?"#
+    ),
     MetadataFault(
         column: #""references": "b""#,
         line: #".references: 'b' is no reference, expected entity.column, or system.entity.column"#),
