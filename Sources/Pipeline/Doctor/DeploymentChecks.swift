@@ -7,7 +7,7 @@ struct DeploymentChecks {
     func findings() async throws -> [Finding] {
         let plan = try await Deployment(workspace: workspace).plan(for: workspace.catalog.entities)
         var findings = plan.differences.sorted { $0.key < $1.key }.map {
-            Finding(.fail, "tables", "\($0.key): \($0.value.joined(separator: "; "))")
+            Finding(.fail, "tables", "\($0.key): \($0.value.joined(separator: " Also: "))")
         }
         let missing = plan.statements.map { $0.entity.description }
         if !missing.isEmpty {

@@ -88,7 +88,8 @@ public struct Deployment: Sendable {
     static func refusal(_ differences: [String]) -> StepError {
         StepError(
             .schema,
-            "tables differ from the metadata and are never repaired silently: \(differences.joined(separator: "; "))")
+            "tables differ from the metadata and are never repaired silently: \(differences.joined(separator: " Also: "))"
+        )
     }
 
     private func apply(_ entities: [Entity]) async throws -> (plan: Plan, changes: [String]) {

@@ -103,7 +103,8 @@ struct DependentView: Sendable {
         schema = try row.get("schema")
         name = try row.get("name")
         // NULL for what is no view, which its obstacle keeps from being made.
-        definition = try row.get("definition", as: String?.self) ?? ""
+        let text = try row.get("definition", as: String?.self) ?? ""
+        definition = text.hasSuffix(";") ? String(text.dropLast()) : text
         owner = try row.get("owner")
         options = Self.with(options: try row.get("options"))
         comment = try row.get("comment")

@@ -14,8 +14,16 @@ struct SchemaDiff {
     private(set) var closing: [SQLText] = []
     /// Columns that get another type: views that read them are made again around `statements`.
     private(set) var retyped: [String] = []
-    /// One line per difference that a person must decide.
-    private(set) var refusals: [String] = []
+    /// A difference that a person must decide.
+    struct Refusal {
+        /// What differs and what may be done, up to the SQL.
+        var text: String
+        /// What a person may run.
+        var sql: [SQLText] = []
+        /// The column whose readers have to be dropped before, and whether they can be made again behind.
+        var read: (column: String, remakes: Bool)?
+    }
+    private(set) var refusals: [Refusal] = []
     /// True when an empty table could take what is refused.
     private(set) var dependsOnRows = false
 
@@ -24,6 +32,7 @@ struct SchemaDiff {
     private var view: LiveTable?
     private let isEmpty: Bool
     private var typeChanges: [SQLText] = []
+    private var renames: [String: [SQLText]] = [:]
     private var constraintNames: Set<String>
 
     init(of table: SilverTable, in tables: LiveTables, recorded: EntityShape?, timezone: String, isEmpty: Bool) {
@@ -50,16 +59,17 @@ struct SchemaDiff {
 
     private var place: String { "\(table.schema).\(table.name)" }
 
-    private var dropView: SQLText { "DROP VIEW \(table: table.schema, table.name + "_current"); " }
-
     private mutating func alter(_ action: SQLText) {
         statements.append("ALTER TABLE \(fragment: table.history) \(fragment: action)")
     }
 
-    /// What a person may run: the view of current rows stands in the way of some changes, and is made again by the next run.
-    private func offer(_ action: SQLText, dropsView: Bool = false) -> String {
-        let line = action.text.split(whereSeparator: \.isNewline).map { $0.drop { $0 == " " } }.joined()
-        return "\(dropsView && view != nil ? dropView.text : "")ALTER TABLE \(table.history.text) \(line);"
+    /// Refuses a difference; `actions` are those of ALTER TABLE that would settle it.
+    private mutating func refuse(
+        _ text: String, _ actions: [SQLText] = [], on column: String = "", read: (column: String, remakes: Bool)? = nil
+    ) {
+        // Nothing is done to a refused table: what the SQL needs of it comes first.
+        let sql = (renames[column] ?? []) + actions.map { "ALTER TABLE \(fragment: table.history) \(fragment: $0)" }
+        refusals.append(Refusal(text: text, sql: actions.isEmpty ? [] : sql, read: read))
     }
 
     // MARK: Names
@@ -69,6 +79,7 @@ struct SchemaDiff {
             guard let former = column.renamedFrom, live[column.name] == nil,
                 let index = live.columns.firstIndex(where: { $0.name == former })
             else { continue }
+            let start = statements.count
             alter("RENAME COLUMN \(identifier: former) TO \(identifier: column.name)")
             live.columns[index].name = column.name
             for check in live.checks.indices where live.checks[check].column == former {
@@ -82,6 +93,7 @@ struct SchemaDiff {
                     """)
                 view?.columns[shown].name = column.name
             }
+            renames[column.name] = Array(statements[start...])
             changes.append(SchemaChange(.columnRenamed, column.name, "was \(former)"))
         }
     }
@@ -89,7 +101,7 @@ struct SchemaDiff {
     private mutating func compareKey(_ recorded: EntityShape?, timezone: String) {
         let wanted = EntityShape(of: table.entity, timezone: timezone)
         guard let recorded, recorded.key != wanted.key else { return }
-        refusals.append(
+        refuse(
             "the key of \(place) was \(recorded.keyTitle), the metadata says \(wanted.keyTitle): every row would belong "
                 + "to another key, so the tables must be built again from raw: medallion rebuild \(table.entity.id)")
     }
@@ -106,11 +118,11 @@ struct SchemaDiff {
                 retyped.append(column.name)
                 changes.append(SchemaChange(.typeWidened, column.name, "\(found.type) to \(type)"))
             } else {
-                let sql = offer(
-                    "\(fragment: action) USING \(identifier: column.name)::\(verbatim: type)", dropsView: true)
-                refusals.append(
+                refuse(
                     "\(place).\(column.name) is \(found.type), the metadata says \(type), which may not hold its values: "
-                        + "give it a type that does, or run: \(sql)")
+                        + "give it a type that does, or run: ",
+                    ["\(fragment: action) USING \(identifier: column.name)::\(verbatim: type)"], on: column.name,
+                    read: (column.name, remakes: true))
             }
         }
         compareNull(column, found)
@@ -126,11 +138,13 @@ struct SchemaDiff {
             dependsOnRows = true
             let name: SQLText = "\(identifier: column.name)"
             let value = SQLText.quoted(literal: column.format == nil ? column.defaultText ?? "…" : "…")
-            refusals.append(
+            refuse(
                 "\(place) lacks column \(column.name) \(type) NOT NULL, for which rows of the past have no value: make it "
-                    + "nullable, or run with a value for them: "
-                    + offer("ADD COLUMN \(fragment: name) \(verbatim: type) NOT NULL DEFAULT \(verbatim: value)") + " "
-                    + offer("ALTER COLUMN \(fragment: name) DROP DEFAULT"))
+                    + "nullable, or run with a value for them: ",
+                [
+                    "ADD COLUMN \(fragment: name) \(verbatim: type) NOT NULL DEFAULT \(verbatim: value)",
+                    "ALTER COLUMN \(fragment: name) DROP DEFAULT",
+                ])
             return
         }
         alter("ADD COLUMN \(identifier: column.name) \(verbatim: type + (isRequired ? " NOT NULL" : ""))")
@@ -151,9 +165,9 @@ struct SchemaDiff {
             changes.append(SchemaChange(.notNullSet, column.name, "the table is empty"))
         } else {
             dependsOnRows = true
-            refusals.append(
+            refuse(
                 "\(place).\(column.name) is nullable, the metadata says NOT NULL: make it nullable, or fill the rows where "
-                    + "it is NULL and run: \(offer("ALTER COLUMN \(fragment: name) SET NOT NULL"))")
+                    + "it is NULL and run: ", ["ALTER COLUMN \(fragment: name) SET NOT NULL"], on: column.name)
         }
     }
 
@@ -179,9 +193,9 @@ struct SchemaDiff {
             changes.append(SchemaChange(.lengthWidened, column.name, "\(was) to \(now) characters"))
         } else {
             dependsOnRows = true
-            refusals.append(
+            refuse(
                 "\(place).\(column.name) has a length of \(was), the metadata says \(now), which may not hold its values: "
-                    + "give it a length that does, or shorten them and run: \(offer(both))")
+                    + "give it a length that does, or shorten them and run: ", [both], on: column.name)
         }
     }
 
@@ -211,9 +225,10 @@ struct SchemaDiff {
                 continue
             }
             let why = column.isRequired ? " and which is NOT NULL, so that no row could be inserted" : ""
-            refusals.append(
+            refuse(
                 "\(place) has column \(column.name), which the metadata does not name\(why): name it with \"stored\": false "
-                    + "to keep its past, or drop it: \(offer("DROP COLUMN \(fragment: name)", dropsView: true))")
+                    + "to keep its past, or drop it: ", ["DROP COLUMN \(fragment: name)"],
+                read: (column.name, remakes: false))
         }
     }
 
@@ -223,18 +238,20 @@ struct SchemaDiff {
             let type = word == "timestamptz" ? "timestamp with time zone" : word
             let isRequired = column.type.hasSuffix("NOT NULL")
             guard let found = live[column.name] else {
-                refusals.append("\(place) lacks column \(column.name) \(type); \(SchemaDiff.rebuild(table))")
+                refuse("\(place) lacks column \(column.name) \(type); \(SchemaDiff.rebuild(table))")
                 continue
             }
             if found.type != type || found.isRequired != isRequired, column.name != "_is_current" {
-                refusals.append(
+                refuse(
                     "\(place).\(column.name) is \(found.type)\(found.isRequired ? " NOT NULL" : ""), expected "
                         + "\(type)\(isRequired ? " NOT NULL" : ""); \(SchemaDiff.rebuild(table))")
             }
         }
         for index in ["_pk", "_open"] where !tables.hasIndex(table.schema, table.name + index) {
-            let sql = table.addIndexes[index == "_pk" ? 0 : 1].text
-            refusals.append("\(place) lacks its index \(table.name + index); run: \(sql);")
+            refusals.append(
+                Refusal(
+                    text: "\(place) lacks its index \(table.name + index): run: ",
+                    sql: [table.addIndexes[index == "_pk" ? 0 : 1]]))
         }
     }
 

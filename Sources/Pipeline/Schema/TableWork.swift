@@ -78,7 +78,7 @@ struct TableWork {
             diff = SchemaDiff(
                 of: silver, in: tables, recorded: recorded?.shape, timezone: timezone, isEmpty: true)
         }
-        refusals = diff.refusals
+        for refusal in diff.refusals { refusals.append(try await line(of: refusal, silver, on: connection)) }
         guard refusals.isEmpty else { return }
         alters = diff.statements
         closing = diff.closing
@@ -105,6 +105,31 @@ struct TableWork {
         changes.append(SchemaChange(.refilled, work.columnNames, "open rows by the next run, \(work.title)"))
     }
 
+    /// A refusal in one line, its SQL with all that reads the column.
+    private func line(
+        of refusal: SchemaDiff.Refusal, _ silver: SilverTable, on connection: PostgresConnection
+    ) async throws -> String {
+        guard let read = refusal.read else { return refusal.text + TableWork.line(of: refusal.sql) }
+        let readers = try await DependentView.all(
+            reading: [read.column], of: silver.schema, silver.name, PlainSession(connection: connection))
+        let views = readers.filter { $0.obstacle == nil }
+        var sql = refusal.sql
+        if !views.isEmpty { sql.insert(DependentView.dropping(views), at: 0) }
+        if read.remakes { sql += views.flatMap(\.statements) }
+        let others = readers.compactMap { view in view.obstacle.map { "\($0) \(view.title)" } }
+        let hint = others.isEmpty ? "" : "first drop \(others.joined(separator: " and ")), then "
+        return refusal.text + hint + TableWork.line(of: sql)
+    }
+
+    /// Statements in one line, each ended; where a text holds a line's end, as they are.
+    private static func line(of sql: [SQLText]) -> String {
+        sql.map { statement in
+            let lines = statement.text.split(whereSeparator: \.isNewline)
+            guard lines.allSatisfy({ $0.count { $0 == "'" }.isMultiple(of: 2) }) else { return statement.text + ";" }
+            return lines.map { $0.trimmingPrefix { $0 == " " } }.joined(separator: " ") + ";"
+        }.joined(separator: " ")
+    }
+
     /// Work tables of another form than this version writes are made again: they hold nothing between two batches.
     private mutating func makeStage(_ name: String, _ definition: SQLText, _ tables: LiveTables) {
         let mark = "form \(XXH3.hash128(Array(definition.text.utf8).span))"
@@ -128,9 +153,8 @@ struct TableWork {
         } catch let error as PostgresError where error.sqlState != nil && !error.isTransient {
             try await connection.execute("ROLLBACK TO SAVEPOINT entity_tables")
             try await connection.execute("RELEASE SAVEPOINT entity_tables")
-            let sql = statements.map { $0.text.split(whereSeparator: \.isNewline).joined(separator: " ") + ";" }
             return "the tables of \(entity) cannot be changed (\(error)): take what stands in the way aside, then run: "
-                + sql.joined(separator: " ")
+                + TableWork.line(of: statements)
         }
         try await connection.execute("RELEASE SAVEPOINT entity_tables")
         return nil

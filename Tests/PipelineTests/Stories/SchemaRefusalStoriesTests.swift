@@ -46,17 +46,19 @@ struct SchemaRefusalStoriesTests {
     @Test("a narrower type is refused while the sibling runs; the SQL of the message does it")
     func narrowed() async throws {
         let warehouse = try await warehouse("id int key, n bigint", #"{"id":1,"n":1}"#)
+        try await warehouse.connection.execute("CREATE VIEW public.mine AS SELECT n FROM silver.t_things_current")
         try change(warehouse, "id int key, n int")
         let reason = try await refusal(warehouse, #"{"id":1,"n":2}"#)
         #expect(
-            reason.hasSuffix(
+            reason.contains(
                 "silver.t_things.n is bigint, the metadata says integer, which may not hold its values: give it a type that "
-                    + #"does, or run: DROP VIEW "silver"."t_things_current"; ALTER TABLE "silver"."t_things" ALTER COLUMN "n" "#
-                    + #"TYPE integer USING "n"::integer;"#), "\(reason)")
+                    + #"does, or run: DROP VIEW "public"."mine", "silver"."t_things_current"; ALTER TABLE "#
+                    + #""silver"."t_things" ALTER COLUMN "n" TYPE integer USING "n"::integer; CREATE VIEW "#),
+            "\(reason)")
         try await obey(reason, from: "DROP VIEW", in: warehouse)
         try await warehouse.load(#"{"id":1,"n":2}"#)
         expect(try await warehouse.table(), equals: "1 | 1 | d1..d3\n1 | 2 | d3..")
-        expect(try await warehouse.rows("SELECT n FROM silver.t_things_current"), equals: ["2"])
+        expect(try await warehouse.rows("SELECT n FROM public.mine"), equals: ["2"])
     }
 
     @Test("a column that the metadata no longer names is refused; not stored any more, it stays")
@@ -93,7 +95,7 @@ struct SchemaRefusalStoriesTests {
         for sql in [
             #"ALTER TABLE "silver"."t_things" ALTER COLUMN "v" SET NOT NULL;"#,
             #"ALTER TABLE "silver"."t_things" DROP CONSTRAINT "t_things_len3", ADD CONSTRAINT "t_things_len3" CHECK "#
-                + #"(length("s") <= 3);"#,
+                + #"( length("s") <= 3);"#,
             #"ALTER TABLE "silver"."t_things" ADD COLUMN "w" integer NOT NULL DEFAULT '…'; "#
                 + #"ALTER TABLE "silver"."t_things" ALTER COLUMN "w" DROP DEFAULT;"#,
         ] {
