@@ -12,8 +12,10 @@ struct SchemaDiff {
     private(set) var statements: [SQLText] = []
     /// What changes the view and the function beside it, afterwards.
     private(set) var closing: [SQLText] = []
-    /// Columns that get another type: views that read them are made again around `statements`.
+    /// Columns that get another type, by the name that they have before anything is done.
     private(set) var retyped: [String] = []
+    /// What gives them that type, first of all: views that read them are dropped before, and made again behind.
+    private(set) var retyping: [SQLText] = []
     /// A difference that a person must decide.
     struct Refusal {
         /// What differs and what may be done, up to the SQL.
@@ -50,7 +52,7 @@ struct SchemaDiff {
         compareSystemColumns(tables)
         if !typeChanges.isEmpty {
             // One statement, so that the table is rewritten once.
-            statements.append(
+            retyping.append(
                 "ALTER TABLE \(fragment: table.history) \(fragment: typeChanges.joined(separator: ", "))")
         }
         describe()
@@ -112,17 +114,18 @@ struct SchemaDiff {
         guard let found = live[column.name] else { return add(column) }
         let type = SilverTable.type(of: column)
         if found.type != type {
-            let action: SQLText = "ALTER COLUMN \(identifier: column.name) TYPE \(verbatim: type)"
+            // Views are made again as they stood, so types change before names do.
+            let name = renames[column.name] == nil ? column.name : column.renamedFrom ?? column.name
+            let action: SQLText = "ALTER COLUMN \(identifier: name) TYPE \(verbatim: type)"
             if TypeWidening.isLossless(from: found.type, to: column.type) {
                 typeChanges.append(action)
-                retyped.append(column.name)
+                retyped.append(name)
                 changes.append(SchemaChange(.typeWidened, column.name, "\(found.type) to \(type)"))
             } else {
                 refuse(
                     "\(place).\(column.name) is \(found.type), the metadata says \(type), which may not hold its values: "
                         + "give it a type that does, or run: ",
-                    ["\(fragment: action) USING \(identifier: column.name)::\(verbatim: type)"], on: column.name,
-                    read: (column.name, remakes: true))
+                    ["\(fragment: action) USING \(identifier: name)::\(verbatim: type)"], read: (name, remakes: true))
             }
         }
         compareNull(column, found)

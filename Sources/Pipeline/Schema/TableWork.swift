@@ -13,16 +13,18 @@ struct TableWork {
     private(set) var refusals: [String] = []
     /// Makes what is missing.
     private var makes: [SQLText] = []
-    /// Changes what is there.
-    private var alters: [SQLText] = []
+    /// Gives columns another type.
+    private var retyping: [SQLText] = []
     /// Views that are dropped before that, and made again behind it.
     private var views: [DependentView] = []
+    /// Changes whatever else is there.
+    private var alters: [SQLText] = []
     private var closing: [SQLText] = []
     /// What is kept of the table's definitions: where it is made, or where nothing is kept yet.
     private var shape: RecordedShape?
 
     /// True where nothing is to be done.
-    var isEmpty: Bool { makes.isEmpty && alters.isEmpty && closing.isEmpty && shape == nil }
+    var isEmpty: Bool { makes.isEmpty && retyping.isEmpty && alters.isEmpty && closing.isEmpty && shape == nil }
 
     /// True where tables are to be made or changed before a run can go on.
     var isRequired: Bool { !makes.isEmpty || !closing.isEmpty || changes.contains { !$0.isOptional } }
@@ -31,7 +33,7 @@ struct TableWork {
     var statements: [SQLText] {
         var all = makes
         if !views.isEmpty { all.append(DependentView.dropping(views)) }
-        return all + alters + views.flatMap(\.statements) + closing
+        return all + retyping + views.flatMap(\.statements) + alters + closing
     }
 
     /// Compares the tables of an entity; reads rows only to see whether the table is empty, and views that read it.
@@ -80,6 +82,7 @@ struct TableWork {
         }
         for refusal in diff.refusals { refusals.append(try await line(of: refusal, silver, on: connection)) }
         guard refusals.isEmpty else { return }
+        retyping = diff.retyping
         alters = diff.statements
         closing = diff.closing
         changes = diff.changes
@@ -163,19 +166,19 @@ struct TableWork {
     /// Nothing of it was done.
     mutating func refuse(because reason: String) {
         refusals.append(reason)
-        (makes, alters, views, closing, shape, changes) = ([], [], [], [], nil, [])
+        (makes, retyping, views, alters, closing, shape, changes) = ([], [], [], [], [], nil, [])
     }
 
     private func run(at now: Instant, on connection: PostgresConnection) async throws {
         for statement in makes { try await connection.execute(statement.ifMissing) }
         if !views.isEmpty { try await connection.execute(DependentView.dropping(views)) }
-        for statement in alters { try await connection.execute(statement) }
+        for statement in retyping { try await connection.execute(statement) }
         let session = PlainSession(connection: connection)
         for view in views {
             try await connection.execute(view.creation)
             try await view.restore(session)
         }
-        for statement in closing { try await connection.execute(statement) }
+        for statement in alters + closing { try await connection.execute(statement) }
         for change in changes where !change.isSilent && change.kind != .refilled {
             try await connection.execute(
                 """
