@@ -75,7 +75,8 @@ public struct Deployment: Sendable {
             return try rows.first?.get(0, as: UUIDValue.self) != mirrorHash
         }
         guard isNew || applies && plan.work.contains(where: { !$0.isEmpty }) else { return plan.differences }
-        return try await apply(applies ? entities : []).plan.differences.merging(plan.differences) { new, _ in new }
+        let applied = try await apply(applies ? entities : []).plan
+        return applies ? applied.differences : plan.differences
     }
 
     /// Deploys the whole catalogue in one transaction; an entity whose tables cannot be changed keeps no sibling back.
