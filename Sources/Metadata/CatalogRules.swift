@@ -20,6 +20,7 @@ struct CatalogRules {
         checkReferencesToSystems()
         checkCycles()
         checkTables()
+        checkFormerNames()
         checkReferences()
     }
 
@@ -103,6 +104,27 @@ struct CatalogRules {
                     entity.object, entity.object.pointer.appending("name"),
                     "table '\(table)' is a name that belongs to \(owner.id) (\(owner.object.origin))",
                     expected: "a name that does not end in \(suffix)")
+            }
+        }
+    }
+
+    /// An entity that was renamed left its former name free, and no other took it.
+    private mutating func checkFormerNames() {
+        var seen: [String: ReadEntity] = [:]
+        for entity in entities {
+            guard let system = entity.system, let former = entity.renamedFrom else { continue }
+            let place = entity.object.pointer.appending("renamed_from")
+            let id = "\(system).\(former)"
+            if let owner = entities.first(where: { $0.system == system && $0.name == former }) {
+                report(
+                    entity.object, place, "'\(former)' is the name of \(owner.object.origin)",
+                    expected: "a name that no entity of the system has any more")
+            } else if let first = seen[id] {
+                report(
+                    entity.object, place, "'\(former)' is already the former name of \(first.object.origin)",
+                    expected: "each name once")
+            } else {
+                seen[id] = entity
             }
         }
     }

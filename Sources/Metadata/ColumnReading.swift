@@ -23,7 +23,7 @@ struct ColumnReading {
             nullValues: value["null_values"]?.strings ?? [], timezone: value["timezone"]?.stringValue,
             isKey: value["key"]?.boolValue ?? false, role: Self.role(of: value["scd"]) ?? .scd2,
             isStored: value["stored"]?.boolValue ?? true, description: value["description"]?.stringValue,
-            references: value["references"]?.stringValue)
+            references: value["references"]?.stringValue, renamedFrom: value["renamed_from"]?.stringValue)
     }
 
     /// The role that the column names itself.

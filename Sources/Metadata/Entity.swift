@@ -179,6 +179,8 @@ public struct Entity: Sendable {
     public var tags: [String]
     /// `timezone`; the system's where it is nil.
     public var timezone: String?
+    /// `renamed_from`: the former name within the system.
+    public var renamedFrom: String?
     /// Where the object stands: `metadata/entities.json: entities[3]`.
     public var origin: String
 
@@ -191,7 +193,7 @@ public struct Entity: Sendable {
         maxDeleteFraction: Double = 0.3,
         maxRejectFraction: Double = 0.01, schemaMode: SchemaMode = .evolve, documentStorage: DocumentStorage = .jsonb,
         rawCompression: RawCompression = .none, isActive: Bool = true, order: Int = 0, owner: String? = nil,
-        tags: [String] = [], timezone: String? = nil, origin: String = ""
+        tags: [String] = [], timezone: String? = nil, renamedFrom: String? = nil, origin: String = ""
     ) {
         self.id = id
         self.description = description
@@ -217,6 +219,7 @@ public struct Entity: Sendable {
         self.owner = owner
         self.tags = tags
         self.timezone = timezone
+        self.renamedFrom = renamedFrom
         self.origin = origin
     }
 

@@ -60,6 +60,7 @@ struct EntityDraft {
                 seen[name] = index
             }
         }
+        checkFormerNames(elements)
         if elements.isEmpty { check.report(place("columns"), "no columns", expected: "at least one") }
         if elements.count > ReservedNames.columnCount {
             check.report(
@@ -67,6 +68,23 @@ struct EntityDraft {
         }
         if !columns.isEmpty, columns.count == elements.count, !columns.contains(where: \.column.isStored) {
             check.report(place("columns"), "no column is stored", expected: "at least one")
+        }
+    }
+
+    /// A column that was renamed left its former name free, and no other took it.
+    private mutating func checkFormerNames(_ elements: [JSONValue]) {
+        var seen: [String: Int] = [:]
+        for (index, element) in elements.enumerated() {
+            guard let former = element["renamed_from"]?.stringValue else { continue }
+            let place = columnPlace(index).appending("renamed_from")
+            if names.contains(former) {
+                check.report(place, "'\(former)' is a column still", expected: "a name that no column has any more")
+            } else if let first = seen[former] {
+                check.report(
+                    place, "'\(former)' is already the former name of columns[\(first)]", expected: "each name once")
+            } else {
+                seen[former] = index
+            }
         }
     }
 
@@ -205,6 +223,7 @@ struct EntityDraft {
             rawCompression: choice(value["raw"]?["compress"], .none), isActive: value["active"]?.boolValue ?? true,
             order: value["order"]?.intValue ?? 0, owner: value["owner"]?.stringValue,
             tags: value["tags"]?.strings ?? [],
-            timezone: value["timezone"]?.stringValue, origin: object.origin)
+            timezone: value["timezone"]?.stringValue, renamedFrom: value["renamed_from"]?.stringValue,
+            origin: object.origin)
     }
 }

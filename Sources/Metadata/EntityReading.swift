@@ -5,6 +5,7 @@ struct ReadEntity {
     let object: LocatedObject
     let system: String?
     let name: String?
+    let renamedFrom: String?
     /// Names of all columns, faulty ones too, with their place.
     let columnNames: [(name: String, place: JSONPointer)]
     /// `references` of the columns, with their place.
@@ -42,6 +43,7 @@ struct EntityReading {
         }
         return ReadEntity(
             object: object, system: value["system_id"]?.stringValue, name: value["name"]?.stringValue,
+            renamedFrom: value["renamed_from"]?.stringValue,
             columnNames: texts("name"), references: texts("references"), entity: draft.entity)
     }
 }

@@ -133,7 +133,9 @@ enum MetadataFields {
         Field("owner", .string, "Who answers for it."),
         Field("tags", .array(.string), default: .array([]), "Free words to select by."),
         Field("timezone", .string, "IANA name; the system's by default."),
-        Field("renamed_from", .notYetSupported, "The entity's former name."),
+        Field(
+            "renamed_from", .pattern(namePattern),
+            "The entity's former name; its tables and batches are kept under the new one."),
     ]
 
     static let column: [Field] = [
@@ -159,6 +161,6 @@ enum MetadataFields {
             "What silver shows of personal data."),
         Field("description", .string, "What it means; the silver column's comment."),
         Field("references", .string, "entity.column that the values point to."),
-        Field("renamed_from", .notYetSupported, "The column's former name."),
+        Field("renamed_from", .pattern(namePattern), "The column's former name; the silver column is renamed."),
     ]
 }

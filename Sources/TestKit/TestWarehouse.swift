@@ -20,10 +20,12 @@ public final class TestWarehouse: Sendable {
     /// What "now" is.
     public let clock: FixedClock
     /// What runs get.
-    public let workspace: Workspace
+    public var workspace: Workspace { project.withLock(\.workspace) }
     /// A connection of the test's own.
     public let connection: PostgresConnection
-    let entities: [Entity]
+    var entities: [Entity] { project.withLock(\.entities) }
+    private let project: Mutex<(workspace: Workspace, entities: [Entity])>
+    private let system: String
     /// The closed rows seen so far, by table.
     let closedRows = Mutex<[String: Set<String>]>([:])
 
@@ -41,13 +43,8 @@ public final class TestWarehouse: Sendable {
         }
         connection = try await PostgresConnection.connect(database, applicationName: "story")
         let catalog = try TestWarehouse.write(entities, system, to: folder)
-        self.entities = try entities.map { entity in
-            guard let known = catalog.entities.first(where: { $0.id.name == entity.name }) else {
-                throw UsageError("entity '\(entity.name)' is not in the catalogue")
-            }
-            return known
-        }
-        workspace = Workspace(
+        self.system = system
+        let workspace = Workspace(
             projectFolder: folder.path, catalog: catalog,
             gold: try GoldGraph.load(project: folder.path, catalog: catalog), connectors: BuiltInConnectors.registry,
             environment: [:], secrets: EnvironmentSecretStore(environment: [:], projectFolder: folder.path),
@@ -56,6 +53,32 @@ public final class TestWarehouse: Sendable {
             connections: max(4, poolSize), clock: clock,
             logger: Logger(label: "medallion.test"), observer: SilentObserver(), appVersion: "test", host: "test",
             processID: 1)
+        project = Mutex((workspace, try TestWarehouse.known(entities, in: catalog)))
+    }
+
+    private static func known(_ entities: [TestEntity], in catalog: Catalog) throws -> [Entity] {
+        try entities.map { entity in
+            guard let known = catalog.entities.first(where: { $0.id.name == entity.name }) else {
+                throw UsageError("entity '\(entity.name)' is not in the catalogue")
+            }
+            return known
+        }
+    }
+
+    /// Goes on with other metadata over the same database and files.
+    ///
+    /// Where the change shows closed rows otherwise than before (a column renamed, more decimals), `rereads` forgets what
+    /// they looked like.
+    public func change(_ entities: TestEntity..., rereads: Bool = false) throws {
+        let catalog = try TestWarehouse.write(entities, system, to: folder)
+        let gold = try GoldGraph.load(project: folder.path, catalog: catalog)
+        let known = try TestWarehouse.known(entities, in: catalog)
+        project.withLock { project in
+            project.workspace.catalog = catalog
+            project.workspace.gold = gold
+            project.entities = known
+        }
+        if rereads { closedRows.withLock { $0 = [:] } }
     }
 
     private static let migrations = Migrations(

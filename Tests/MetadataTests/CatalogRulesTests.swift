@@ -71,6 +71,31 @@ struct CatalogRulesTests {
         #expect(try problems(systems: [system("a")], entities: [entity("a", "x\(suffix)")]) == [])
     }
 
+    @Test("A former name is one that nothing has any more, and given once")
+    func formerNames() throws {
+        func renamed(_ name: String, from former: String, columns: String = "") -> String {
+            #"{"name": "\#(name)", "description": "D", "system_id": "a", "load_type": "full", "#
+                + #""renamed_from": "\#(former)", "columns": [{"name": "k", "type": "int", "key": true}\#(columns)]}"#
+        }
+        let place = "metadata/entities.json: entities"
+        #expect(
+            try problems(systems: [system("a")], entities: [renamed("x", from: "y"), entity("a", "y")]) == [
+                "\(place)[0].renamed_from: 'y' is the name of \(place)[1], expected a name that no entity of the system has any more"
+            ])
+        #expect(
+            try problems(systems: [system("a")], entities: [renamed("x", from: "z"), renamed("y", from: "z")]) == [
+                "\(place)[1].renamed_from: 'z' is already the former name of \(place)[0], expected each name once"
+            ])
+        let columns =
+            #", {"name": "b", "type": "int", "renamed_from": "k"}, {"name": "c", "type": "int", "renamed_from": "o"}"#
+            + #", {"name": "d", "type": "int", "renamed_from": "o"}"#
+        #expect(
+            try problems(systems: [system("a")], entities: [renamed("x", from: "w", columns: columns)]) == [
+                "\(place)[0].columns[1].renamed_from: 'k' is a column still, expected a name that no column has any more",
+                "\(place)[0].columns[3].renamed_from: 'o' is already the former name of columns[2], expected each name once",
+            ])
+    }
+
     @Test("47 bytes of table name are taken, 48 refused")
     func tableLength() throws {
         let name = String(repeating: "x", count: 45)

@@ -114,8 +114,10 @@ let columnFaults: [MetadataFault] = [
         line: #".scd: unknown scd 'ignored', expected 1 or 2 or one of ignore, fixed; did you mean 'ignore'?"#),
     MetadataFault(column: #""pii": "mask""#, line: #".pii: mask is not supported by this version yet, expected none"#),
     MetadataFault(
-        column: #""renamed_from": "c""#,
-        line: #".renamed_from: not supported by this version yet, expected the key left out"#),
+        column: #""renamed_from": "c d""#,
+        line:
+            #".renamed_from: 'c d' is not allowed, expected a string that matches ^[a-z][a-z0-9_]*$; did you mean 'c_d'?"#
+    ),
     MetadataFault(
         column: #""references": "b""#,
         line: #".references: 'b' is no reference, expected entity.column, or system.entity.column"#),

@@ -253,8 +253,9 @@ let entityFaults: [MetadataFault] = [
     MetadataFault(
         entity: #""retention": {}"#, line: #".retention: not supported by this version yet, expected the key left out"#),
     MetadataFault(
-        entity: #""renamed_from": "f""#,
-        line: #".renamed_from: not supported by this version yet, expected the key left out"#),
+        entity: #""renamed_from": "F""#,
+        line: #".renamed_from: 'F' is not allowed, expected a string that matches ^[a-z][a-z0-9_]*$; did you mean 'f'?"#
+    ),
     MetadataFault(
         entity: #""timezone": "Mars/Olympus""#,
         line: #".timezone: unknown time zone 'Mars/Olympus', expected an IANA name such as Europe/Berlin"#),

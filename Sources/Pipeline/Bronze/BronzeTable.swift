@@ -51,17 +51,37 @@ struct BronzeTable {
                 _applies_at timestamptz, _order bytea, _scope uuid,
                 CONSTRAINT \(identifier: name + "__last_pk") PRIMARY KEY (_key_hash))
             """,
-            """
-            CREATE UNLOGGED TABLE IF NOT EXISTS \(fragment: stage) (
-                _key_hash uuid NOT NULL, _ordinal bigint NOT NULL, _doc_hash uuid NOT NULL, _order bytea,
-                _raw_file int NOT NULL, _record_no int NOT NULL, _is_delete boolean NOT NULL,
-                _effective_at timestamptz, _scope uuid, _reject_column text, _reject_reason text, _excerpt text)
-            """,
+            createStage,
             """
             COMMENT ON COLUMN \(fragment: log)._applies_at IS 'With an effective time: from when the change counts'
             """,
             """
             COMMENT ON TABLE \(fragment: log) IS \(literal: "Changes of \(entity.id), oldest first by _run_timestamp")
+            """,
+        ]
+    }
+
+    /// Makes the stage.
+    var createStage: SQLText {
+        """
+        CREATE UNLOGGED TABLE IF NOT EXISTS \(fragment: stage) (
+            _key_hash uuid NOT NULL, _ordinal bigint NOT NULL, _doc_hash uuid NOT NULL, _order bytea,
+            _raw_file int NOT NULL, _record_no int NOT NULL, _is_delete boolean NOT NULL,
+            _effective_at timestamptz, _scope uuid, _reject_column text, _reject_reason text, _excerpt text)
+        """
+    }
+
+    /// Gives tables that an earlier version made the columns that came later.
+    var upgrade: [SQLText] {
+        [
+            """
+            ALTER TABLE \(fragment: log) ADD COLUMN IF NOT EXISTS _applies_at timestamptz,
+                ADD COLUMN IF NOT EXISTS _order bytea
+            """,
+            """
+            ALTER TABLE \(fragment: last) ADD COLUMN IF NOT EXISTS _effective_at timestamptz,
+                ADD COLUMN IF NOT EXISTS _applies_at timestamptz, ADD COLUMN IF NOT EXISTS _order bytea,
+                ADD COLUMN IF NOT EXISTS _scope uuid
             """,
         ]
     }

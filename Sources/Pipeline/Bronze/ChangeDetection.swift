@@ -124,7 +124,8 @@ struct ChangeDetection {
         if detectsAbsence {
             let appliesAt: SQLText =
                 effective == nil
-                ? "NULL::timestamptz" : "greatest(\(instant), l._applies_at + INTERVAL '1 microsecond')"
+                ? "NULL::timestamptz"
+                : "greatest(\(instant), coalesce(l._applies_at, l._run_timestamp) + INTERVAL '1 microsecond')"
             try await connection.execute(
                 """
                 INSERT INTO \(fragment: table.log) (_key_hash, _change, _run_id, _run_timestamp, _raw_file, _record_no,

@@ -11,6 +11,8 @@ struct EffectiveChanges {
     let table: BronzeTable
     let batch: Batch
 
+    /// From when the newest known change counts; what came before the entity had an effective time, from its batch's instant.
+    private var known: SQLText { "coalesce(l._applies_at, l._run_timestamp)" }
     private var isFull: SQLText { batch.loadType == .full ? "true" : "false" }
 
     /// (ordinal, kind) of each record that becomes a change.
@@ -41,7 +43,7 @@ struct EffectiveChanges {
     private var isRestore: SQLText {
         """
         coalesce(NOT s._is_delete AND s.is_newest AND (l._is_deleted AND (\(fragment: isFull) OR l._by_absence)
-            OR \(fragment: isFull) AND NOT l._is_deleted AND s._effective_at < l._applies_at
+            OR \(fragment: isFull) AND NOT l._is_deleted AND s._effective_at < \(fragment: known)
                 AND s._doc_hash IS DISTINCT FROM l._doc_hash), false)
         """
     }
@@ -50,24 +52,24 @@ struct EffectiveChanges {
     private var isPresentDelete: SQLText {
         """
         coalesce(\(fragment: isFull) AND s._is_delete AND s.is_newest AND NOT l._is_deleted
-            AND s._effective_at < l._applies_at, false)
+            AND s._effective_at < \(fragment: known), false)
         """
     }
 
     /// Places the logged changes that are the present whatever their effective time says, behind what they restore.
     var placePresent: SQLText {
-        let present: SQLText = "greatest(\(batch.run.timestamp), l._applies_at + INTERVAL '1 microsecond')"
+        let present: SQLText = "greatest(\(batch.run.timestamp), \(fragment: known) + INTERVAL '1 microsecond')"
         return """
             UPDATE \(fragment: table.log) g SET
-                _order = CASE WHEN g._change = 'restore' AND g._effective_at <= l._applies_at
+                _order = CASE WHEN g._change = 'restore' AND g._effective_at <= \(fragment: known)
                     THEN coalesce(l._order, '') || '\\xff' ELSE g._order END,
                 _applies_at = CASE
-                WHEN g._change = 'restore' AND l._is_deleted THEN greatest(g._effective_at, l._applies_at)
+                WHEN g._change = 'restore' AND l._is_deleted THEN greatest(g._effective_at, \(fragment: known))
                 ELSE \(fragment: present) END
             FROM \(fragment: table.last) l
             WHERE l._key_hash = g._key_hash AND g._run_timestamp = \(batch.run.timestamp)
                 AND (g._change = 'restore' OR \(fragment: isFull) AND g._change = 'delete' AND NOT l._is_deleted
-                    AND g._effective_at < l._applies_at AND NOT EXISTS (
+                    AND g._effective_at < \(fragment: known) AND NOT EXISTS (
                         SELECT FROM \(fragment: table.stage) n
                         WHERE n._key_hash = g._key_hash AND n._reject_reason IS NULL
                             AND (n._effective_at, coalesce(n._order, ''), n._raw_file, n._record_no)
@@ -90,7 +92,7 @@ struct EffectiveChanges {
             _is_deleted = excluded._is_deleted, _by_absence = excluded._by_absence,
             _effective_at = excluded._effective_at, _applies_at = excluded._applies_at, _order = excluded._order,
             _scope = coalesce(excluded._scope, l._scope)
-        WHERE (excluded._applies_at, coalesce(excluded._order, '')) >= (l._applies_at, coalesce(l._order, ''))
+        WHERE (excluded._applies_at, coalesce(excluded._order, '')) >= (\(fragment: known), coalesce(l._order, ''))
         """
     }
 }

@@ -6,15 +6,16 @@ struct DeploymentChecks {
 
     func findings() async throws -> [Finding] {
         let plan = try await Deployment(workspace: workspace).plan(for: workspace.catalog.entities)
-        var findings = plan.differences.map {
-            Finding(.fail, "tables", "\($0); tables are never repaired silently: change the one or the other")
+        var findings = plan.differences.sorted { $0.key < $1.key }.map {
+            Finding(.fail, "tables", "\($0.key): \($0.value.joined(separator: " Also: "))")
         }
         let missing = plan.statements.map { $0.entity.description }
         if !missing.isEmpty {
             findings.append(
                 Finding(
                     .warn, "tables",
-                    "not made yet for \(missing.joined(separator: ", ")); a run or 'medallion deploy' makes them"))
+                    "not as the metadata says for \(missing.joined(separator: ", ")); a run or 'medallion deploy' makes and "
+                        + "changes them, 'medallion plan' shows how"))
         }
         if findings.isEmpty { findings.append(Finding(.ok, "tables", "as the metadata says")) }
         let orphans = plan.orphans

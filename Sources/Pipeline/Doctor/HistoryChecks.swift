@@ -63,17 +63,17 @@ struct HistoryChecks {
             count(*) FILTER (WHERE s._is_deleted AND s._valid_to IS NULL) AS deleted_open,
             count(*) FILTER (WHERE s.next_from < coalesce(s._valid_to, 'infinity')) AS overlaps,
             (SELECT count(*) FROM (
-                SELECT _key_hash FROM \(fragment: silver.history) WHERE _valid_to IS NULL
+                SELECT _key_hash FROM \(fragment: silver.history) WHERE \(fragment: silver.isOpen())
                 GROUP BY _key_hash HAVING count(*) > 1) x) AS open_twice,
-            (SELECT count(*) FROM \(fragment: silver.history) t WHERE t._valid_to IS NULL AND NOT EXISTS (
+            (SELECT count(*) FROM \(fragment: silver.history) t WHERE \(fragment: silver.isOpen("t")) AND NOT EXISTS (
                 SELECT FROM \(fragment: bronze.last) l WHERE l._key_hash = t._key_hash AND NOT l._is_deleted))
                 AS open_not_live,
             (SELECT count(*) FROM \(fragment: bronze.last) l WHERE NOT l._is_deleted AND NOT EXISTS (
-                SELECT FROM \(fragment: silver.history) t WHERE t._key_hash = l._key_hash AND t._valid_to IS NULL))
+                SELECT FROM \(fragment: silver.history) t WHERE t._key_hash = l._key_hash AND \(fragment: silver.isOpen("t"))))
                 AS live_not_open
         FROM (SELECT _valid_from, _valid_to, _is_deleted,
                 lead(_valid_from) OVER (PARTITION BY _key_hash ORDER BY _valid_from) AS next_from
-            FROM \(fragment: silver.history)) s
+            FROM \(fragment: silver.history) t WHERE \(fragment: silver.isKnown("t"))) s
         """
     }
 }

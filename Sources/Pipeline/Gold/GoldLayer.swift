@@ -45,7 +45,7 @@ public struct GoldLayer: Sendable {
 }
 
 /// One build: its script, and the connection on which it runs; a server's refusal becomes a `GoldError` here only.
-struct GoldSession: Sendable {
+struct GoldSession: StatementSession {
     let script: GoldScript
     let connection: PostgresConnection
 

@@ -79,8 +79,7 @@ struct GoldView: Sendable {
             throw refusal("\(obstacle) \(view.title)")
         }
         do {
-            let names = views.reversed().map { view in "\(table: view.schema, view.name)" as SQLText }
-            try await session.execute("DROP VIEW \(fragment: names.joined(separator: ", "))")
+            try await session.execute(DependentView.dropping(views))
         } catch let error as GoldError where error.sqlState == "2BP01" {
             throw refusal("a function, a row type or another object that medallion cannot make again")
         }
@@ -96,9 +95,7 @@ struct GoldView: Sendable {
     private func recreate(_ view: DependentView) async throws {
         let head: SQLText = "CREATE VIEW \(table: view.schema, view.name)\(fragment: view.options) AS\n"
         do {
-            try await session.attempt {
-                try await session.execute("\(fragment: head)\(verbatim: view.definition)")
-            }
+            try await session.attempt { try await session.execute(view.creation) }
         } catch let error as GoldError where error.sqlState?.hasPrefix("42") == true {
             let ofScript = view.schema == "gold" ? graph[view.name] : nil
             guard let dependent = ofScript else {

@@ -106,10 +106,11 @@ struct GoldRun: Sendable {
 
     /// What reads changed silver tables, what failed last time, what was never built or has another text.
     private func dueScripts(_ layer: GoldLayer) async throws -> Set<String> {
-        let changed = Set(
+        let merged = Set(
             sources.flatMap(\.steps)
                 .filter { $0.layer == .silver && $0.counts.inserted + $0.counts.updated + $0.counts.deleted > 0 }
                 .map { $0.entity.table })
+        let changed = merged.union(try await refilledTables())
         let again = try await workspace.pool.withConnection { connection in
             let failed = try await connection.query(
                 """
@@ -133,6 +134,19 @@ struct GoldRun: Sendable {
             isEverything
                 ? workspace.gold.order.map(\.name)
                 : workspace.gold.affected(by: changed, failed: again).map(\.name))
+    }
+
+    /// Silver tables whose open rows were read again because their metadata changed: no counter tells of it.
+    private func refilledTables() async throws -> [String] {
+        let runs = sources.compactMap(\.run?.id)
+        return try await workspace.pool.withConnection { connection in
+            try await connection.query(
+                """
+                SELECT DISTINCT system_id, entity_name FROM audit.schema_change
+                WHERE change = \(SchemaChange.Kind.refilled.rawValue) AND run_id = ANY (\(runs))
+                """
+            ).map { EntityID(system: SystemID(rawValue: try $0.get(0)), name: try $0.get(1)).table }
+        }
     }
 
     private func isUpstreamFailed(_ script: GoldScript) -> Bool {

@@ -1,87 +1,118 @@
 internal import Metadata
 internal import Postgres
 
-/// The tables that exist in our schemas, read with two catalogue queries for all of them.
+/// A table or view as it stands in the database.
+struct LiveTable {
+    /// A column, its type as `format_type` writes it.
+    struct Column {
+        var name: String
+        var type: String
+        var isRequired: Bool
+        var comment: String?
+    }
+
+    var isView = false
+    var comment: String?
+    /// In the table's own order.
+    var columns: [Column] = []
+    /// CHECK constraints on one column each: the column, the constraint's name and definition.
+    var checks: [(column: String, name: String, definition: String)] = []
+
+    subscript(_ name: String) -> Column? { columns.first { $0.name.utf8.elementsEqual(name.utf8) } }
+}
+
+/// The tables that exist in our schemas, read with one set of catalogue queries for all of them.
 struct LiveTables {
     private struct Name: Hashable {
         var schema: String
         var table: String
     }
 
-    private var columns: [Name: [String: (type: String, isRequired: Bool)]] = [:]
-    private var indexes: [String: Set<String>] = [:]
+    private var relations: [Name: LiveTable] = [:]
+    private var indexes: Set<Name> = []
+    private var functions: Set<Name> = []
     private(set) var schemas: Set<String> = []
+
+    private static let isOurs: SQLText = """
+        n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', 'audit', 'metadata', 'platform', 'gold',
+            'gold_data')
+        """
 
     static func read(on connection: PostgresConnection) async throws -> LiveTables {
         var live = LiveTables()
         let schemas = try await connection.query("SELECT nspname FROM pg_catalog.pg_namespace")
         live.schemas = Set(try schemas.map { try $0.get(0, as: String.self) })
-        let columns = try await connection.query(
-            """
-            SELECT n.nspname, c.relname, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type,
-                a.attnotnull
-            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-            WHERE c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg\\_%'
-                AND n.nspname NOT IN ('information_schema', 'audit', 'metadata', 'platform', 'gold_data')
-            """)
-        for row in columns {
-            let name = Name(schema: try row.get("nspname"), table: try row.get("relname"))
-            live.columns[name, default: [:]][try row.get("attname")] = (
-                try row.get("type"), try row.get("attnotnull")
-            )
-        }
+        try await live.readRelations(on: connection)
         let indexes = try await connection.query(
             """
             SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind = 'i' AND n.nspname NOT LIKE 'pg\\_%'
+            WHERE c.relkind = 'i' AND \(fragment: isOurs)
             """)
-        for row in indexes { live.indexes[try row.get(0), default: []].insert(try row.get(1)) }
+        live.indexes = Set(try indexes.map { Name(schema: try $0.get(0), table: try $0.get(1)) })
+        let functions = try await connection.query(
+            """
+            SELECT n.nspname, p.proname FROM pg_catalog.pg_proc p
+            JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+            WHERE p.proname LIKE '%\\_asof' AND \(fragment: isOurs)
+            """)
+        live.functions = Set(try functions.map { Name(schema: try $0.get(0), table: try $0.get(1)) })
         return live
     }
 
-    func has(_ schema: String, _ table: String) -> Bool { columns[Name(schema: schema, table: table)] != nil }
-
-    /// How a silver table differs from what its entity wants: one line each, naming the table.
-    func differences(from table: SilverTable) -> [String] {
-        let found = columns[Name(schema: table.schema, table: table.name)] ?? [:]
-        let place = "\(table.schema).\(table.name)"
-        var wanted: [(name: String, type: String, isRequired: Bool)] = table.entity.storedColumns.map {
-            ($0.name, SilverTable.type(of: $0), $0.isKey || !$0.isNullable)
+    private mutating func readRelations(on connection: PostgresConnection) async throws {
+        let columns = try await connection.query(
+            """
+            SELECT n.nspname, c.relname, c.relkind = 'v' AS is_view, t.description AS table_comment, a.attname,
+                pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, d.description
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+            LEFT JOIN pg_catalog.pg_description t ON t.classoid = 'pg_catalog.pg_class'::regclass AND t.objoid = c.oid
+                AND t.objsubid = 0
+            LEFT JOIN pg_catalog.pg_description d ON d.classoid = 'pg_catalog.pg_class'::regclass AND d.objoid = c.oid
+                AND d.objsubid = a.attnum
+            WHERE c.relkind IN ('r', 'p', 'v') AND \(fragment: LiveTables.isOurs)
+            ORDER BY c.oid, a.attnum
+            """)
+        for row in columns {
+            let name = Name(schema: try row.get("nspname"), table: try row.get("relname"))
+            relations[name, default: LiveTable()].columns.append(
+                LiveTable.Column(
+                    name: try row.get("attname"), type: try row.get("type"), isRequired: try row.get("attnotnull"),
+                    comment: try row.get("description")))
+            relations[name]?.isView = try row.get("is_view")
+            relations[name]?.comment = try row.get("table_comment")
         }
-        for column in table.systemColumns {
-            let type = column.type.split(separator: " ")[0]
-            wanted.append(
-                (
-                    column.name, type == "timestamptz" ? "timestamp with time zone" : String(type),
-                    column.type.hasSuffix("NOT NULL")
-                ))
+        let checks = try await connection.query(
+            """
+            SELECT n.nspname, c.relname, a.attname, k.conname, pg_catalog.pg_get_constraintdef(k.oid) AS definition
+            FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.conkey[1]
+            WHERE k.contype = 'c' AND cardinality(k.conkey) = 1 AND \(fragment: LiveTables.isOurs)
+            """)
+        for row in checks {
+            let name = Name(schema: try row.get("nspname"), table: try row.get("relname"))
+            relations[name]?.checks.append(
+                (column: try row.get("attname"), name: try row.get("conname"), definition: try row.get("definition")))
         }
-        var lines: [String] = []
-        for column in wanted {
-            guard let live = found[column.name] else {
-                lines.append("\(place) lacks column \(column.name) \(column.type)")
-                continue
-            }
-            if live.type != column.type {
-                lines.append("\(place).\(column.name) is \(live.type), the metadata says \(column.type)")
-            }
-            if live.isRequired != column.isRequired, column.name != "_is_current" {
-                lines.append(
-                    "\(place).\(column.name) is \(live.isRequired ? "NOT NULL" : "nullable"), the metadata says "
-                        + (column.isRequired ? "NOT NULL" : "nullable"))
-            }
-        }
-        let names = Set(wanted.map(\.name))
-        for name in found.keys.sorted() where !names.contains(name) {
-            lines.append("\(place) has column \(name), which the metadata does not name")
-        }
-        for index in ["_pk", "_open"] where !(indexes[table.schema] ?? []).contains(table.name + index) {
-            lines.append("\(place) lacks its index \(table.name + index)")
-        }
-        return lines
     }
+
+    func has(_ schema: String, _ table: String) -> Bool { self.table(schema, table) != nil }
+
+    /// The table of that name; nil where there is none.
+    func table(_ schema: String, _ name: String) -> LiveTable? {
+        relations[Name(schema: schema, table: name)].flatMap { $0.isView ? nil : $0 }
+    }
+
+    /// The view of that name; nil where there is none.
+    func view(_ schema: String, _ name: String) -> LiveTable? {
+        relations[Name(schema: schema, table: name)].flatMap { $0.isView ? $0 : nil }
+    }
+
+    func hasIndex(_ schema: String, _ name: String) -> Bool { indexes.contains(Name(schema: schema, table: name)) }
+
+    func hasFunction(_ schema: String, _ name: String) -> Bool { functions.contains(Name(schema: schema, table: name)) }
 
     /// Tables of bronze and silver that no entity of the catalogue owns.
     func orphans(of catalog: Catalog) -> [String] {
@@ -94,7 +125,7 @@ struct LiveTables {
             owned.insert("\(system.schemas.bronze).\(entity.id.table)__last")
             owned.insert("\(system.schemas.silver).\(entity.id.table)")
         }
-        return columns.keys.filter { ours.contains($0.schema) }.map { "\($0.schema).\($0.table)" }
-            .filter { !owned.contains($0) }.sorted()
+        return relations.filter { ours.contains($0.key.schema) && !$0.value.isView }
+            .map { "\($0.key.schema).\($0.key.table)" }.filter { !owned.contains($0) }.sorted()
     }
 }

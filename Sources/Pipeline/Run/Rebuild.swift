@@ -68,8 +68,12 @@ public struct Rebuild: Sendable {
 
     private func run(_ system: SourceSystem, holding lease: RunLease) async throws -> Report {
         let start = RunStart(workspace: workspace, system: system.id)
-        let differences = try await Deployment(workspace: workspace).prepare([entity], applies: true)
-        if let lines = differences[entity.id] { throw Deployment.refusal(lines) }
+        let deployment = Deployment(workspace: workspace)
+        let differences = try await deployment.prepare([entity], applies: true)
+        if let lines = differences[entity.id] {
+            let isKeyChange = try await deployment.plan(for: [entity]).work.allSatisfy(\.isKeyChange)
+            guard isKeyChange, source == .raw else { throw Deployment.refusal(lines) }
+        }
         _ = try await start.closeAbandoned()
         var request = RunRequest()
         request.entities = [entity.id]

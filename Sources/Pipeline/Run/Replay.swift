@@ -99,6 +99,9 @@ struct Replay: Sendable {
                     if source == .raw {
                         try await LogDifference(live: liveBronze, shadow: shadowBronze).level(on: writer)
                     }
+                    // The rows are by today's definitions now.
+                    let shape = RecordedShape(EntityShape(of: entity, timezone: system.timezone))
+                    try await shape.write(for: entity.id, at: step.now, on: writer)
                     try await step.commit(counts(of: found.counts), closes: true, on: writer)
                     return found
                 }

@@ -59,7 +59,7 @@ struct CarriedColumns {
 
 /// Computes row hashes from values as PostgreSQL stores them, the same as from the documents they came from.
 struct StoredRowHasher: ~Copyable {
-    private let columns: [Column]
+    let columns: [Column]
     private let overwritten: [Int]
     private let versioned: [Int]
     private var row: TypedRow
@@ -79,14 +79,32 @@ struct StoredRowHasher: ~Copyable {
 
     /// The scd1 and the scd2 hash of a row whose stored columns begin at `firstField`.
     mutating func hashes(of rows: borrowing BinaryRowReader, firstField: Int) -> (UUIDValue, UUIDValue) {
+        load(rows, firstField: firstField)
+        return hashes()
+    }
+
+    /// Takes a row whose stored columns begin at `firstField`.
+    mutating func load(_ rows: borrowing BinaryRowReader, firstField: Int) {
         row.clear()
         for index in columns.indices {
             rows.withField(firstField + index) { value in
                 if let value { set(index, value) }
             }
         }
-        return (hash.values(row, overwritten), hash.values(row, versioned))
     }
+
+    /// Replaces one of the stored columns of the row by a column of another row.
+    mutating func replace(_ index: Int, by other: TypedRow, _ column: Int) {
+        guard !other.isNull(column) else { return row.setNull(index) }
+        row.set(index) {
+            $0.append(contentsOf: other.bytes[other.payload(column)])
+        } canonical: {
+            $0.append(contentsOf: other.bytes[other.canonical(column)])
+        }
+    }
+
+    /// The scd1 and the scd2 hash of the row as it stands now.
+    mutating func hashes() -> (UUIDValue, UUIDValue) { (hash.values(row, overwritten), hash.values(row, versioned)) }
 
     private mutating func set(_ index: Int, _ value: Span<UInt8>) {
         func whole() -> Int64 {

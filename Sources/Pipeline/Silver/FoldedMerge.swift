@@ -18,7 +18,11 @@ struct FoldedMerge {
     private var log: SQLText { bronze.log }
 
     /// From when a change counts.
-    private var position: SQLText { entity.effectiveTimeColumn == nil ? "_run_timestamp" : "_applies_at" }
+    private func position(_ alias: String) -> SQLText {
+        entity.effectiveTimeColumn == nil
+            ? "\(verbatim: alias)._run_timestamp"
+            : "coalesce(\(verbatim: alias)._applies_at, \(verbatim: alias)._run_timestamp)"
+    }
     private var instant: SQLText { "\(literal: batch.run.timestamp.description)::timestamptz" }
 
     /// Rules that compare a change with the one before it, wherever that came from.
@@ -133,7 +137,7 @@ struct FoldedMerge {
         return """
             SELECT DISTINCT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)
                 AND EXISTS (SELECT FROM \(fragment: log) o WHERE o._key_hash = n._key_hash
-                    AND o._run_timestamp < \(fragment: instant) AND o._applies_at >= n._applies_at)
+                    AND o._run_timestamp < \(fragment: instant) AND \(fragment: position("o")) >= \(fragment: position("n")))
             """
     }
 
@@ -168,10 +172,10 @@ struct FoldedMerge {
     /// Changes in the order in which they count, key by key.
     private func events(of condition: SQLText, late: SQLText) -> SQLText {
         """
-        COPY (SELECT g._key_hash, g._change, g.\(fragment: position), g._run_id, g._run_timestamp, g._raw_file,
+        COPY (SELECT g._key_hash, g._change, \(fragment: position("g")), g._run_id, g._run_timestamp, g._raw_file,
                 g._record_no, \(fragment: late), g.doc::text
             FROM \(fragment: log) g WHERE \(fragment: condition)
-            ORDER BY g._key_hash, g.\(fragment: position), g._order NULLS FIRST, g._run_timestamp, g._raw_file,
+            ORDER BY g._key_hash, \(fragment: position("g")), g._order NULLS FIRST, g._run_timestamp, g._raw_file,
                 g._record_no) TO STDOUT (FORMAT binary)
         """
     }
@@ -179,7 +183,7 @@ struct FoldedMerge {
     /// Whether a change is older than one of an earlier batch.
     private var cameLate: SQLText {
         """
-        coalesce(g.\(fragment: position) < max(g.\(fragment: position)) OVER (PARTITION BY g._key_hash
+        coalesce(\(fragment: position("g")) < max(\(fragment: position("g"))) OVER (PARTITION BY g._key_hash
             ORDER BY g._run_timestamp GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false)
         """
     }

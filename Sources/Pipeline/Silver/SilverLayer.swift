@@ -14,6 +14,8 @@ struct SilverLayer: Sendable {
 
     /// Merges the entity's normalized batches, oldest first, each in one transaction.
     func merge(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
+        // Before anything is compared: rows that were hashed by other definitions would all look changed.
+        try await Refill(entity, of: system, pool: pool).applyIfDue(step: step)
         let pending = try await pool.withConnection { connection in
             try await BatchLedger.batches(of: entity.id, in: ["normalized"], on: connection)
         }.map(\.batch)

@@ -87,10 +87,15 @@ struct SilverTable {
     private func lengthCheck(_ column: Column) -> SQLText? {
         guard case .string(let length?) = column.type else { return nil }
         let position = entity.storedColumns.firstIndex { $0.name == column.name } ?? 0
-        return """
-            CONSTRAINT \(identifier: "\(name)_len\(position + 1)") CHECK (
-                length(\(identifier: column.name)) <= \(verbatim: String(length)))
-            """
+        return SilverTable.lengthCheck(named: "\(name)_len\(position + 1)", column: column.name, length)
+    }
+
+    /// The CHECK of that name on a column's length in characters.
+    static func lengthCheck(named name: String, column: String, _ length: Int) -> SQLText {
+        """
+        CONSTRAINT \(identifier: name) CHECK (
+            length(\(identifier: column)) <= \(verbatim: String(length)))
+        """
     }
 
     /// The history, its index and comments, the stage, the view of current rows and the function of a point in time.
@@ -141,7 +146,8 @@ struct SilverTable {
         "CREATE UNIQUE INDEX \(identifier: name + "_open") ON \(fragment: history) (_key_hash) WHERE \(fragment: isOpen())"
     }
 
-    private var createStage: SQLText {
+    /// Makes the stage.
+    var createStage: SQLText {
         var lines: [SQLText] = entity.storedColumns.map {
             "\(identifier: $0.name) \(verbatim: SilverTable.type(of: $0))"
         }
@@ -159,7 +165,8 @@ struct SilverTable {
             """
     }
 
-    private var currentView: SQLText {
+    /// The view of the current rows.
+    var currentView: SQLText {
         """
         CREATE OR REPLACE VIEW \(table: schema, name + "_current") AS
         SELECT \(identifiers: entity.storedColumns.map(\.name)), _valid_from, _run_id
@@ -168,7 +175,7 @@ struct SilverTable {
     }
 
     /// Its arguments are `$1` and `$2` inside: a column of an argument's name would be taken for it.
-    private var asOfFunction: SQLText {
+    var asOfFunction: SQLText {
         if isBitemporal {
             let body = """
                 SELECT * FROM \(history.text) WHERE _valid_from <= $1 AND (_valid_to IS NULL OR _valid_to > $1) \

@@ -23,9 +23,11 @@ struct DeployCommand: AsyncParsableCommand {
             try await composition.withWorkspace { try await Deployment(workspace: $0).deploy() }
         }
         for change in changes { print(change) }
-        for (entity, statements) in plan.statements {
-            print("made the tables of \(entity) (\(statements.count) statements)")
+        for (entity, change) in plan.changes { print("\(entity): \(PlanCommand.line(of: change))") }
+        if changes.isEmpty, plan.statements.isEmpty, plan.differences.isEmpty {
+            print("nothing to do: the database is up to date")
         }
-        if changes.isEmpty, plan.statements.isEmpty { print("nothing to do: the database is up to date") }
+        PlanCommand.showRefusals(of: plan)
+        if !plan.differences.isEmpty { throw ExitCode(ExitStatus.usage.rawValue) }
     }
 }

@@ -78,7 +78,19 @@ struct PlanCommand: AsyncParsableCommand {
             print("DDL for \(entity): \(statements.count) statements" + (ddl ? "" : " (--ddl shows them)"))
             if ddl { for statement in statements { print(statement.text + ";\n") } }
         }
-        for (entity, lines) in plan.deployment.differences.sorted(by: { $0.key < $1.key }) {
+        for (entity, change) in plan.deployment.changes where change.kind != .created {
+            print("\(entity): \(PlanCommand.line(of: change))")
+        }
+        PlanCommand.showRefusals(of: plan.deployment)
+    }
+
+    /// `column_added email: text`.
+    static func line(of change: SchemaChange) -> String {
+        change.kind.rawValue + (change.column.isEmpty ? "" : " \(change.column)") + ": \(change.detail)"
+    }
+
+    static func showRefusals(of plan: Deployment.Plan) {
+        for (entity, lines) in plan.differences.sorted(by: { $0.key < $1.key }) {
             for line in lines { print("refused for \(entity): \(line)") }
         }
     }

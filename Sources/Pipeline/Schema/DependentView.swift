@@ -1,5 +1,23 @@
 import Postgres
 
+/// Runs SQL, and words its failures for whoever asked.
+protocol StatementSession: Sendable {
+    /// Runs one statement and returns the number of rows it touched.
+    @discardableResult
+    func execute(_ sql: SQLText) async throws -> Int
+    /// Runs one query.
+    func query(_ sql: SQLText) async throws -> PostgresResult
+}
+
+/// The server's own words.
+struct PlainSession: StatementSession {
+    let connection: PostgresConnection
+
+    func execute(_ sql: SQLText) async throws -> Int { try await connection.execute(sql) }
+
+    func query(_ sql: SQLText) async throws -> PostgresResult { try await connection.query(sql) }
+}
+
 /// A view as it stands, with everything that DROP VIEW would lose.
 struct DependentView: Sendable {
     /// One privilege on the view, or on one of its columns.
@@ -26,12 +44,35 @@ struct DependentView: Sendable {
     var title: String { "\(schema).\(name)" }
 
     /// The view `gold.<name>` first, then all that read it, directly or not, each behind what it reads.
-    static func all(readingGold name: String, _ session: GoldSession) async throws -> [DependentView] {
+    static func all(readingGold name: String, _ session: some StatementSession) async throws -> [DependentView] {
+        try await all(
+            from: """
+                SELECT c.oid, 0 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                WHERE n.nspname = 'gold' AND c.relname = \(name)
+                """, session)
+    }
+
+    /// All that read one of the columns of a table, in whatever schema, directly or not, each behind what it reads.
+    static func all(
+        reading columns: [String], of schema: String, _ table: String, _ session: some StatementSession
+    ) async throws -> [DependentView] {
+        try await all(
+            from: """
+                SELECT r.ev_class, 1
+                FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                JOIN pg_attribute AS a ON a.attrelid = c.oid AND a.attname = ANY (\(columns))
+                JOIN pg_depend AS p ON p.refclassid = 'pg_class'::regclass AND p.refobjid = c.oid
+                    AND p.refobjsubid = a.attnum AND p.classid = 'pg_rewrite'::regclass
+                JOIN pg_rewrite AS r ON r.oid = p.objid AND r.ev_class <> c.oid
+                WHERE n.nspname = \(schema) AND c.relname = \(table)
+                """, session)
+    }
+
+    private static func all(from roots: SQLText, _ session: some StatementSession) async throws -> [DependentView] {
         let rows = try await session.query(
             """
             WITH RECURSIVE dependent (oid, depth) AS (
-                SELECT c.oid, 0 FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
-                WHERE n.nspname = 'gold' AND c.relname = \(name)
+                \(fragment: roots)
                 UNION
                 SELECT r.ev_class, d.depth + 1
                 FROM dependent AS d
@@ -57,12 +98,13 @@ struct DependentView: Sendable {
         return views
     }
 
-    private init(_ row: PostgresRow, _ session: GoldSession) async throws {
+    private init(_ row: PostgresRow, _ session: some StatementSession) async throws {
         let oid: Int64 = try row.get("oid")
         schema = try row.get("schema")
         name = try row.get("name")
         // NULL for what is no view, which its obstacle keeps from being made.
-        definition = try row.get("definition", as: String?.self) ?? ""
+        let text = try row.get("definition", as: String?.self) ?? ""
+        definition = text.hasSuffix(";") ? String(text.dropLast()) : text
         owner = try row.get("owner")
         options = Self.with(options: try row.get("options"))
         comment = try row.get("comment")
@@ -84,10 +126,31 @@ struct DependentView: Sendable {
         options.map { " WITH (\(verbatim: $0))" } ?? ""
     }
 
-    // MARK: Restoring
+    // MARK: Making again
+
+    /// Drops the views, the last one first, in one statement.
+    static func dropping(_ views: [DependentView]) -> SQLText {
+        let names = views.reversed().map { view in "\(table: view.schema, view.name)" as SQLText }
+        return "DROP VIEW \(fragment: names.joined(separator: ", "))"
+    }
+
+    /// The view as it was.
+    var creation: SQLText {
+        "CREATE VIEW \(table: schema, name)\(fragment: options) AS\n\(verbatim: definition)"
+    }
+
+    /// Everything that makes the view again, as psql would run it.
+    var statements: [SQLText] {
+        var all = [creation, "ALTER VIEW \(table: schema, name) OWNER TO \(identifier: owner)" as SQLText]
+        if let comment { all.append("COMMENT ON VIEW \(table: schema, name) IS \(literal: comment)") }
+        for (column, text) in columnComments {
+            all.append("COMMENT ON COLUMN \(table: schema, name).\(identifier: column) IS \(literal: text)")
+        }
+        return all + grants.filter { $0.grantee != owner }.map { granting($0) }.sorted { $0.text < $1.text }
+    }
 
     /// Gives the view, just made again, its owner, grants and comments; those of columns that are gone stay behind.
-    func restore(_ session: GoldSession) async throws {
+    func restore(_ session: some StatementSession) async throws {
         let current: String = try await session.query("SELECT current_user")[0].get(0)
         if owner != current {
             try await session.execute("ALTER VIEW \(table: schema, name) OWNER TO \(identifier: owner)")
@@ -109,13 +172,13 @@ struct DependentView: Sendable {
         }
     }
 
-    private func columns(_ session: GoldSession) async throws -> [String] {
+    private func columns(_ session: some StatementSession) async throws -> [String] {
         try await session.query(
             "SELECT column_name::text FROM information_schema.columns WHERE table_schema = \(schema) AND table_name = \(name)"
         ).map { try $0.get(0) }
     }
 
-    private static func grants(on oid: SQLText, _ session: GoldSession) async throws -> Set<Grant> {
+    private static func grants(on oid: SQLText, _ session: some StatementSession) async throws -> Set<Grant> {
         let rows = try await session.query(
             """
             SELECT acl.privilege_type, role.rolname, acl.is_grantable, acl.attname
