@@ -1,0 +1,70 @@
+import ArgumentParser
+import Pipeline
+import Primitives
+
+/// `medallion trace`.
+struct TraceCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "trace",
+        abstract: "Where the values of a row come from: versions, changes, runs, raw records.",
+        discussion: """
+            Every version of one key, oldest first: when it was true, which run brought it, which columns changed, and
+            the record of the raw file that says so. What arrived without effect, or was rejected, is there too.
+            A value of the key is written as the source writes it, or as silver shows it. Changes nothing.
+
+            Examples:
+              medallion trace silver.shop_customers --key id=5
+              medallion trace shop.customers --key id=5 --at 2025-03-04T21:00:00Z    what was true then
+              medallion trace shop.stock --key shop=12 article=A-7    a key of two columns
+              medallion trace shop.events --key _key_hash=0f343b09-31af-5dd5-7e63-8dbe17a5b6d8    any row by its hash
+              medallion trace shop.customers --key id=5 --json | jq '.versions[].changes[].path'
+            """)
+
+    @OptionGroup var options: GlobalOptions
+
+    @Argument(help: "The table, as silver.TABLE or system.entity.")
+    var table: String
+
+    @Option(
+        parsing: .upToNextOption, help: ArgumentHelp("The key: each of its columns once.", valueName: "column=value"))
+    var key: [String]
+
+    @Option(help: ArgumentHelp("Only what was true at this instant, ISO 8601.", valueName: "T"))
+    var at: String?
+
+    @Flag(help: "Whole records and values instead of what fits into a line.")
+    var full = false
+
+    @Flag(help: "Show personal data too.")
+    var raw = false
+
+    @Flag(help: "Print JSON instead of text.")
+    var json = false
+
+    mutating func run() async throws {
+        let instant = try at.map { try readInstant($0, of: "--at") }
+        let (name, key, showsAll) = (table, key, raw)
+        let composition = Composition(options: options)
+        let trace = try await Interruption.guarding {
+            try await composition.withWorkspace { workspace in
+                let table = try NamedTable(name, in: workspace.catalog, gold: workspace.gold)
+                return try await TraceQuery(
+                    table, store: workspace.store, pool: workspace.pool, showsPersonalData: showsAll
+                ).trace(key)
+            }
+        }
+        if json { return JSONOutput.print(trace.json(at: instant)) }
+        print(
+            TraceReport(
+                trace: trace, instant: instant, folder: options.projectFolder, width: full ? nil : Terminal.width
+            ).text)
+    }
+}
+
+/// Reads an instant, or a day as its beginning in UTC.
+func readInstant(_ text: String, of option: String) throws -> Instant {
+    guard let instant = Instant(iso8601: text) ?? Instant(iso8601: text + "T00:00:00Z") else {
+        throw ValidationError("\(option) takes an instant such as 2026-01-31T00:00:00Z or a day, got '\(text)'")
+    }
+    return instant
+}
