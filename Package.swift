@@ -51,7 +51,8 @@ let package = Package(
         .target(name: "LoopbackHTTP", swiftSettings: wrapping),  // a small server for the demo and the tests
         // sql/platform: the numbered migrations, embedded into the binary.
         .target(
-            name: "PlatformSQL", path: "sql/platform", resources: [.embedInCode("0001_platform.sql")],
+            name: "PlatformSQL", path: "sql/platform",
+            resources: [.embedInCode("0001_platform.sql"), .embedInCode("0002_comments.sql")],
             swiftSettings: settings),
         // 2: the vocabulary: systems, entities, columns, already valid.
         .target(name: "Metadata", dependencies: ["JSON", "Primitives", "Hashing"], swiftSettings: settings),
@@ -125,7 +126,7 @@ var testTargets: [Target] {
             dependencies: [
                 "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata",
                 "ConnectorKit",
-                "Connectors", "medallion",
+                "Connectors", "Pipeline", "medallion",
             ],
             swiftSettings: settings),
     ]

@@ -58,6 +58,6 @@ struct BronzeTable {
             """
             COMMENT ON TABLE \(fragment: log) IS \(literal: "Changes of \(entity.id), oldest first by _run_timestamp")
             """,
-        ]
+        ] + columnComments
     }
 }

@@ -35,7 +35,7 @@ public struct NamedTable: Sendable {
                 + (hint ?? "a table is named silver.TABLE or system.entity, see medallion status"))
     }
 
-    private init(entity: Entity, system: SourceSystem) {
+    init(entity: Entity, system: SourceSystem) {
         self.entity = entity
         self.system = system
     }

@@ -115,7 +115,10 @@ public struct TemporalJoin: Sendable {
     }
 
     private func list(_ columns: [(source: String, name: String)]) -> [String] {
-        columns.map { "    \($0.source) AS \(HistorySQL.word($0.name))," }
+        columns.map { source, name in
+            let word = HistorySQL.word(name)
+            return source.hasSuffix("." + word) ? "    \(source)," : "    \(source) AS \(word),"
+        }
     }
 
     private func list(_ columns: [OutputColumn]) -> [String] { list(columns.map { ($0.source, $0.name) }) }

@@ -116,7 +116,8 @@ struct CSVRows {
             var number: Int?
             row.append(byte)
             try scanner.feed([byte].span) { number = $0.number }
-            if let number, wanted.contains(number) { found[number] = CSVRows.trimmed(row) }
+            // A row that ended in the bytes kept was cut before; here its beginning may be missing.
+            if let number, wanted.contains(number), found[number] == nil { found[number] = CSVRows.trimmed(row) }
             if number != nil || scanner.hasHeader != hadHeader { row.removeAll(keepingCapacity: true) }
         }
     }

@@ -80,7 +80,7 @@ struct TraceReport {
                 return cut("  \(column)  \(readable(value.value))")
             }
         } else {
-            lines += version.differences.map { row("changed", difference($0)) }
+            lines += version.differences.enumerated().map { row($0 == 0 ? "changed" : "", difference($1)) }
         }
         lines += version.changes.map { change($0, run: version.run) }
         return lines.joined(separator: "\n")
