@@ -97,50 +97,66 @@ struct TraceOrigins {
     // MARK: Rejects
 
     private func readRejects(into found: inout Found, on connection: PostgresConnection) async throws {
-        let rows = try await connection.query(
-            """
-            SELECT run_id, run_timestamp, layer, raw_file, record_no, column_name, reason FROM audit.rejected_record
-            WHERE system_id = \(entity.id.system.rawValue) AND entity_name = \(entity.id.name) AND raw_file > 0
-            ORDER BY run_timestamp DESC, raw_file, record_no
-            """)
-        var files: [File] = []
-        var reasons: [RawRecords.Place: (column: String?, reason: String)] = [:]
-        for row in rows {
-            let run = RunIdentity(id: try row.get("run_id"), timestamp: try row.get("run_timestamp"))
-            let place = RawRecords.Place(run: run.id, file: try row.get("raw_file"), record: try row.get("record_no"))
-            let column: String? = try row.get("column_name")
-            let reason: String = try row.get("reason")
-            if found.origins[place] != nil {
-                found.refused[place] = (column.map { "column \($0): " } ?? "") + reason
-                continue
-            }
-            reasons[place] = (column, reason)
-            if files.last?.run.id == run.id, files.last?.number == place.file {
-                files[files.count - 1].places.insert(place.record)
-            } else {
-                files.append(File(run: run, number: place.file, places: [place.record]))
-            }
+        for (place, reason) in try await reasons(at: Array(found.origins.keys), on: connection) {
+            found.refused[place] = (reason.column.map { "column \($0) " } ?? "") + reason.text
         }
-        found.filesNotSearched = max(0, files.count - TraceOrigins.searchedFiles)
-        for file in files.prefix(TraceOrigins.searchedFiles).reversed() {
+        let files = try await connection.query(
+            """
+            SELECT run_id, run_timestamp, raw_file, array_agg(record_no::bigint) AS records, count(*) OVER () AS nr_files
+            FROM audit.rejected_record
+            WHERE system_id = \(entity.id.system.rawValue) AND entity_name = \(entity.id.name) AND raw_file > 0
+            GROUP BY run_id, run_timestamp, raw_file
+            ORDER BY run_timestamp DESC, raw_file DESC LIMIT \(TraceOrigins.searchedFiles)
+            """)
+        found.filesNotSearched = (try files.first?.get("nr_files", as: Int.self) ?? 0) - files.count
+        for row in files.reversed() {
             try Task.checkCancellation()
-            let mine = placesOfKey(in: file)
+            let file = File(
+                run: RunIdentity(id: try row.get("run_id"), timestamp: try row.get("run_timestamp")),
+                number: try row.get("raw_file"), places: Set(try row.get("records", as: [Int].self)))
+            let mine = placesOfKey(in: file).filter { record in
+                found.origins[RawRecords.Place(run: file.run.id, file: file.number, record: record)] == nil
+            }
             guard !mine.isEmpty else { continue }
-            for (place, origin) in origins(mine, of: file).sorted(by: { $0.0.record < $1.0.record }) {
-                guard let (column, reason) = reasons[place] else { continue }
-                found.rejects.append(Rejected(run: file.run, column: column, reason: reason, origin: origin))
+            let records = origins(mine, of: file).sorted { $0.0.record < $1.0.record }
+            let reasons = try await reasons(at: records.map(\.0), on: connection)
+            for (place, origin) in records {
+                guard let reason = reasons[place] else { continue }
+                found.rejects.append(
+                    Rejected(run: file.run, column: reason.column, reason: reason.text, origin: origin))
             }
         }
     }
 
-    /// The rejected records of a file whose key is the one that is asked for.
+    /// Why the records at some places were rejected.
+    private func reasons(
+        at places: [RawRecords.Place], on connection: PostgresConnection
+    ) async throws -> [RawRecords.Place: (column: String?, text: String)] {
+        guard !places.isEmpty else { return [:] }
+        let rows = try await connection.query(
+            """
+            SELECT r.run_id, r.raw_file, r.record_no, r.column_name, r.reason FROM audit.rejected_record r
+            JOIN unnest(\(places.map(\.run)), \(places.map(\.file)), \(places.map(\.record))) AS p (run, file, record)
+                ON r.run_id = p.run AND r.raw_file = p.file AND r.record_no = p.record
+            WHERE r.system_id = \(entity.id.system.rawValue) AND r.entity_name = \(entity.id.name)
+            """)
+        var reasons: [RawRecords.Place: (column: String?, text: String)] = [:]
+        for row in rows {
+            let place = RawRecords.Place(
+                run: try row.get("run_id"), file: try row.get("raw_file"), record: try row.get("record_no"))
+            reasons[place] = (try row.get("column_name"), try row.get("reason"))
+        }
+        return reasons
+    }
+
+    /// The rejected records of a file whose key can be read and is the one that is asked for.
     private func placesOfKey(in file: File) -> Set<Int> {
         var mine: Set<Int> = []
         // A file that is gone or damaged holds nothing that could be said of the key; doctor tells of it.
         try? records.visit(file: file.number, in: file.run.id, records: file.places) { window, index, record, isCSV in
             var reader = DocumentReader(entity, timezone: query.table.system.timezone, readsLooseBooleans: isCSV)
-            guard case .rejected(_, _, true) = reader.read(window, index), reader.keyHash() == key else { return }
-            mine.insert(record)
+            if case .rejected(_, _, false) = reader.read(window, index) { return }
+            if reader.keyHash() == key { mine.insert(record) }
         }
         return mine
     }
