@@ -213,6 +213,8 @@ struct TraceReportTests {
             #expect(run.status == 2 && run.errors.contains(complaint), "\(arguments): \(run)")
         }
 
+        // A shell makes the file of "> sql/gold/…" before the program starts: it is empty then.
+        try project.folder.write("", to: "sql/gold/people_over_time.sql")
         let join = try await project.medallion(
             "sql", "temporal-join", "example.people", "silver.example_contacts", "--on", "id=id", "--outer")
         try project.folder.write(join.output, to: "sql/gold/people_over_time.sql")

@@ -14,8 +14,8 @@ public struct NamedTable: Sendable {
     public var bronze: String { "\(system.schemas.bronze).\(entity.id.table)" }
 
     /// Finds `silver.shop_customers`, the view or function beside it, `bronze.shop_customers` or `shop.customers`.
-    /// - Throws: `UsageError` with the nearest name, or with what a gold view is made from.
-    public init(_ text: String, in catalog: Catalog, gold: GoldGraph) throws {
+    /// - Throws: `UsageError` with the nearest name; where `gold` is given, with what a gold view is made from.
+    public init(_ text: String, in catalog: Catalog, gold: GoldGraph? = nil) throws {
         let tables = catalog.entities.compactMap { entity in
             catalog.system(entity.id.system).map { NamedTable(entity: entity, system: $0) }
         }
@@ -24,7 +24,7 @@ public struct NamedTable: Sendable {
             return
         }
         let parts = text.split(separator: ".", maxSplits: 1)
-        if parts.count == 2, parts[0] == "gold", let script = gold[String(parts[1])] {
+        if parts.count == 2, parts[0] == "gold", let script = gold?[String(parts[1])] {
             let inputs = script.inputs.map(\.description).sorted().joined(separator: ", ")
             throw UsageError("'\(text)' is made by \(script.file) from \(inputs); name one of these")
         }

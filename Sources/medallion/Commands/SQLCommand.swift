@@ -47,9 +47,9 @@ struct SQLCommand: AsyncParsableCommand {
         var outer = false
 
         mutating func run() async throws {
-            let (catalog, gold) = try Composition(options: options).loadMetadata()
+            let catalog = try Composition(options: options).loadCatalog()
             let join = try TemporalJoin(
-                NamedTable(left, in: catalog, gold: gold), NamedTable(right, in: catalog, gold: gold), on: on,
+                NamedTable(left, in: catalog), NamedTable(right, in: catalog), on: on,
                 isOuter: outer)
             print(join.text, terminator: "")
         }
@@ -69,9 +69,9 @@ struct SQLCommand: AsyncParsableCommand {
         var at: String
 
         mutating func run() async throws {
-            let (catalog, gold) = try Composition(options: options).loadMetadata()
+            let catalog = try Composition(options: options).loadCatalog()
             let instant = try readInstant(at, of: "--at")
-            print(HistorySQL(try NamedTable(table, in: catalog, gold: gold)).asOf(instant), terminator: "")
+            print(HistorySQL(try NamedTable(table, in: catalog)).asOf(instant), terminator: "")
         }
     }
 
@@ -86,8 +86,8 @@ struct SQLCommand: AsyncParsableCommand {
         var table: String
 
         mutating func run() async throws {
-            let (catalog, gold) = try Composition(options: options).loadMetadata()
-            print(HistorySQL(try NamedTable(table, in: catalog, gold: gold)).current, terminator: "")
+            let catalog = try Composition(options: options).loadCatalog()
+            print(HistorySQL(try NamedTable(table, in: catalog)).current, terminator: "")
         }
     }
 }

@@ -8,16 +8,17 @@ struct TraceCommand: AsyncParsableCommand {
         commandName: "trace",
         abstract: "Where the values of a row come from: versions, changes, runs, raw records.",
         discussion: """
-            Every version of one key, oldest first: when it was true, which run brought it, which columns changed, and
-            the record of the raw file that says so. What arrived without effect, or was rejected, is there too.
-            A value of the key is written as the source writes it, or as silver shows it. Changes nothing.
+            Every version of one key, oldest first: when it was true, which run brought it, which columns changed, and the
+            record of the raw file that says so. What had no effect or was rejected is there too. A key is written as the
+            source writes it, or as silver shows it. Nothing is changed.
 
             Examples:
               medallion trace silver.shop_customers --key id=5
-              medallion trace shop.customers --key id=5 --at 2025-03-04T21:00:00Z    what was true then
-              medallion trace shop.stock --key shop=12 article=A-7    a key of two columns
-              medallion trace shop.events --key _key_hash=0f343b09-31af-5dd5-7e63-8dbe17a5b6d8    any row by its hash
-              medallion trace shop.customers --key id=5 --json | jq '.versions[].changes[].path'
+              medallion trace shop.customers --key id=5 --at 2025-03-04T21:00:00Z
+              medallion trace shop.stock --key shop=12 article=A-7
+              medallion trace shop.customers --key id=5 --json | jq '.versions[].run'
+            A row of a table without key, by its hash:
+              medallion trace log.events --key _key_hash=0f343b09-31af-5dd5-…
             """)
 
     @OptionGroup var options: GlobalOptions
