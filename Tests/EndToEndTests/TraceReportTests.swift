@@ -215,6 +215,9 @@ struct TraceReportTests {
 
         // A shell makes the file of "> sql/gold/…" before the program starts: it is empty then.
         try project.folder.write("", to: "sql/gold/people_over_time.sql")
+        let words = try await project.medallion(
+            "---completion", "trace", "--", "positional@0", "2", "0", "medallion", "trace", "")
+        #expect(words.output.contains("silver.example_people\nexample.people"), "\(words)")
         let join = try await project.medallion(
             "sql", "temporal-join", "example.people", "silver.example_contacts", "--on", "id=id", "--outer")
         try project.folder.write(join.output, to: "sql/gold/people_over_time.sql")

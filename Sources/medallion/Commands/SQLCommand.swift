@@ -32,10 +32,11 @@ struct SQLCommand: AsyncParsableCommand {
 
         @OptionGroup var options: GlobalOptions
 
-        @Argument(help: "The table whose rows lead, as silver.TABLE or system.entity.")
+        @Argument(
+            help: "The table whose rows lead, as silver.TABLE or system.entity.", completion: TableArgument.completion)
         var left: String
 
-        @Argument(help: "The table that is joined to it.")
+        @Argument(help: "The table that is joined to it.", completion: TableArgument.completion)
         var right: String
 
         @Option(
@@ -62,7 +63,7 @@ struct SQLCommand: AsyncParsableCommand {
 
         @OptionGroup var options: GlobalOptions
 
-        @Argument(help: "The table, as silver.TABLE or system.entity.")
+        @Argument(help: "The table, as silver.TABLE or system.entity.", completion: TableArgument.completion)
         var table: String
 
         @Option(help: ArgumentHelp("The instant, ISO 8601, or a day.", valueName: "T"))
@@ -82,7 +83,7 @@ struct SQLCommand: AsyncParsableCommand {
 
         @OptionGroup var options: GlobalOptions
 
-        @Argument(help: "The table, as silver.TABLE or system.entity.")
+        @Argument(help: "The table, as silver.TABLE or system.entity.", completion: TableArgument.completion)
         var table: String
 
         mutating func run() async throws {

@@ -1,6 +1,5 @@
 import ArgumentParser
 import Pipeline
-import Primitives
 
 /// `medallion trace`.
 struct TraceCommand: AsyncParsableCommand {
@@ -23,7 +22,7 @@ struct TraceCommand: AsyncParsableCommand {
 
     @OptionGroup var options: GlobalOptions
 
-    @Argument(help: "The table, as silver.TABLE or system.entity.")
+    @Argument(help: "The table, as silver.TABLE or system.entity.", completion: TableArgument.completion)
     var table: String
 
     @Option(
@@ -60,12 +59,4 @@ struct TraceCommand: AsyncParsableCommand {
                 trace: trace, instant: instant, folder: options.projectFolder, width: full ? nil : Terminal.width
             ).text)
     }
-}
-
-/// Reads an instant, or a day as its beginning in UTC.
-func readInstant(_ text: String, of option: String) throws -> Instant {
-    guard let instant = Instant(iso8601: text) ?? Instant(iso8601: text + "T00:00:00Z") else {
-        throw ValidationError("\(option) takes an instant such as 2026-01-31T00:00:00Z or a day, got '\(text)'")
-    }
-    return instant
 }
