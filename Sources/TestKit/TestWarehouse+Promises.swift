@@ -7,15 +7,20 @@ extension TestWarehouse {
     public func brokenPromises() async throws -> [String] {
         var broken: [String] = []
         for entity in entities {
-            let table: SQLText = "\(table: "silver", entity.id.table)"
+            var table: SQLText = "\(table: "silver", entity.id.table)"
             let exists = try await connection.query("SELECT to_regclass(\(literal: table.text)) IS NOT NULL")
             guard try exists[0].get(0, as: Bool.self) else { continue }
+            // What is superseded is no longer held to be true.
+            if entity.history == .bitemporal {
+                table = "(SELECT * FROM \(fragment: table) WHERE _superseded_at IS NULL)"
+            }
             for (promise, findings) in promises(of: entity, table) {
                 let found = try await rows(findings)
                 if let first = found.first {
                     broken.append("\(entity.id): \(promise), broken \(found.count) times, for example by \(first)")
                 }
             }
+            guard entity.effectiveTimeColumn == nil, entity.history != .bitemporal else { continue }
             broken += try await changedClosedRows(of: entity, table)
         }
         for row in try await rows(unfinishedRuns) { broken.append("the audit does not add up: \(row)") }
@@ -25,12 +30,15 @@ extension TestWarehouse {
     private func promises(of entity: Entity, _ table: SQLText) -> [(String, SQLText)] {
         let log: SQLText = "\(table: "bronze", entity.id.table)"
         let last: SQLText = "\(table: "bronze", entity.id.table + "__last")"
+        let hasTime = entity.effectiveTimeColumn != nil
+        let startsElsewhere: SQLText = hasTime ? "false" : "t._valid_from <> t._run_timestamp"
+        let newest: SQLText = hasTime ? "_applies_at DESC, _order DESC NULLS LAST, " : ""
         var promises: [(String, SQLText)] = [
             (
                 "a key has at most one open row",
-                "SELECT _key_hash FROM \(fragment: table) WHERE _valid_to IS NULL GROUP BY 1 HAVING count(*) > 1"
+                "SELECT _key_hash FROM \(fragment: table) t WHERE _valid_to IS NULL GROUP BY 1 HAVING count(*) > 1"
             ),
-            ("a row ends after it starts", "SELECT _key_hash FROM \(fragment: table) WHERE _valid_to <= _valid_from"),
+            ("a row ends after it starts", "SELECT _key_hash FROM \(fragment: table) t WHERE _valid_to <= _valid_from"),
             (
                 "rows of a key do not overlap",
                 """
@@ -42,33 +50,33 @@ extension TestWarehouse {
             (
                 "a row is valid from its batch's instant, and that batch is known",
                 """
-                SELECT t._key_hash FROM \(fragment: table) t WHERE t._valid_from <> t._run_timestamp OR NOT EXISTS (
+                SELECT t._key_hash FROM \(fragment: table) t WHERE \(fragment: startsElsewhere) OR NOT EXISTS (
                     SELECT FROM audit.raw_batch b WHERE b.run_id = t._run_id AND b.run_timestamp = t._run_timestamp)
                 """
             ),
             (
                 "only ended rows are deleted ones",
-                "SELECT _key_hash FROM \(fragment: table) WHERE _is_deleted AND _valid_to IS NULL"
+                "SELECT _key_hash FROM \(fragment: table) t WHERE _is_deleted AND _valid_to IS NULL"
             ),
             (
                 "the last change of each key is that of the log",
                 """
                 SELECT l._key_hash FROM \(fragment: last) l FULL JOIN (
                     SELECT DISTINCT ON (_key_hash) _key_hash, _doc_hash, _change FROM \(fragment: log)
-                    ORDER BY _key_hash, _run_timestamp DESC, _raw_file DESC, _record_no DESC) c USING (_key_hash)
+                    ORDER BY _key_hash, \(fragment: newest)_run_timestamp DESC, _raw_file DESC, _record_no DESC) c USING (_key_hash)
                 WHERE c._key_hash IS NULL OR l._key_hash IS NULL OR l._is_deleted <> (c._change = 'delete')
                     OR l._doc_hash IS DISTINCT FROM c._doc_hash
                 """
             ),
         ]
-        if entity.history == .scd2 {
+        if [.scd2, .bitemporal].contains(entity.history) {
             promises.append(
                 (
                     "a version differs from the one before it",
                     """
                     SELECT a._key_hash FROM \(fragment: table) a JOIN \(fragment: table) b
                         ON b._key_hash = a._key_hash AND b._valid_from = a._valid_to
-                    WHERE b._scd2_hash = a._scd2_hash
+                    WHERE b._scd2_hash = a._scd2_hash AND NOT a._is_deleted
                     """
                 ))
         }
@@ -79,7 +87,7 @@ extension TestWarehouse {
                     """
                     SELECT coalesce(l._key_hash, t._key_hash) FROM
                         (SELECT _key_hash FROM \(fragment: last) WHERE NOT _is_deleted) l
-                        FULL JOIN (SELECT _key_hash FROM \(fragment: table) WHERE _valid_to IS NULL) t USING (_key_hash)
+                        FULL JOIN (SELECT _key_hash FROM \(fragment: table) r WHERE _valid_to IS NULL) t USING (_key_hash)
                     WHERE (l._key_hash IS NULL OR t._key_hash IS NULL) AND NOT EXISTS (
                         SELECT FROM audit.raw_batch b WHERE b.entity_name = \(entity.id.name) AND b.state = 'normalized')
                     """

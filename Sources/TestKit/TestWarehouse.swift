@@ -130,12 +130,26 @@ public final class TestWarehouse: Sendable {
         return report
     }
 
+    /// Derives an entity's history again and compares: what differs, a line each.
+    public func rebuildDifferences(_ entity: String? = nil, from source: Rebuild.Source) async throws -> [String] {
+        let rebuild = Rebuild(workspace: workspace, entity: self.entity(entity), from: source, verifies: true)
+        let report = try await rebuild.run()
+        return report.samples + report.run.steps.compactMap(\.error) + (report.run.error.map { [$0] } ?? [])
+    }
+
     // MARK: What came of it
 
     /// The whole silver table, by key, then time: `1 | Ann | d1..d3 deleted` is a row that was true from day 1 until it was
     /// deleted on day 3; an open row ends in `d1..`.
-    public func table(_ entity: String? = nil) async throws -> String {
+    /// Of a bitemporal table what is held to be true, or what was at an instant.
+    public func table(_ entity: String? = nil, knownAt instant: SQLText? = nil) async throws -> String {
         let entity = self.entity(entity)
+        let isKnown: SQLText =
+            if let instant {
+                "_recorded_at <= \(fragment: instant) AND coalesce(_superseded_at > \(fragment: instant), true)"
+            } else {
+                entity.history == .bitemporal ? "_superseded_at IS NULL" : "true"
+            }
         let values = entity.storedColumns.map { "coalesce(\(identifier: $0.name)::text, 'NULL')" as SQLText }
         let order = entity.keyColumns.filter(\.isStored).map { column in
             let isText =
@@ -149,7 +163,7 @@ public final class TestWarehouse: Sendable {
             """
             SELECT concat_ws(' | ', \(fragment: values.joined(separator: ", ")), concat(\(fragment: day("_valid_from")), '..',
                 \(fragment: day("_valid_to")), CASE WHEN _is_deleted THEN ' deleted' END))
-            FROM \(table: "silver", entity.id.table)
+            FROM \(table: "silver", entity.id.table) WHERE \(fragment: isKnown)
             ORDER BY \(fragment: (order + ["_valid_from", "_key_hash"]).joined(separator: ", "))
             """)
         return try result.map { try $0.get(0, as: String.self) }.joined(separator: "\n")

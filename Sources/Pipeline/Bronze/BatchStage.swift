@@ -15,8 +15,6 @@ struct BatchStage {
         var rejected = 0
         /// Rejected records whose key could not be read: deletion by absence is suspended then.
         var keyless = 0
-        /// Records in front of the window that was asked for.
-        var outside = 0
         /// Columns that no record had.
         var missingColumns: [String] = []
         /// Top-level fields that no column reads.
@@ -52,11 +50,10 @@ struct BatchStage {
                     present[column] = records.window.kind(index, column) != .missing
                 }
                 if let filter, case .accepted = verdict, filter.excludes(reader) {
-                    survey.outside += 1
                     survey.records += 1
                     continue
                 }
-                buffer.beginRow(columns: 9)
+                buffer.beginRow(columns: 12)
                 switch verdict {
                 case .accepted:
                     buffer.append(
@@ -75,6 +72,7 @@ struct BatchStage {
                 if order.isEmpty { buffer.appendNull() } else { buffer.append(bytea: order.span) }
                 buffer.append(int32: Int32(place.file))
                 buffer.append(int32: Int32(place.record))
+                append(facts: reader, of: verdict, to: &buffer)
                 append(verdict, of: index, in: records, to: &buffer)
                 survey.records += 1
             }
@@ -101,31 +99,42 @@ struct BatchStage {
         try await connection.beginCopyIn(
             """
             COPY \(fragment: table.log) (_key_hash, _doc_hash, _change, _run_id, _run_timestamp, _raw_file, _record_no,
-                doc) FROM STDIN (FORMAT binary)
+                doc, _effective_at, _applies_at, _order) FROM STDIN (FORMAT binary)
             """)
         var buffer = CopyBuffer()
         var ordinal = 0
-        let (upsert, restore) = (Array("upsert".utf8), Array("restore".utf8))
+        var order: [UInt8] = []
+        let (upsert, restore, delete) = (Array("upsert".utf8), Array("restore".utf8), Array("delete".utf8))
         while try records.next() {
             for index in 0..<records.window.count {
                 defer { ordinal += 1 }
                 guard marks.isChanged(ordinal) else { continue }
                 let place = (file: records.fileNumber, record: records.firstRecord + index)
                 _ = reader.read(records.window, index)
-                buffer.beginRow(columns: 8)
+                buffer.beginRow(columns: 11)
                 buffer.append(
                     uuid: hasKey
                         ? reader.keyHash()
                         : reader.placeHash(run: batch.run.id, file: place.file, record: place.record))
                 records.window.withRecord(index) { record in
                     buffer.append(uuid: XXH3.hash128(record))
-                    buffer.append(text: marks.isRestored(ordinal) ? restore.span : upsert.span)
+                    let change = reader.isDelete ? delete : marks.isRestored(ordinal) ? restore : upsert
+                    buffer.append(text: change.span)
                     buffer.append(uuid: batch.run.id)
                     buffer.append(instant: batch.run.timestamp)
                     buffer.append(int32: Int32(place.file))
                     buffer.append(int32: Int32(place.record))
                     if isBinary { buffer.append(jsonb: record) } else { buffer.append(text: record) }
                 }
+                guard let instant = reader.effectiveTime else {
+                    for _ in 0..<3 { buffer.appendNull() }
+                    continue
+                }
+                buffer.append(instant: instant)
+                buffer.append(instant: instant)
+                order.removeAll(keepingCapacity: true)
+                reader.appendSortKey(to: &order)
+                if order.isEmpty { buffer.appendNull() } else { buffer.append(bytea: order.span) }
             }
             if buffer.needsFlush {
                 try await connection.putCopyData(buffer.takeBytes())
@@ -140,6 +149,20 @@ struct BatchStage {
 
     private func makeReader() -> DocumentReader {
         DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.format == .csv)
+    }
+
+    /// Whether the record deletes its key, from when it is valid, and its scope.
+    private func append(
+        facts reader: borrowing DocumentReader, of verdict: DocumentReader.Verdict, to buffer: inout CopyBuffer
+    ) {
+        guard case .accepted = verdict else {
+            buffer.append(bool: false)
+            buffer.appendNull()
+            return buffer.appendNull()
+        }
+        buffer.append(bool: reader.isDelete)
+        if let instant = reader.effectiveTime { buffer.append(instant: instant) } else { buffer.appendNull() }
+        if let scope = reader.scope { buffer.append(uuid: scope) } else { buffer.appendNull() }
     }
 
     /// The three columns that say why a record is rejected, NULL where it is not.

@@ -12,6 +12,7 @@ extension BronzeTable {
         ("_raw_file", "The raw file, from 1; see audit.raw_file. 0 for a key that is absent from a full batch"),
         ("_record_no", "The record's position in the raw file, from 1"),
         ("doc", "The record; NULL for a delete by absence"),
+        ("_order", "Sort key of the columns in order_by, with an effective time"),
     ]
 
     private static let lastComments: [(column: String, text: String)] = [
@@ -19,6 +20,8 @@ extension BronzeTable {
         ("_run_timestamp", "The logical instant of the run that landed its last change"),
         ("_is_deleted", "True while the key is deleted"),
         ("_by_absence", "True where it was deleted because a full batch did not bring it"),
+        ("_effective_at", "From when its last change is true"), ("_applies_at", "From when its last change counts"),
+        ("_order", "Sort key of its last change"), ("_scope", "Hash of the full_scope value of its last record"),
     ]
 
     /// The comments on the table of last changes, and on all columns.

@@ -89,20 +89,9 @@ struct BronzeLayer: Sendable {
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable, closes: Bool, step: Step,
         on connection: PostgresConnection
     ) async throws {
-        let manifest = try store.manifest(of: entity.id, run: batch.run.id).manifest
-        let stage = BatchStage(
-            entity: entity, timezone: system.timezone, table: table, batch: batch, manifest: manifest,
-            folder: store.folder(of: entity.id, run: batch.run.id))
         let blocked: StepError? = try await connection.transaction {
-            try await emptyStage(table, on: connection)
-            let survey = try await stage.fill(on: connection, step: step)
-            if survey.records > 5_000 {
-                try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason)")
-            }
-            let detection = ChangeDetection(
-                table: table, batch: batch, detectsAbsence: detectsAbsence(entity, batch, survey))
-            let duplicates = try await detection.removeDuplicates(on: connection)
-            let findings = try await detection.findings(on: connection)
+            let detected = try await detect(batch, entity, system, table, step: step, on: connection)
+            let (survey, detection, findings) = (detected.survey, detected.detection, detected.findings)
             if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
             if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
                 try await step.checkFence(on: connection)
@@ -112,16 +101,16 @@ struct BronzeLayer: Sendable {
                 return reason
             }
             let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
-            try await write(detection, findings, stage, survey, step: step, on: connection)
+            try await write(detected, step: step, on: connection)
             var counts = RowCounts()
             counts.input = survey.records
             counts.inserted = findings.inserted
             counts.updated = findings.updated
-            counts.unchanged = findings.unchanged + survey.outside
-            counts.duplicate = duplicates
+            counts.unchanged = survey.records - survey.rejected - detected.duplicates - findings.changes
+            counts.duplicate = detected.duplicates
             counts.rejected = survey.rejected
             counts.absent = findings.absent
-            counts.deleted = findings.absent
+            counts.deleted = findings.absent + findings.marked
             counts.bytes = batch.bytes
             try await BatchLedger.permit(
                 batch, deletes: allowsDeletes, rejects: acceptsRejects, on: connection)
@@ -142,16 +131,54 @@ struct BronzeLayer: Sendable {
         return entity.keyColumns.isEmpty ? entity.history == .latest : survey.keyless == 0
     }
 
-    private func write(
-        _ detection: ChangeDetection, _ findings: ChangeDetection.Findings, _ stage: BatchStage,
-        _ survey: BatchStage.Survey, step: Step, on connection: PostgresConnection
+    /// What a staged batch turned out to be.
+    private struct Detected {
+        var stage: BatchStage
+        var survey: BatchStage.Survey
+        var detection: ChangeDetection
+        var duplicates: Int
+        var marks: ChangeMarks
+        var findings: ChangeDetection.Findings
+    }
+
+    private func detect(
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable, step: Step,
+        on connection: PostgresConnection
+    ) async throws -> Detected {
+        let manifest = try store.manifest(of: entity.id, run: batch.run.id).manifest
+        let stage = BatchStage(
+            entity: entity, timezone: system.timezone, table: table, batch: batch, manifest: manifest,
+            folder: store.folder(of: entity.id, run: batch.run.id))
+        try await StageTable.empty(table.stage, on: connection)
+        let survey = try await stage.fill(on: connection, step: step)
+        if survey.records > 5_000 {
+            try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason)")
+        }
+        let detection = ChangeDetection(
+            entity: entity, table: table, batch: batch, detectsAbsence: detectsAbsence(entity, batch, survey))
+        let duplicates = try await detection.removeDuplicates(on: connection)
+        let (marks, findings) = try await detection.decide(of: survey.records, on: connection)
+        return Detected(
+            stage: stage, survey: survey, detection: detection, duplicates: duplicates, marks: marks,
+            findings: findings)
+    }
+
+    /// Normalizes a batch that was applied before into another table, as a rebuild does: nothing is asked or noted.
+    func replay(
+        _ batch: Batch, _ entity: Entity, of system: SourceSystem, into table: BronzeTable, step: Step,
+        on connection: PostgresConnection
     ) async throws {
-        guard findings.inserted + findings.updated + findings.absent > 0 else { return }
-        if findings.inserted + findings.updated > 0 {
-            let marks = try await detection.changedOrdinals(of: survey.records, on: connection)
+        try await write(
+            try await detect(batch, entity, system, table, step: step, on: connection), step: step, on: connection)
+    }
+
+    private func write(_ detected: Detected, step: Step, on connection: PostgresConnection) async throws {
+        let (detection, findings) = (detected.detection, detected.findings)
+        guard findings.changes + findings.absent > 0 else { return }
+        if findings.changes > 0 {
             let isFirst = try await connection.query("SELECT 1 FROM \(fragment: detection.table.log) LIMIT 1").isEmpty
             if isFirst { try await connection.execute(detection.table.dropKey) }
-            try await stage.log(marks, on: connection, step: step)
+            try await detected.stage.log(detected.marks, on: connection, step: step)
             if isFirst { try await connection.execute(detection.table.addKey) }
         }
         try await detection.apply(on: connection)
@@ -188,11 +215,6 @@ struct BronzeLayer: Sendable {
             }
         }
         return missing
-    }
-
-    /// Empties the stage the cheap way: DELETE while it is small, TRUNCATE (11 ms) when it is not.
-    private func emptyStage(_ table: BronzeTable, on connection: PostgresConnection) async throws {
-        try await StageTable.empty(table.stage, on: connection)
     }
 }
 

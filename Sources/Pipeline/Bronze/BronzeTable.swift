@@ -39,7 +39,7 @@ struct BronzeTable {
             CREATE TABLE IF NOT EXISTS \(fragment: log) (
                 _key_hash uuid NOT NULL, _doc_hash uuid, _change text NOT NULL, _effective_at timestamptz,
                 _run_id uuid NOT NULL, _run_timestamp timestamptz NOT NULL, _raw_file int NOT NULL,
-                _record_no int NOT NULL, doc \(verbatim: document),
+                _record_no int NOT NULL, doc \(verbatim: document), _applies_at timestamptz, _order bytea,
                 \(fragment: primaryKey),
                 CONSTRAINT \(identifier: name + "_change") CHECK (_change IN ('upsert', 'delete', 'restore')))
             """,
@@ -47,13 +47,18 @@ struct BronzeTable {
             """
             CREATE TABLE IF NOT EXISTS \(fragment: last) (
                 _key_hash uuid NOT NULL, _doc_hash uuid, _run_timestamp timestamptz NOT NULL,
-                _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL,
+                _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL, _effective_at timestamptz,
+                _applies_at timestamptz, _order bytea, _scope uuid,
                 CONSTRAINT \(identifier: name + "__last_pk") PRIMARY KEY (_key_hash))
             """,
             """
             CREATE UNLOGGED TABLE IF NOT EXISTS \(fragment: stage) (
                 _key_hash uuid NOT NULL, _ordinal bigint NOT NULL, _doc_hash uuid NOT NULL, _order bytea,
-                _raw_file int NOT NULL, _record_no int NOT NULL, _reject_column text, _reject_reason text, _excerpt text)
+                _raw_file int NOT NULL, _record_no int NOT NULL, _is_delete boolean NOT NULL,
+                _effective_at timestamptz, _scope uuid, _reject_column text, _reject_reason text, _excerpt text)
+            """,
+            """
+            COMMENT ON COLUMN \(fragment: log)._applies_at IS 'With an effective time: from when the change counts'
             """,
             """
             COMMENT ON TABLE \(fragment: log) IS \(literal: "Changes of \(entity.id), oldest first by _run_timestamp")

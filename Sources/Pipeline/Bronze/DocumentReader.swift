@@ -17,9 +17,14 @@ struct DocumentReader: ~Copyable {
     private var hash = RowHash()
     private let keys: [Int]
     private let others: [Int]
-    private let overwritten: [Int]
-    private let versioned: [Int]
+    /// The columns that are overwritten in place, those whose change opens a version, and those that never change.
+    let overwritten: [Int]
+    let versioned: [Int]
+    let fixed: [Int]
     private let order: [Int]
+    private let facts: DocumentFacts
+    /// What the record just read says beyond its values.
+    private(set) var isDelete = false
 
     init(_ entity: Entity, timezone: String, readsLooseBooleans: Bool) {
         let columns = entity.columns
@@ -36,6 +41,8 @@ struct DocumentReader: ~Copyable {
         others = columns.indices.filter { !columns[$0].isKey }
         overwritten = indexes { !$0.isKey && $0.isStored && entity.role(of: $0) == .scd1 }
         versioned = indexes { !$0.isKey && $0.isStored && entity.role(of: $0) == .scd2 }
+        fixed = indexes { !$0.isKey && $0.isStored && entity.role(of: $0) == .fixed }
+        facts = DocumentFacts(entity, timezone: timezone)
         order = entity.orderBy.compactMap { name in columns.firstIndex { $0.name == name } }
     }
 
@@ -45,6 +52,7 @@ struct DocumentReader: ~Copyable {
     /// Reads a record of a window that was made with `paths(of:)`.
     mutating func read(_ window: borrowing RecordWindow, _ record: Int) -> Verdict {
         row.clear()
+        isDelete = false
         let state = window.state(record)
         // What stands before a fault inside was read; a complete key there still says that the key is present.
         let isWhole = ![RecordState.malformed, .notAnObject, .notUTF8, .duplicateName].contains(state)
@@ -55,7 +63,11 @@ struct DocumentReader: ~Copyable {
             }
         }
         guard state == .valid else { return rejection(of: state, keyIsKnown: isWhole && !keys.isEmpty) }
-        for index in others {
+        if let marker = facts.markerColumn, case .accepted = readColumn(window, record, marker) {
+            isDelete = facts.isDelete(row)
+        }
+        // A delete needs no more than its key, its place in time and its order.
+        for index in isDelete ? facts.ofDeletes + order : others {
             if case .rejected(let reason) = readColumn(window, record, index) {
                 return .rejected(column: columns[index].name, reason: reason, keyIsKnown: !keys.isEmpty)
             }
@@ -75,6 +87,12 @@ struct DocumentReader: ~Copyable {
         window.withCell(record, index) { outcome = readers[index].read(kind, $0, into: &row, at: index) }
         return outcome
     }
+
+    /// From when the record just read is valid; nil where the entity has no effective time.
+    var effectiveTime: Instant? { facts.effectiveTime(row, columns) }
+
+    /// Stands for the record's value in the scope column; nil where the entity has no scope.
+    var scope: UUIDValue? { facts.scope(row) }
 
     /// The hash of the key of the record just read.
     mutating func keyHash() -> UUIDValue { hash.key(row, keys) }

@@ -55,6 +55,16 @@ struct TypedRow {
             canonicalLength: Int32(bytes.count - middle))
     }
 
+    /// Takes a column's value from another row of the same columns.
+    mutating func copy(_ column: Int, from other: TypedRow) {
+        guard !other.isNull(column) else { return setNull(column) }
+        set(column) {
+            $0.append(contentsOf: other.bytes[other.payload(column)])
+        } canonical: {
+            $0.append(contentsOf: other.bytes[other.canonical(column)])
+        }
+    }
+
     mutating func setNull(_ column: Int) { cells[column] = Cell() }
 
     /// Appends the canonical forms of some columns as the input of a hash: version, then each value length-prefixed.

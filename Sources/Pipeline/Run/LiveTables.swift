@@ -50,7 +50,7 @@ struct LiveTables {
         var wanted: [(name: String, type: String, isRequired: Bool)] = table.entity.storedColumns.map {
             ($0.name, SilverTable.type(of: $0), $0.isKey || !$0.isNullable)
         }
-        for column in SilverTable.systemColumns {
+        for column in table.systemColumns {
             let type = column.type.split(separator: " ")[0]
             wanted.append(
                 (

@@ -13,6 +13,8 @@ public enum TriggerType: String, Sendable {
     case retry
     /// A run of an earlier logical instant.
     case backfill
+    /// A derivation of what is there from bronze or raw.
+    case rebuild
 }
 
 /// What a `medallion run` is asked for.

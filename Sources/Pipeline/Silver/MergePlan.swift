@@ -20,28 +20,34 @@ struct MergePlan {
         entity.storedColumns.filter { !$0.isKey && entity.role(of: $0) == role }
     }
 
+    /// What tells a change of a `fixed` column.
+    private var isFixedChanged: SQLText {
+        let differs = columns(.fixed).map {
+            "t.\(identifier: $0.name) IS DISTINCT FROM s.\(identifier: $0.name)" as SQLText
+        }
+        return """
+            t._key_hash = s._key_hash AND t._valid_to IS NULL AND s._change <> 'delete'
+                AND (\(fragment: differs.joined(separator: " OR ")))
+            """
+    }
+
     /// Changes of a `fixed` column: the one reject of silver. nil where there is no such column.
     var rejectFixed: SQLText? {
         let fixed = columns(.fixed)
         guard !fixed.isEmpty else { return nil }
-        let differs = fixed.map { "t.\(identifier: $0.name) IS DISTINCT FROM s.\(identifier: $0.name)" as SQLText }
         return """
             INSERT INTO audit.rejected_record (run_id, system_id, entity_name, layer, raw_file, record_no, run_timestamp,
                 column_name, reason)
             SELECT \(run.id), \(entity.id.system.rawValue), \(entity.id.name), 'silver', s._raw_file, s._record_no,
                 \(run.timestamp), \(fixed.map(\.name).joined(separator: ", ")), 'a fixed column changed'
-            FROM \(fragment: stage) s JOIN \(fragment: history) t ON t._key_hash = s._key_hash AND t._valid_to IS NULL
-            WHERE s._change <> 'delete' AND (\(fragment: differs.joined(separator: " OR ")))
+            FROM \(fragment: stage) s JOIN \(fragment: history) t ON \(fragment: isFixedChanged)
+            ON CONFLICT DO NOTHING
             """
     }
 
     /// Takes the rejected changes out of the stage.
     var dropRejected: SQLText {
-        """
-        DELETE FROM \(fragment: stage) s USING audit.rejected_record r
-        WHERE r.run_id = \(run.id) AND r.system_id = \(entity.id.system.rawValue) AND r.entity_name = \(entity.id.name)
-            AND r.layer = 'silver' AND r.raw_file = s._raw_file AND r.record_no = s._record_no
-        """
+        "DELETE FROM \(fragment: stage) s USING \(fragment: history) t WHERE \(fragment: isFixedChanged)"
     }
 
     /// Closes the open row of each deleted key.

@@ -15,15 +15,18 @@ extension SilverTable {
         ("_updated_by_run_id", "The run whose batch changed the row last"),
         ("_created_at", "When the row was written, by the wall clock"),
         ("_updated_at", "When the row was changed last, by the wall clock"),
+        ("_recorded_at", "Since when the row is known"),
+        ("_superseded_at", "When the row was no longer held to be true; NULL while it is"),
     ]
 
     /// The comments beyond those on the table and its described columns.
     var furtherComments: [SQLText] {
+        let instants: SQLText = isBitemporal ? "timestamptz, timestamptz" : "timestamptz"
         let view: SQLText = "\(table: schema, name + "_current")"
         var all: [SQLText] = [
             "COMMENT ON VIEW \(fragment: view) IS \(literal: "\(entity.description) – what is true now")",
             """
-            COMMENT ON FUNCTION \(table: schema, name + "_asof")(timestamptz) IS
+            COMMENT ON FUNCTION \(table: schema, name + "_asof")(\(fragment: instants)) IS
                 \(literal: "\(entity.description) – what was true at an instant")
             """,
         ]
@@ -33,7 +36,8 @@ extension SilverTable {
                 all.append("COMMENT ON COLUMN \(fragment: relation).\(identifier: column.name) IS \(literal: text)")
             }
         }
-        all += SilverTable.systemComments.map { column, text in
+        let names = systemColumns.map(\.name)
+        all += SilverTable.systemComments.filter { names.contains($0.column) }.map { column, text in
             "COMMENT ON COLUMN \(fragment: history).\(identifier: column) IS \(literal: text)"
         }
         all += [

@@ -25,7 +25,10 @@ struct SilverLayer: Sendable {
                 try await writer.transaction {
                     var counts = RowCounts()
                     if batch.sameAs == nil {
-                        counts = try await merge(batch, entity, system, step: step, on: writer)
+                        counts = try await merge(
+                            batch, of: system,
+                            from: BronzeTable(entity, schema: system.schemas.bronze),
+                            into: SilverTable(entity, schema: system.schemas.silver), step: step, on: writer)
                     }
                     try await BatchLedger.advance(
                         batch, to: "merged", by: step.run.id, rejected: counts.rejected,
@@ -36,18 +39,26 @@ struct SilverLayer: Sendable {
         }
     }
 
-    private func merge(
-        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, step: Step, on writer: PostgresConnection
+    /// Merges one batch's changes into a table, within the writer's transaction.
+    func merge(
+        _ batch: Batch, of system: SourceSystem, from bronze: BronzeTable, into table: SilverTable, step: Step,
+        on writer: PostgresConnection
     ) async throws -> RowCounts {
-        let table = SilverTable(entity, schema: system.schemas.silver)
+        let entity = table.entity
+        if table.folds {
+            let merge = FoldedMerge(
+                batch: batch, bronze: bronze, table: table, timezone: system.timezone, pool: pool, step: step)
+            return try await merge.run(on: writer)
+        }
         if try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty {
-            return try await fill(table, with: batch, system, step: step, on: writer)
+            return try await fill(table, from: bronze, with: batch, system, step: step, on: writer)
         }
         let plan = MergePlan(table: table, run: batch.run, now: step.now)
         try await StageTable.empty(table.stage, on: writer)
         var counts = RowCounts()
         counts.input = try await copy(
-            batch, entity, system, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", target: .stage,
+            batch, entity, system, from: bronze, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)",
+            target: .stage,
             step: step, on: writer
         ).changes
         guard counts.input > 0 else { return counts }
@@ -57,8 +68,8 @@ struct SilverLayer: Sendable {
             try await CarriedColumns(table: table, missing: batch.missingColumns).apply(on: writer)
         }
         if let reject = plan.rejectFixed {
-            counts.rejected = try await writer.execute(reject)
-            if counts.rejected > 0 { try await writer.execute(plan.dropRejected) }
+            try await writer.execute(reject)
+            counts.rejected = try await writer.execute(plan.dropRejected)
         }
         switch entity.history {
         case .append:
@@ -82,12 +93,13 @@ struct SilverLayer: Sendable {
 
     /// The first batch: nothing is there to compare with, so the rows go straight into the history.
     private func fill(
-        _ table: SilverTable, with batch: Batch, _ system: SourceSystem, step: Step, on writer: PostgresConnection
+        _ table: SilverTable, from bronze: BronzeTable, with batch: Batch, _ system: SourceSystem, step: Step,
+        on writer: PostgresConnection
     ) async throws -> RowCounts {
         for statement in table.dropIndexes { try await writer.execute(statement) }
         let columns = table.entity.storedColumns.map(\.name) + SilverTable.copiedColumns
         let (changes, opened) = try await copy(
-            batch, table.entity, system,
+            batch, table.entity, system, from: bronze,
             into: "COPY \(fragment: table.history) (\(identifiers: columns)) FROM STDIN (FORMAT binary)",
             target: .history(batch.run, now: step.now), step: step, on: writer)
         for statement in table.addIndexes { try await writer.execute(statement) }
@@ -102,11 +114,10 @@ struct SilverLayer: Sendable {
     ///
     /// Bronze is read on a second connection: what it reads is committed, and COPY out and in cannot share one.
     private func copy(
-        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, into statement: SQLText,
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, from bronze: BronzeTable, into statement: SQLText,
         target: ChangeStager.Target, step: Step, on writer: PostgresConnection
     ) async throws -> (changes: Int, opened: Int) {
-        let bronze = BronzeTable(entity, schema: system.schemas.bronze)
-        return try await pool.withConnection { source in
+        try await pool.withConnection { source in
             try await source.beginCopyOut(
                 """
                 COPY (SELECT _key_hash, _change, _raw_file, _record_no, doc::text FROM \(fragment: bronze.log)

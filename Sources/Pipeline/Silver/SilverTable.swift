@@ -18,21 +18,49 @@ struct SilverTable {
     /// The changes of one batch, typed.
     var stage: SQLText { "\(table: "stage", name + "__silver")" }
 
+    /// True where closed knowledge is kept: rows are superseded, not changed.
+    var isBitemporal: Bool { entity.history == .bitemporal }
+    /// True where a key's changes are folded into versions by their place in time, not by their batch alone.
+    var folds: Bool { isBitemporal || entity.effectiveTimeColumn != nil }
+
+    /// What makes a row the open one of its key.
+    func isOpen(_ alias: String = "") -> SQLText {
+        let prefix = alias.isEmpty ? "" : alias + "."
+        return isBitemporal
+            ? "\(verbatim: prefix)_valid_to IS NULL AND \(verbatim: prefix)_superseded_at IS NULL"
+            : "\(verbatim: prefix)_valid_to IS NULL"
+    }
+
+    /// What makes a row one that is still held to be true.
+    func isKnown(_ alias: String) -> SQLText { isBitemporal ? "\(verbatim: alias)._superseded_at IS NULL" : "true" }
+
     /// The columns behind the business columns, with their types.
-    static let systemColumns: [(name: String, type: String)] = [
-        ("_key_hash", "uuid NOT NULL"), ("_scd1_hash", "uuid NOT NULL"), ("_scd2_hash", "uuid NOT NULL"),
-        ("_valid_from", "timestamptz NOT NULL"), ("_valid_to", "timestamptz"),
-        ("_is_current", "boolean GENERATED ALWAYS AS (_valid_to IS NULL) STORED"),
-        ("_is_deleted", "boolean NOT NULL"), ("_run_id", "uuid NOT NULL"), ("_run_timestamp", "timestamptz NOT NULL"),
-        ("_updated_by_run_id", "uuid NOT NULL"), ("_created_at", "timestamptz NOT NULL"),
-        ("_updated_at", "timestamptz NOT NULL"),
-    ]
+    var systemColumns: [(name: String, type: String)] {
+        let columns = [
+            ("_key_hash", "uuid NOT NULL"), ("_scd1_hash", "uuid NOT NULL"), ("_scd2_hash", "uuid NOT NULL"),
+            ("_valid_from", "timestamptz NOT NULL"), ("_valid_to", "timestamptz"),
+            ("_is_current", "boolean GENERATED ALWAYS AS (\(isOpen().text)) STORED"),
+            ("_is_deleted", "boolean NOT NULL"), ("_run_id", "uuid NOT NULL"),
+            ("_run_timestamp", "timestamptz NOT NULL"), ("_updated_by_run_id", "uuid NOT NULL"),
+            ("_created_at", "timestamptz NOT NULL"), ("_updated_at", "timestamptz NOT NULL"),
+        ]
+        let knowledge = [("_recorded_at", "timestamptz NOT NULL"), ("_superseded_at", "timestamptz")]
+        return columns + (isBitemporal ? knowledge : [])
+    }
 
     /// The system columns of a row's first version, as it is copied into an empty history.
     static let copiedColumns = [
         "_key_hash", "_scd1_hash", "_scd2_hash", "_valid_from", "_is_deleted", "_run_id", "_run_timestamp",
         "_updated_by_run_id", "_created_at", "_updated_at",
     ]
+
+    /// The system columns of a version, as it is copied into an empty history of an entity that folds.
+    static func foldedColumns(isBitemporal: Bool) -> [String] {
+        [
+            "_key_hash", "_scd1_hash", "_scd2_hash", "_valid_from", "_valid_to", "_is_deleted", "_run_id",
+            "_run_timestamp", "_updated_by_run_id", "_created_at", "_updated_at",
+        ] + (isBitemporal ? ["_recorded_at"] : [])
+    }
 
     /// The type of a column as DDL and as `format_type` writes it.
     static func type(of column: Column) -> String {
@@ -70,14 +98,21 @@ struct SilverTable {
         [create, openRowIndex, createStage, currentView, asOfFunction] + comments + furtherComments
     }
 
+    /// A history that nobody queries: no views, no comments.
+    var bareDefinition: [SQLText] { [create, openRowIndex] }
+
     private var create: SQLText {
         var lines: [SQLText] = entity.storedColumns.map { column in
             let isRequired = column.isKey || !column.isNullable
             return
                 "\(identifier: column.name) \(verbatim: SilverTable.type(of: column) + (isRequired ? " NOT NULL" : ""))"
         }
-        lines += SilverTable.systemColumns.map { "\(identifier: $0.name) \(verbatim: $0.type)" }
+        lines += systemColumns.map { "\(identifier: $0.name) \(verbatim: $0.type)" }
         lines += entity.storedColumns.compactMap(lengthCheck)
+        if isBitemporal {
+            lines.append(
+                "CONSTRAINT \(identifier: name + "_known") CHECK (_superseded_at > _recorded_at)")
+        }
         lines += [
             primaryKey,
             "CONSTRAINT \(identifier: name + "_period") CHECK (_valid_to > _valid_from)",
@@ -86,7 +121,10 @@ struct SilverTable {
         return "CREATE TABLE \(fragment: history) (\n    \(fragment: lines.joined(separator: ",\n    "))\n)"
     }
 
-    private var primaryKey: SQLText { "CONSTRAINT \(identifier: name + "_pk") PRIMARY KEY (_key_hash, _valid_from)" }
+    private var primaryKey: SQLText {
+        let columns: SQLText = isBitemporal ? "_key_hash, _valid_from, _recorded_at" : "_key_hash, _valid_from"
+        return "CONSTRAINT \(identifier: name + "_pk") PRIMARY KEY (\(fragment: columns))"
+    }
 
     /// Takes the indexes away while the first rows are copied: built behind them they cost half.
     var dropIndexes: [SQLText] {
@@ -100,17 +138,21 @@ struct SilverTable {
     var addIndexes: [SQLText] { ["ALTER TABLE \(fragment: history) ADD \(fragment: primaryKey)", openRowIndex] }
 
     private var openRowIndex: SQLText {
-        "CREATE UNIQUE INDEX \(identifier: name + "_open") ON \(fragment: history) (_key_hash) WHERE _valid_to IS NULL"
+        "CREATE UNIQUE INDEX \(identifier: name + "_open") ON \(fragment: history) (_key_hash) WHERE \(fragment: isOpen())"
     }
 
     private var createStage: SQLText {
         var lines: [SQLText] = entity.storedColumns.map {
             "\(identifier: $0.name) \(verbatim: SilverTable.type(of: $0))"
         }
-        lines += [
-            "_key_hash uuid NOT NULL", "_scd1_hash uuid NOT NULL", "_scd2_hash uuid NOT NULL",
-            "_change text NOT NULL", "_raw_file int NOT NULL", "_record_no int NOT NULL",
-        ]
+        lines += ["_key_hash uuid NOT NULL", "_scd1_hash uuid NOT NULL", "_scd2_hash uuid NOT NULL"]
+        lines +=
+            folds
+            ? [
+                "_valid_from timestamptz NOT NULL", "_valid_to timestamptz", "_is_deleted boolean NOT NULL",
+                "_run_id uuid NOT NULL", "_run_timestamp timestamptz NOT NULL", "_kind int NOT NULL",
+                "_is_first boolean NOT NULL", "_created_at timestamptz",
+            ] : ["_change text NOT NULL", "_raw_file int NOT NULL", "_record_no int NOT NULL"]
         return """
             CREATE UNLOGGED TABLE IF NOT EXISTS \(fragment: stage) (
                 \(fragment: lines.joined(separator: ",\n    ")))
@@ -121,17 +163,28 @@ struct SilverTable {
         """
         CREATE OR REPLACE VIEW \(table: schema, name + "_current") AS
         SELECT \(identifiers: entity.storedColumns.map(\.name)), _valid_from, _run_id
-        FROM \(fragment: history) WHERE _valid_to IS NULL
+        FROM \(fragment: history) WHERE \(fragment: isOpen())
         """
     }
 
-    /// Its argument is `$1` inside: a column of the argument's name would be taken for it.
+    /// Its arguments are `$1` and `$2` inside: a column of an argument's name would be taken for it.
     private var asOfFunction: SQLText {
-        """
-        CREATE OR REPLACE FUNCTION \(table: schema, name + "_asof")(instant timestamptz)
-        RETURNS SETOF \(fragment: history) LANGUAGE sql STABLE PARALLEL SAFE AS
-        \(literal: "SELECT * FROM \(history.text) WHERE _valid_from <= $1 AND (_valid_to IS NULL OR _valid_to > $1)")
-        """
+        if isBitemporal {
+            let body = """
+                SELECT * FROM \(history.text) WHERE _valid_from <= $1 AND (_valid_to IS NULL OR _valid_to > $1) \
+                AND _recorded_at <= $2 AND (_superseded_at IS NULL OR _superseded_at > $2)
+                """
+            return """
+                CREATE OR REPLACE FUNCTION \(table: schema, name + "_asof")(
+                    valid_at timestamptz, known_at timestamptz DEFAULT 'infinity')
+                RETURNS SETOF \(fragment: history) LANGUAGE sql STABLE PARALLEL SAFE AS \(literal: body)
+                """
+        }
+        return """
+            CREATE OR REPLACE FUNCTION \(table: schema, name + "_asof")(instant timestamptz)
+            RETURNS SETOF \(fragment: history) LANGUAGE sql STABLE PARALLEL SAFE AS
+            \(literal: "SELECT * FROM \(history.text) WHERE _valid_from <= $1 AND (_valid_to IS NULL OR _valid_to > $1)")
+            """
     }
 
     private var comments: [SQLText] {

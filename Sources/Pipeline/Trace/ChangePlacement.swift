@@ -5,7 +5,7 @@ struct ChangePlacement {
     /// What is known of a change.
     struct Candidate {
         var change: String
-        /// From when it is true: its effective time, else its run's instant.
+        /// From when it counts: as a rule its effective time, else its run's instant.
         var instant: Instant
         var run: UUIDValue
         var runTimestamp: Instant

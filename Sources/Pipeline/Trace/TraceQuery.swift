@@ -106,9 +106,10 @@ public struct TraceQuery: Sendable {
     private func changes(of key: UUIDValue, on connection: PostgresConnection) async throws -> [LoggedChange] {
         let rows = try await connection.query(
             """
-            SELECT _change, _effective_at, _run_id, _run_timestamp, _raw_file, _record_no, doc::text AS doc
+            SELECT _change, _effective_at, coalesce(_applies_at, _effective_at, _run_timestamp) AS counts_from, _run_id,
+                _run_timestamp, _raw_file, _record_no, doc::text AS doc
             FROM \(table: table.system.schemas.bronze, table.entity.id.table) WHERE _key_hash = \(key)
-            ORDER BY coalesce(_effective_at, _run_timestamp), _run_timestamp, _raw_file, _record_no
+            ORDER BY counts_from, _order NULLS FIRST, _run_timestamp, _raw_file, _record_no
             """)
         var documents = LoggedDocuments(table)
         var changes: [LoggedChange] = []
@@ -123,7 +124,7 @@ public struct TraceQuery: Sendable {
                     change: change, run: run, effectiveAt: effective, file: try row.get("_raw_file"),
                     record: try row.get("_record_no"), document: document,
                     candidate: ChangePlacement.Candidate(
-                        change: change, instant: effective ?? run.timestamp, run: run.id, runTimestamp: run.timestamp,
+                        change: change, instant: try row.get("counts_from"), run: run.id, runTimestamp: run.timestamp,
                         overwritten: hashes?.overwritten, versioned: hashes?.versioned)))
         }
         return changes

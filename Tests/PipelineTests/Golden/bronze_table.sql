@@ -1,7 +1,7 @@
 CREATE TABLE IF NOT EXISTS "bronze"."shop_orders" (
     _key_hash uuid NOT NULL, _doc_hash uuid, _change text NOT NULL, _effective_at timestamptz,
     _run_id uuid NOT NULL, _run_timestamp timestamptz NOT NULL, _raw_file int NOT NULL,
-    _record_no int NOT NULL, doc jsonb,
+    _record_no int NOT NULL, doc jsonb, _applies_at timestamptz, _order bytea,
     CONSTRAINT "shop_orders_pkey" PRIMARY KEY (_key_hash, _run_timestamp, _raw_file, _record_no),
     CONSTRAINT "shop_orders_change" CHECK (_change IN ('upsert', 'delete', 'restore')));
 
@@ -9,12 +9,16 @@ CREATE INDEX IF NOT EXISTS "shop_orders_run" ON "bronze"."shop_orders" (_run_tim
 
 CREATE TABLE IF NOT EXISTS "bronze"."shop_orders__last" (
     _key_hash uuid NOT NULL, _doc_hash uuid, _run_timestamp timestamptz NOT NULL,
-    _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL,
+    _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL, _effective_at timestamptz,
+    _applies_at timestamptz, _order bytea, _scope uuid,
     CONSTRAINT "shop_orders__last_pk" PRIMARY KEY (_key_hash));
 
 CREATE UNLOGGED TABLE IF NOT EXISTS "stage"."shop_orders__bronze" (
     _key_hash uuid NOT NULL, _ordinal bigint NOT NULL, _doc_hash uuid NOT NULL, _order bytea,
-    _raw_file int NOT NULL, _record_no int NOT NULL, _reject_column text, _reject_reason text, _excerpt text);
+    _raw_file int NOT NULL, _record_no int NOT NULL, _is_delete boolean NOT NULL,
+    _effective_at timestamptz, _scope uuid, _reject_column text, _reject_reason text, _excerpt text);
+
+COMMENT ON COLUMN "bronze"."shop_orders"._applies_at IS 'With an effective time: from when the change counts';
 
 COMMENT ON TABLE "bronze"."shop_orders" IS 'Changes of shop.orders, oldest first by _run_timestamp';
 
@@ -38,6 +42,8 @@ COMMENT ON COLUMN "bronze"."shop_orders"."_record_no" IS 'The record''s position
 
 COMMENT ON COLUMN "bronze"."shop_orders"."doc" IS 'The record; NULL for a delete by absence';
 
+COMMENT ON COLUMN "bronze"."shop_orders"."_order" IS 'Sort key of the columns in order_by, with an effective time';
+
 COMMENT ON COLUMN "bronze"."shop_orders__last"."_key_hash" IS 'Hash of the key';
 
 COMMENT ON COLUMN "bronze"."shop_orders__last"."_doc_hash" IS 'Hash of its last record; NULL while it is deleted';
@@ -47,3 +53,11 @@ COMMENT ON COLUMN "bronze"."shop_orders__last"."_run_timestamp" IS 'The logical 
 COMMENT ON COLUMN "bronze"."shop_orders__last"."_is_deleted" IS 'True while the key is deleted';
 
 COMMENT ON COLUMN "bronze"."shop_orders__last"."_by_absence" IS 'True where it was deleted because a full batch did not bring it';
+
+COMMENT ON COLUMN "bronze"."shop_orders__last"."_effective_at" IS 'From when its last change is true';
+
+COMMENT ON COLUMN "bronze"."shop_orders__last"."_applies_at" IS 'From when its last change counts';
+
+COMMENT ON COLUMN "bronze"."shop_orders__last"."_order" IS 'Sort key of its last change';
+
+COMMENT ON COLUMN "bronze"."shop_orders__last"."_scope" IS 'Hash of the full_scope value of its last record';

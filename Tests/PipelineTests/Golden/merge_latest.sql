@@ -2,12 +2,12 @@ INSERT INTO audit.rejected_record (run_id, system_id, entity_name, layer, raw_fi
     column_name, reason)
 SELECT $1, $2, $3, 'silver', s._raw_file, s._record_no,
     $4, $5, 'a fixed column changed'
-FROM "stage"."shop_orders__silver" s JOIN "silver"."shop_orders" t ON t._key_hash = s._key_hash AND t._valid_to IS NULL
-WHERE s._change <> 'delete' AND (t."opened" IS DISTINCT FROM s."opened");
+FROM "stage"."shop_orders__silver" s JOIN "silver"."shop_orders" t ON t._key_hash = s._key_hash AND t._valid_to IS NULL AND s._change <> 'delete'
+    AND (t."opened" IS DISTINCT FROM s."opened")
+ON CONFLICT DO NOTHING;
 
-DELETE FROM "stage"."shop_orders__silver" s USING audit.rejected_record r
-WHERE r.run_id = $1 AND r.system_id = $2 AND r.entity_name = $3
-    AND r.layer = 'silver' AND r.raw_file = s._raw_file AND r.record_no = s._record_no;
+DELETE FROM "stage"."shop_orders__silver" s USING "silver"."shop_orders" t WHERE t._key_hash = s._key_hash AND t._valid_to IS NULL AND s._change <> 'delete'
+    AND (t."opened" IS DISTINCT FROM s."opened");
 
 UPDATE "silver"."shop_orders" t SET _valid_to = $1, _is_deleted = true,
     _updated_by_run_id = $2, _updated_at = $3

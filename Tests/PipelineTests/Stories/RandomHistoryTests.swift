@@ -56,6 +56,7 @@ struct RandomHistoryTests {
         for (seed, history) in zip(seeds, histories) {
             expect(try await warehouse.table("plain\(seed)"), equals: history.reference.table, "seed \(seed)")
             expect(try await warehouse.table("mixed\(seed)"), equals: history.reference.table, "seed \(seed), mixed")
+            expect(try await warehouse.rebuildDifferences("mixed\(seed)", from: .raw), equals: [], "seed \(seed)")
         }
     }
 }

@@ -1,0 +1,96 @@
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// Change detection for entities with an effective time, where a document's identity is (key, effective time), and a
+/// delete is told from what it deletes.
+///
+/// Each change gets the instant from which it counts, `_applies_at`: its effective time as a rule; for a document that a
+/// full snapshot shows as the present although something newer is known, the batch's own instant.
+struct EffectiveChanges {
+    let table: BronzeTable
+    let batch: Batch
+
+    private var isFull: SQLText { batch.loadType == .full ? "true" : "false" }
+
+    /// (ordinal, kind) of each record that becomes a change.
+    ///
+    /// `l` is the newest change of the key in effective order; a record that equals it is settled without a look into
+    /// the log, so that an unchanged reload stays one join.
+    var decisions: SQLText {
+        """
+        SELECT s._ordinal, CASE WHEN s._is_delete THEN 4
+            WHEN \(fragment: isRestore) THEN CASE WHEN l._is_deleted THEN 3 ELSE 5 END
+            WHEN (l._key_hash IS NULL OR l._is_deleted) AND s.is_newest THEN 1 ELSE 2 END
+        FROM (SELECT *, row_number() OVER (PARTITION BY _key_hash
+                ORDER BY _effective_at DESC, _order DESC NULLS LAST, _ordinal DESC) = 1 AS is_newest
+            FROM \(fragment: table.stage) WHERE _reject_reason IS NULL) s
+        LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
+        WHERE l._key_hash IS NULL OR (
+            (l._effective_at IS DISTINCT FROM s._effective_at OR l._doc_hash IS DISTINCT FROM s._doc_hash
+                OR l._is_deleted <> s._is_delete)
+            AND (\(fragment: isRestore) OR \(fragment: isPresentDelete) OR s._doc_hash IS DISTINCT FROM (
+                SELECT o._doc_hash FROM \(fragment: table.log) o
+                WHERE o._key_hash = s._key_hash AND o._effective_at = s._effective_at
+                    AND (o._change = 'delete') = s._is_delete
+                ORDER BY o._run_timestamp DESC, o._raw_file DESC, o._record_no DESC LIMIT 1)))
+        """
+    }
+
+    /// The newest record of a key brings the key back, or back to an older state.
+    private var isRestore: SQLText {
+        """
+        coalesce(NOT s._is_delete AND s.is_newest AND (l._is_deleted AND (\(fragment: isFull) OR l._by_absence)
+            OR \(fragment: isFull) AND NOT l._is_deleted AND s._effective_at < l._applies_at
+                AND s._doc_hash IS DISTINCT FROM l._doc_hash), false)
+        """
+    }
+
+    /// A full snapshot shows a live key as deleted, at an older time than what is known of it.
+    private var isPresentDelete: SQLText {
+        """
+        coalesce(\(fragment: isFull) AND s._is_delete AND s.is_newest AND NOT l._is_deleted
+            AND s._effective_at < l._applies_at, false)
+        """
+    }
+
+    /// Places the logged changes that are the present whatever their effective time says, behind what they restore.
+    var placePresent: SQLText {
+        let present: SQLText = "greatest(\(batch.run.timestamp), l._applies_at + INTERVAL '1 microsecond')"
+        return """
+            UPDATE \(fragment: table.log) g SET
+                _order = CASE WHEN g._change = 'restore' AND g._effective_at <= l._applies_at
+                    THEN coalesce(l._order, '') || '\\xff' ELSE g._order END,
+                _applies_at = CASE
+                WHEN g._change = 'restore' AND l._is_deleted THEN greatest(g._effective_at, l._applies_at)
+                ELSE \(fragment: present) END
+            FROM \(fragment: table.last) l
+            WHERE l._key_hash = g._key_hash AND g._run_timestamp = \(batch.run.timestamp)
+                AND (g._change = 'restore' OR \(fragment: isFull) AND g._change = 'delete' AND NOT l._is_deleted
+                    AND g._effective_at < l._applies_at AND NOT EXISTS (
+                        SELECT FROM \(fragment: table.stage) n
+                        WHERE n._key_hash = g._key_hash AND n._reject_reason IS NULL
+                            AND (n._effective_at, coalesce(n._order, ''), n._raw_file, n._record_no)
+                                > (g._effective_at, coalesce(g._order, ''), g._raw_file, g._record_no)))
+            """
+    }
+
+    /// Brings the newest change of each key, in effective order, up to date.
+    var applyToLast: SQLText {
+        """
+        INSERT INTO \(fragment: table.last) AS l (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence,
+            _effective_at, _applies_at, _order, _scope)
+        SELECT DISTINCT ON (g._key_hash) g._key_hash, g._doc_hash, g._run_timestamp, g._change = 'delete',
+            g._raw_file = 0, g._effective_at, g._applies_at, g._order, s._scope
+        FROM \(fragment: table.log) g LEFT JOIN \(fragment: table.stage) s
+            ON s._key_hash = g._key_hash AND s._raw_file = g._raw_file AND s._record_no = g._record_no
+        WHERE g._run_timestamp = \(batch.run.timestamp)
+        ORDER BY g._key_hash, g._applies_at DESC, g._order DESC NULLS LAST, g._raw_file DESC, g._record_no DESC
+        ON CONFLICT (_key_hash) DO UPDATE SET _doc_hash = excluded._doc_hash, _run_timestamp = excluded._run_timestamp,
+            _is_deleted = excluded._is_deleted, _by_absence = excluded._by_absence,
+            _effective_at = excluded._effective_at, _applies_at = excluded._applies_at, _order = excluded._order,
+            _scope = coalesce(excluded._scope, l._scope)
+        WHERE (excluded._applies_at, coalesce(excluded._order, '')) >= (l._applies_at, coalesce(l._order, ''))
+        """
+    }
+}

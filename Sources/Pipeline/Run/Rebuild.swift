@@ -1,0 +1,129 @@
+public import Metadata
+internal import Postgres
+internal import Primitives
+
+/// Derives an entity's history again, from bronze or from raw, with today's metadata, and levels what is there with it.
+///
+/// The replay goes into a shadow, batch by batch, through the same code as every run. Only what differs is changed, in
+/// one transaction: the table, its grants, views and indexes stay. It is a run of its own and holds the system's lock.
+public struct Rebuild: Sendable {
+    /// What the history is derived from.
+    public enum Source: String, Sendable, CaseIterable {
+        /// The landed files; bronze is derived again as well.
+        case raw
+        /// The log of changes.
+        case bronze
+    }
+
+    /// What a rebuild came to.
+    public struct Report: Sendable {
+        /// The run.
+        public var run: RunReport
+        /// Rows that were right, missing, different, and too many.
+        public var same = 0
+        /// Rows that the history lacked.
+        public var missing = 0
+        /// Rows with other values.
+        public var changed = 0
+        /// Rows that no batch explains.
+        public var surplus = 0
+        /// The first differences, a line each.
+        public var samples: [String] = []
+        /// Changes of the metadata that explain differences, a line each.
+        public var explanations: [String] = []
+        /// True when something differed.
+        public var differs: Bool { missing + changed + surplus > 0 }
+    }
+
+    private let workspace: Workspace
+    private let entity: Entity
+    private let source: Source
+    private let verifies: Bool
+
+    /// A rebuild of one entity; `verifies`: only compare, change nothing.
+    public init(workspace: Workspace, entity: Entity, from source: Source, verifies: Bool) {
+        self.workspace = workspace
+        self.entity = entity
+        self.source = source
+        self.verifies = verifies
+    }
+
+    /// Rebuilds.
+    /// - Throws: `SystemBusy` while the system runs; `UsageError`; `PostgresError`; `CancellationError`.
+    public func run() async throws -> Report {
+        guard let system = workspace.catalog.system(entity.id.system) else {
+            throw UsageError("entity '\(entity.id)' has no system")
+        }
+        let (lease, holder) = try await RunLease.take(system.id, in: workspace)
+        guard let lease else { throw SystemBusy(system: system.id, holder: holder) }
+        do {
+            let report = try await run(system, holding: lease)
+            await lease.release()
+            return report
+        } catch {
+            await lease.release()
+            throw error
+        }
+    }
+
+    private func run(_ system: SourceSystem, holding lease: RunLease) async throws -> Report {
+        let start = RunStart(workspace: workspace, system: system.id)
+        let differences = try await Deployment(workspace: workspace).prepare([entity], applies: true)
+        if let lines = differences[entity.id] { throw Deployment.refusal(lines) }
+        _ = try await start.closeAbandoned()
+        var request = RunRequest()
+        request.entities = [entity.id]
+        request.layers = source == .raw ? [.bronze, .silver] : [.silver]
+        guard let instant = try await start.instant(request) else {
+            preconditionFailure("a run without a requested instant always gets one")
+        }
+        var generator = SystemRandomNumberGenerator()
+        let id = UUIDValue.version7(at: workspace.clock.now(), using: &generator)
+        let identity = RunIdentity(id: id, timestamp: instant)
+        let ledger = try await start.open(
+            identity, request, trigger: .rebuild, triggerReference: verifies ? "verify" : nil)
+        let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
+        defer { heart.cancel() }
+        let replay = Replay(workspace: workspace, entity: entity, system: system, source: source, verifies: verifies)
+        var found = Replay.Findings()
+        var failure: (any Error)?
+        do {
+            found = try await replay.run(with: ledger)
+        } catch {
+            failure = error
+        }
+        let isCancelled = failure is CancellationError
+        let message = failure.map { isCancelled ? "stopped before it was done; nothing was changed" : "\($0)" }
+        // A failed step says it all; the run's own line would only say it again.
+        let own = failure is LayerFailure ? nil : message
+        let written: Result<RunReport, any Error> = await uncancelled {
+            do {
+                return .success(try await ledger.finish(cancelled: isCancelled, error: own))
+            } catch {
+                return .failure(error)
+            }
+        }
+        var report = Report(run: try written.get())
+        (report.same, report.missing) = (found.counts.same, found.counts.missing)
+        (report.changed, report.surplus) = (found.counts.changed, found.counts.surplus)
+        report.samples = found.samples
+        if report.differs { report.explanations = try await explanations() }
+        return report
+    }
+
+    /// What changed in the metadata since the first batch.
+    private func explanations() async throws -> [String] {
+        try await workspace.pool.withConnection { connection in
+            try await connection.query(
+                """
+                SELECT to_char(recorded_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') || ' ' || change
+                    || CASE WHEN column_name = '' THEN '' ELSE ' ' || column_name END || coalesce(': ' || detail, '')
+                FROM audit.schema_change
+                WHERE system_id = \(entity.id.system.rawValue) AND entity_name = \(entity.id.name)
+                    AND change NOT IN ('created', 'field_appeared')
+                ORDER BY recorded_at
+                """
+            ).map { try $0.get(0, as: String.self) }
+        }
+    }
+}

@@ -1,0 +1,222 @@
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// Reads changes key by key, folds them into versions, and writes these as rows for the stage or an empty history.
+///
+/// Memory holds one key's last values and a chunk of COPY, however long its history is.
+struct FoldStager: ~Copyable {
+    /// What the rows are.
+    enum Mode {
+        /// The first rows of an empty history.
+        case fill(now: Instant)
+        /// What comes behind everything that is known of a key.
+        case chain
+        /// All versions of a key, derived again.
+        case derive
+    }
+
+    /// What a staged row is.
+    enum Kind: Int32 {
+        /// A version of a chain.
+        case version = 0
+        /// A delete in front of a chain.
+        case headDelete = 1
+        /// A version of a key that was derived again.
+        case derived = 2
+        /// Stands for a key that was derived again, whether or not a version came of it.
+        case derivedKey = 3
+        /// The first version of a chain, once it turned out to go on with the open row.
+        case continued = 4
+    }
+
+    private struct Origin {
+        var key: UUIDValue
+        var event: VersionFold.Event
+    }
+
+    private let mode: Mode
+    private let table: SilverTable
+    private let batch: Batch
+    private let stored: [Int]
+    private let isOverwritten: [Bool]
+    /// Columns that no record of some batches had, by their run: these changes keep what was known.
+    private let missing: [UUIDValue: [Int]]
+    private var reader: DocumentReader
+    private var window: RecordWindow
+    private var hash = RowHash()
+    private var fold: VersionFold
+    private var key: UUIDValue?
+    private var isFirstOfKey = true
+    /// Rows on their way.
+    var buffer = CopyBuffer()
+    /// Changes of the batch read so far.
+    private(set) var changes = 0
+    /// Keys whose chain begins with a version.
+    private(set) var chains = 0
+
+    init(_ table: SilverTable, batch: Batch, timezone: String, missing: [UUIDValue: [String]], mode: Mode) {
+        let entity = table.entity
+        self.mode = mode
+        self.table = table
+        self.batch = batch
+        stored = entity.columns.indices.filter { entity.columns[$0].isStored }
+        reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: true)
+        let overwritten = Set(reader.overwritten)
+        isOverwritten = entity.columns.indices.map(overwritten.contains)
+        self.missing = missing.mapValues { names in
+            entity.columns.indices.filter { names.contains(entity.columns[$0].name) && !entity.columns[$0].isKey }
+        }
+        window = RecordWindow(.lines, paths: DocumentReader.paths(of: entity))
+        var countsFirst = true
+        if case .chain = mode { countsFirst = false }
+        fold = VersionFold(
+            countsFirst: countsFirst,
+            leavesOutLate: entity.effectiveTimeColumn != nil && entity.lateArrivals != .splice)
+    }
+
+    /// What the batch's changes came to, but for the first ones of chains.
+    var effects: VersionFold.Effects { fold.effects }
+
+    /// Adds a chunk of COPY: key hash, change, position, run, its instant, raw file, record number, whether late, document.
+    mutating func add(_ chunk: [UInt8]) throws {
+        var rows = BinaryRowReader(chunk)
+        var origins: [Origin] = []
+        window.clear()
+        while rows.next() {
+            guard let key = rows.uuid(0), let change = rows.text(1), let position = rows.instant(2),
+                let run = rows.uuid(3), let instant = rows.instant(4), let file = rows.int64(5),
+                let record = rows.int64(6)
+            else { continue }
+            let isDelete = change.utf8.elementsEqual("delete".utf8)
+            origins.append(
+                Origin(
+                    key: key,
+                    event: VersionFold.Event(
+                        isDelete: isDelete, position: position, run: RunIdentity(id: run, timestamp: instant),
+                        isCounted: instant == batch.run.timestamp, isLate: rows.bool(7) ?? false, file: Int(file),
+                        record: Int(record), row: TypedRow(columns: 0))))
+            guard !isDelete else { continue }
+            rows.withField(8) { document in
+                if let document { window.append(document) }
+            }
+        }
+        window.extract()
+        var record = 0
+        for origin in origins {
+            var event = origin.event
+            if origin.key != key { try finishKey() }
+            key = origin.key
+            if event.isCounted { changes += 1 }
+            if !event.isDelete {
+                try read(record, into: &event)
+                record += 1
+            }
+            try add(event)
+        }
+    }
+
+    /// Ends the last key and the stream.
+    mutating func finish() throws {
+        try finishKey()
+        buffer.finish()
+    }
+
+    private mutating func read(_ record: Int, into event: inout VersionFold.Event) throws {
+        if case .rejected(let column, let reason, _) = reader.read(window, record) {
+            let place = column.map { "column '\($0)' " } ?? ""
+            throw StepError(
+                .merge,
+                "the document of run \(event.run.id), raw file \(event.file), record \(event.record) was accepted in "
+                    + "bronze but \(place)\(reason) under today's metadata; mend the column's type or format")
+        }
+        event.row = reader.row
+        if let lacking = missing[event.run.id], let known = fold.values {
+            for column in lacking { event.row.copy(column, from: known) }
+        }
+        event.overwritten = hash.values(event.row, reader.overwritten)
+        event.versioned = hash.values(event.row, reader.versioned)
+        if !reader.fixed.isEmpty { event.fixed = hash.values(event.row, reader.fixed) }
+    }
+
+    private mutating func add(_ event: VersionFold.Event) throws {
+        var versions: [VersionFold.Version] = []
+        fold.add(event) { versions.append($0) }
+        if fold.headDelete != nil { isFirstOfKey = false }
+        for version in versions { write(version) }
+    }
+
+    private mutating func finishKey() throws {
+        guard let key else { return }
+        var versions: [VersionFold.Version] = []
+        let head = fold.finish { versions.append($0) }
+        for version in versions { write(version) }
+        switch mode {
+        case .fill: break
+        case .chain: if let head { writeMark(of: key, .headDelete, at: head, isFirst: true) }
+        case .derive: writeMark(of: key, .derivedKey, at: batch.run.timestamp, isFirst: false)
+        }
+        if case .chain = mode, head == nil { chains += 1 }
+        isFirstOfKey = true
+        self.key = nil
+    }
+
+    // MARK: Rows
+
+    private mutating func write(_ version: VersionFold.Version) {
+        guard let key else { return }
+        var further = 11
+        if case .fill = mode { further = SilverTable.foldedColumns(isBitemporal: table.isBitemporal).count }
+        buffer.beginRow(columns: stored.count + further)
+        for column in stored {
+            let row = isOverwritten[column] ? version.latest.row : version.opening.row
+            if row.isNull(column) {
+                buffer.appendNull()
+            } else {
+                buffer.append(field: row.bytes.span.extracting(row.payload(column)))
+            }
+        }
+        buffer.append(uuid: key)
+        buffer.append(uuid: version.latest.overwritten)
+        buffer.append(uuid: version.opening.versioned)
+        buffer.append(instant: version.from)
+        if let to = version.to { buffer.append(instant: to) } else { buffer.appendNull() }
+        buffer.append(bool: version.isDeleted)
+        buffer.append(uuid: version.opening.run.id)
+        buffer.append(instant: version.opening.run.timestamp)
+        switch mode {
+        case .fill(let now):
+            buffer.append(uuid: batch.run.id)
+            buffer.append(instant: now)
+            buffer.append(instant: now)
+            if table.isBitemporal { buffer.append(instant: batch.run.timestamp) }
+        case .chain: appendStageEnd(.version)
+        case .derive: appendStageEnd(.derived)
+        }
+        isFirstOfKey = false
+    }
+
+    private mutating func appendStageEnd(_ kind: Kind) {
+        buffer.append(int32: kind.rawValue)
+        buffer.append(bool: isFirstOfKey)
+        buffer.appendNull()
+    }
+
+    /// A row without values.
+    private mutating func writeMark(of key: UUIDValue, _ kind: Kind, at instant: Instant, isFirst: Bool) {
+        buffer.beginRow(columns: stored.count + 11)
+        for _ in stored { buffer.appendNull() }
+        buffer.append(uuid: key)
+        buffer.append(uuid: .zero)
+        buffer.append(uuid: .zero)
+        buffer.append(instant: instant)
+        buffer.appendNull()
+        buffer.append(bool: kind == .headDelete)
+        buffer.append(uuid: batch.run.id)
+        buffer.append(instant: batch.run.timestamp)
+        buffer.append(int32: kind.rawValue)
+        buffer.append(bool: isFirst)
+        buffer.appendNull()
+    }
+}

@@ -1,0 +1,241 @@
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// The merge of entities with an effective time or two times: changes are folded into versions by their place in time.
+///
+/// A key whose changes all come behind what is known of it becomes a chain that goes on from its open row. A key that a
+/// change comes late for is derived again from all its bronze changes, so that any order of arrival ends in the same
+/// table; so is every touched key of a bitemporal entity, and of one whose rules look back.
+struct FoldedMerge {
+    let batch: Batch
+    let bronze: BronzeTable
+    let table: SilverTable
+    let timezone: String
+    let pool: PostgresPool
+    let step: Step
+
+    private var entity: Entity { table.entity }
+    private var log: SQLText { bronze.log }
+
+    /// From when a change counts.
+    private var position: SQLText { entity.effectiveTimeColumn == nil ? "_run_timestamp" : "_applies_at" }
+    private var instant: SQLText { "\(literal: batch.run.timestamp.description)::timestamptz" }
+
+    /// Rules that compare a change with the one before it, wherever that came from.
+    private var looksBack: Bool {
+        entity.history == .bitemporal || !batch.missingColumns.isEmpty
+            || entity.storedColumns.contains { !$0.isKey && entity.role(of: $0) == .fixed }
+    }
+
+    /// Merges the batch, within the writer's transaction.
+    func run(on writer: PostgresConnection) async throws -> RowCounts {
+        let missing = try await missingColumns(on: writer)
+        let isEmpty = try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty
+        return try await pool.withConnection { source in
+            try await source.transaction {
+                try await source.execute("SET LOCAL random_page_cost = 1.1")
+                let isFirst = try await source.query(
+                    "SELECT 1 FROM \(fragment: log) WHERE _run_timestamp < \(batch.run.timestamp) LIMIT 1"
+                ).isEmpty
+                if isEmpty, isFirst { return try await fill(missing, from: source, on: writer) }
+                return try await fold(missing, from: source, on: writer)
+            }
+        }
+    }
+
+    private func fill(
+        _ missing: [UUIDValue: [String]], from source: PostgresConnection,
+        on writer: PostgresConnection
+    ) async throws -> RowCounts {
+        for statement in table.dropIndexes { try await writer.execute(statement) }
+        let columns =
+            entity.storedColumns.map(\.name) + SilverTable.foldedColumns(isBitemporal: table.isBitemporal)
+        var stager = FoldStager(
+            table, batch: batch, timezone: timezone, missing: missing, mode: .fill(now: step.now))
+        try await copy(
+            events(of: "_run_timestamp = \(fragment: instant)", late: "false"), through: &stager,
+            into: "COPY \(fragment: table.history) (\(identifiers: columns)) FROM STDIN (FORMAT binary)", from: source,
+            on: writer)
+        for statement in table.addIndexes { try await writer.execute(statement) }
+        var counts = stager.effects.counts
+        counts.input = stager.changes
+        try await record(stager.effects, on: writer)
+        return counts
+    }
+
+    private func fold(
+        _ missing: [UUIDValue: [String]], from source: PostgresConnection,
+        on writer: PostgresConnection
+    ) async throws -> RowCounts {
+        let plan = FoldPlan(table: table, run: batch.run, now: step.now)
+        try await StageTable.empty(table.stage, on: writer)
+        let late = try await source.query("SELECT count(*) FROM (\(fragment: keysToDerive)) AS k")[0].get(
+            0, as: Int.self)
+        var counts = RowCounts()
+        if !looksBack {
+            let chained = try await chain(missing, hasLate: late > 0, from: source, on: writer)
+            counts += try await apply(chained, plan, on: writer)
+        }
+        if late > 0 { counts += try await derive(missing, plan, from: source, on: writer) }
+        return counts
+    }
+
+    // MARK: Chains
+
+    private struct Chained {
+        var counts: RowCounts
+        /// Keys whose chain begins with a version.
+        var keys: Int
+    }
+
+    private func chain(
+        _ missing: [UUIDValue: [String]], hasLate: Bool, from source: PostgresConnection,
+        on writer: PostgresConnection
+    ) async throws -> Chained {
+        var stager = FoldStager(table, batch: batch, timezone: timezone, missing: missing, mode: .chain)
+        let others: SQLText =
+            hasLate
+            ? " AND NOT EXISTS (SELECT FROM (\(fragment: keysToDerive)) AS k WHERE k._key_hash = g._key_hash)" : ""
+        try await copy(
+            events(of: "_run_timestamp = \(fragment: instant)\(fragment: others)", late: "false"), through: &stager,
+            into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", from: source, on: writer)
+        var counts = stager.effects.counts
+        counts.input = stager.changes
+        return Chained(counts: counts, keys: stager.chains)
+    }
+
+    /// Brings the chains into the history and counts their first changes, whose effect only the history tells.
+    private func apply(
+        _ chained: Chained, _ plan: FoldPlan, on writer: PostgresConnection
+    ) async throws -> RowCounts {
+        guard chained.counts.input > 0 else { return chained.counts }
+        if chained.counts.input > 5_000 {
+            try await writer.execute("ANALYZE \(fragment: plan.table.stage) (_key_hash, _kind)")
+        }
+        try await writer.execute("SET LOCAL random_page_cost = 1.1")
+        var counts = chained.counts
+        let continued = try await writer.execute(plan.markContinued)
+        counts.updated += try await writer.execute(plan.overwriteContinued)
+        try await writer.execute(plan.endContinued)
+        counts.deleted += try await writer.execute(plan.end(isDelete: true))
+        let closed = try await writer.execute(plan.end(isDelete: false))
+        counts.updated += closed
+        counts.inserted += chained.keys - continued - closed
+        try await writer.execute(plan.addChains)
+        counts.unchanged =
+            counts.input - counts.inserted - counts.updated - counts.deleted
+        return counts
+    }
+
+    // MARK: Derived keys
+
+    /// Keys of the batch whose changes do not all come behind what is known of them.
+    private var keysToDerive: SQLText {
+        guard !looksBack else {
+            return "SELECT DISTINCT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)"
+        }
+        return """
+            SELECT DISTINCT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)
+                AND EXISTS (SELECT FROM \(fragment: log) o WHERE o._key_hash = n._key_hash
+                    AND o._run_timestamp < \(fragment: instant) AND o._applies_at >= n._applies_at)
+            """
+    }
+
+    private func derive(
+        _ missing: [UUIDValue: [String]], _ plan: FoldPlan, from source: PostgresConnection,
+        on writer: PostgresConnection
+    ) async throws -> RowCounts {
+        var stager = FoldStager(table, batch: batch, timezone: timezone, missing: missing, mode: .derive)
+        try await copy(
+            events(
+                of: """
+                    _run_timestamp <= \(fragment: instant)
+                        AND EXISTS (SELECT FROM (\(fragment: keysToDerive)) AS k WHERE k._key_hash = g._key_hash)
+                    """, late: cameLate),
+            through: &stager, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", from: source,
+            on: writer)
+        if stager.changes > 5_000 {
+            try await writer.execute("ANALYZE \(fragment: table.stage) (_key_hash, _kind)")
+        }
+        try await writer.execute("SET LOCAL random_page_cost = 1.1")
+        if !table.isBitemporal { try await writer.execute(plan.keepCreation) }
+        try await writer.execute(plan.removeOutdated)
+        try await writer.execute(plan.addDerived)
+        try await record(stager.effects, on: writer)
+        var counts = stager.effects.counts
+        counts.input = stager.changes
+        return counts
+    }
+
+    // MARK: Both
+
+    /// Changes in the order in which they count, key by key.
+    private func events(of condition: SQLText, late: SQLText) -> SQLText {
+        """
+        COPY (SELECT g._key_hash, g._change, g.\(fragment: position), g._run_id, g._run_timestamp, g._raw_file,
+                g._record_no, \(fragment: late), g.doc::text
+            FROM \(fragment: log) g WHERE \(fragment: condition)
+            ORDER BY g._key_hash, g.\(fragment: position), g._order NULLS FIRST, g._run_timestamp, g._raw_file,
+                g._record_no) TO STDOUT (FORMAT binary)
+        """
+    }
+
+    /// Whether a change is older than one of an earlier batch.
+    private var cameLate: SQLText {
+        """
+        coalesce(g.\(fragment: position) < max(g.\(fragment: position)) OVER (PARTITION BY g._key_hash
+            ORDER BY g._run_timestamp GROUPS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), false)
+        """
+    }
+
+    private func copy(
+        _ query: SQLText, through stager: inout FoldStager, into statement: SQLText, from source: PostgresConnection,
+        on writer: PostgresConnection
+    ) async throws {
+        try await source.beginCopyOut(query)
+        try await writer.beginCopyIn(statement)
+        while let chunk = try await source.nextCopyChunk() {
+            try stager.add(chunk)
+            if stager.buffer.needsFlush {
+                try await writer.putCopyData(stager.buffer.takeBytes())
+                step.progress(records: stager.changes)
+                try Task.checkCancellation()
+            }
+        }
+        try stager.finish()
+        try await writer.putCopyData(stager.buffer.takeBytes())
+        try await writer.endCopyIn()
+    }
+
+    /// Columns that no record of some full batches had, by run: their changes keep what was known.
+    private func missingColumns(on connection: PostgresConnection) async throws -> [UUIDValue: [String]] {
+        let rows = try await connection.query(
+            """
+            SELECT run_id, missing_columns FROM audit.raw_batch
+            WHERE system_id = \(entity.id.system.rawValue) AND entity_name = \(entity.id.name)
+                AND missing_columns <> '{}'
+            """)
+        var missing: [UUIDValue: [String]] = [:]
+        for row in rows { missing[try row.get(0)] = try row.get(1) }
+        return missing
+    }
+
+    /// Keeps the changes that were left out where people find them.
+    private func record(_ effects: VersionFold.Effects, on writer: PostgresConnection) async throws {
+        var left = effects.rejected.map { ($0, "a fixed column changed") }
+        if entity.lateArrivals == .reject {
+            left += effects.leftOut.map { ($0, "it came late: something newer was known of its key") }
+        }
+        guard !left.isEmpty else { return }
+        try await writer.execute(
+            """
+            INSERT INTO audit.rejected_record (run_id, system_id, entity_name, layer, raw_file, record_no, run_timestamp,
+                reason)
+            SELECT \(batch.run.id), \(entity.id.system.rawValue), \(entity.id.name), 'silver', r.file, r.record,
+                \(batch.run.timestamp), r.reason
+            FROM unnest(\(left.map(\.0.file)), \(left.map(\.0.record)), \(left.map(\.1))) AS r (file, record, reason)
+            ON CONFLICT DO NOTHING
+            """)
+    }
+}
