@@ -34,9 +34,11 @@ struct ChangePlacementTests {
     }
 
     private func places(
-        _ versions: [Trace.Version], _ changes: ChangePlacement.Candidate..., keepsFirst: Bool = false
+        _ versions: [Trace.Version], _ changes: ChangePlacement.Candidate..., keepsFirst: Bool = false,
+        leavesOutLate: Bool = false
     ) -> [String] {
-        ChangePlacement(versions: versions, changes: changes, keepsFirst: keepsFirst).places()
+        ChangePlacement(versions: versions, changes: changes, keepsFirst: keepsFirst, leavesOutLate: leavesOutLate)
+            .places()
             .map { "\($0.effect) \($0.versions.map { String($0 + 1) }.joined(separator: ","))" }
     }
 

@@ -82,4 +82,36 @@ struct TraceTimelineTests {
                   d2 upsert opened as of d5 1/1 {"id":1,"v":"c","at":"2026-01-05T00:00:00Z"}
                 """)
     }
+
+    @Test("tells what came late and was left out", arguments: ["ignore", "reject"])
+    func late(mode: String) async throws {
+        let warehouse = try await TestWarehouse(
+            TestEntity(
+                columns: "id int key, v text, n int scd=1, at timestamptz",
+                #"""
+                {"load_type": "delta", "delta": {"mode": "all"}, "effective_time_column": "at",
+                 "late_arrivals": "\#(mode)"}
+                """#))
+        func record(_ value: String, _ number: Int, _ day: Int) -> String {
+            #"{"id":1,"v":"\#(value)","n":\#(number),"at":"2026-01-0\#(day)T00:00:00Z"}"#
+        }
+        try await warehouse.load(record("a", 1, 1))
+        try await warehouse.load(record("c", 1, 5))
+        try await warehouse.load(record("a", 2, 3))
+        try await warehouse.load(record("c", 1, 6))
+        let late = mode == "ignore" ? "late" : #"rejected("it came late: something newer was known of its key")"#
+        expect(
+            try await warehouse.trace("id=1"),
+            equals: """
+                1 d1..d5
+                  d1 upsert opened as of d1 1/1 \(record("a", 1, 1))
+                  d3 upsert \(late) as of d3 1/1 \(record("a", 2, 3))
+                2 d5..
+                  v a → c
+                  at 2026-01-01 00:00:00+00 → 2026-01-06 00:00:00+00
+                  d2 upsert opened as of d5 1/1 \(record("c", 1, 5))
+                  d4 upsert overwrote as of d6 1/1 \(record("c", 1, 6))
+                    at 2026-01-05 00:00:00+00 → 2026-01-06 00:00:00+00
+                """)
+    }
 }

@@ -26,14 +26,21 @@ struct ChangePlacement {
     let changes: [Candidate]
     /// `append`: what comes later is a duplicate, whatever it says.
     let keepsFirst: Bool
+    /// `late_arrivals` other than splice: what is older than what was known when it came is left out.
+    let leavesOutLate: Bool
 
     func places() -> [Place] {
         var previous: Candidate?
         return changes.map { change in
+            if leavesOutLate, isLate(change) { return Place(versions: holder(of: change.instant), effect: .late) }
             let place = change.change == "delete" ? ended(by: change) : made(by: change, after: previous)
             if change.change != "delete" { previous = change }
             return place
         }
+    }
+
+    private func isLate(_ change: Candidate) -> Bool {
+        changes.contains { $0.runTimestamp < change.runTimestamp && $0.instant > change.instant }
     }
 
     private func ended(by change: Candidate) -> Place {

@@ -53,6 +53,8 @@ public struct Trace: Sendable {
         case none
         /// A later change has the same effective time, and holds instead.
         case replaced
+        /// It came late, and the metadata leaves out what does.
+        case late
         /// Its batch is not merged yet.
         case waiting
         /// Silver did not take it.

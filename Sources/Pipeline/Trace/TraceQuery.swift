@@ -136,7 +136,8 @@ public struct TraceQuery: Sendable {
         on connection: PostgresConnection
     ) async throws {
         let places = ChangePlacement(
-            versions: trace.versions, changes: changes.map(\.candidate), keepsFirst: table.entity.history == .append
+            versions: trace.versions, changes: changes.map(\.candidate), keepsFirst: table.entity.history == .append,
+            leavesOutLate: table.entity.lateArrivals != .splice
         ).places()
         var documents = LoggedDocuments(table)
         var last: String?
@@ -151,7 +152,7 @@ public struct TraceQuery: Sendable {
             if place.effect == .overwrote, let last, let now = logged.document {
                 change.differences = try await documents.differences(from: last, to: now, personal, on: connection)
             }
-            last = logged.document ?? last
+            if place.effect != .late { last = logged.document ?? last }
             if place.versions.isEmpty { trace.loose.append(change) }
             for index in place.versions { trace.versions[index].changes.append(change) }
         }

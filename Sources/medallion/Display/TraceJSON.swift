@@ -80,6 +80,7 @@ extension Trace.Effect {
         case .closed: "closed"
         case .none: "none"
         case .replaced: "replaced"
+        case .late: "late"
         case .waiting: "waiting"
         case .rejected: "rejected"
         }

@@ -104,6 +104,7 @@ struct TraceReport {
         case .closed: "ended this version\(absent)"
         case .none: "no effect\(absent)"
         case .replaced: "no effect: a later change has the same effective time"
+        case .late: "no effect: it came late, when something newer was known"
         case .waiting: "waits for silver\(absent)"
         case .rejected(let reason): "rejected: \(reason)"
         }
