@@ -102,16 +102,10 @@ struct BronzeLayer: Sendable {
             }
             let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
             try await write(detected, step: step, on: connection)
-            var counts = RowCounts()
-            counts.input = survey.records
-            counts.inserted = findings.inserted
-            counts.updated = findings.updated
-            counts.unchanged = survey.records - survey.rejected - detected.duplicates - findings.changes
-            counts.duplicate = detected.duplicates
-            counts.rejected = survey.rejected
-            counts.absent = findings.absent
-            counts.deleted = findings.absent + findings.marked
-            counts.bytes = batch.bytes
+            if findings.wentBack > 0 {
+                step.notice(
+                    "\(findings.wentBack) keys are shown in an older state than was known: it counts from now on")
+            }
             try await BatchLedger.permit(
                 batch, deletes: allowsDeletes, rejects: acceptsRejects, on: connection)
             try await BatchLedger.advance(
@@ -119,7 +113,8 @@ struct BronzeLayer: Sendable {
                 reason: survey.keyless > 0 && batch.loadType == .full && !entity.keyColumns.isEmpty
                     ? "deletion by absence suspended: \(survey.keyless) records without a readable key" : nil,
                 rejected: survey.rejected, missing: missing, on: connection)
-            try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: connection)
+            try await step.commit(
+                detected.counts(batch), load: (batch.loadType, nil, nil), closes: closes, on: connection)
             return nil
         }
         if let blocked { throw blocked }
@@ -139,6 +134,20 @@ struct BronzeLayer: Sendable {
         var duplicates: Int
         var marks: ChangeMarks
         var findings: ChangeDetection.Findings
+
+        func counts(_ batch: Batch) -> RowCounts {
+            var counts = RowCounts()
+            counts.input = survey.records
+            counts.inserted = findings.inserted
+            counts.updated = findings.updated
+            counts.unchanged = survey.records - survey.rejected - duplicates - findings.changes
+            counts.duplicate = duplicates
+            counts.rejected = survey.rejected
+            counts.absent = findings.absent
+            counts.deleted = findings.absent + findings.marked
+            counts.bytes = batch.bytes
+            return counts
+        }
     }
 
     private func detect(
@@ -163,13 +172,20 @@ struct BronzeLayer: Sendable {
             findings: findings)
     }
 
-    /// Normalizes a batch that was applied before into another table, as a rebuild does: nothing is asked or noted.
+    /// Normalizes a batch as a rebuild and a preview do: nothing is asked or noted.
+    /// - Returns: What it came to, why a run would block it, and the columns that no record has.
+    @discardableResult
     func replay(
         _ batch: Batch, _ entity: Entity, of system: SourceSystem, into table: BronzeTable, step: Step,
         on connection: PostgresConnection
-    ) async throws {
-        try await write(
-            try await detect(batch, entity, system, table, step: step, on: connection), step: step, on: connection)
+    ) async throws -> (counts: RowCounts, objection: StepError?, missing: [String]) {
+        let detected = try await detect(batch, entity, system, table, step: step, on: connection)
+        try await write(detected, step: step, on: connection)
+        let isDrift = batch.loadType == .full && detected.survey.records >= 100
+        return (
+            detected.counts(batch), Guard.objection(to: batch, of: entity, detected.survey, detected.findings),
+            isDrift ? detected.survey.missingColumns : []
+        )
     }
 
     private func write(_ detected: Detected, step: Step, on connection: PostgresConnection) async throws {

@@ -12,6 +12,8 @@ struct ChangeDetection {
         var updated = 0
         /// Deletes that the batch itself brings, by its marker.
         var marked = 0
+        /// Of the updated keys, those that a full snapshot shows in an older state than was known.
+        var wentBack = 0
         /// Live keys before the batch, within its scope.
         var live = 0
         /// Live keys that the batch does not bring.
@@ -68,6 +70,7 @@ struct ChangeDetection {
                 case Self.delete: findings.marked += 1
                 default: findings.inserted += 1
                 }
+                if kind == Self.restoreOfLive { findings.wentBack += 1 }
             }
         }
         guard detectsAbsence else { return (marks, findings) }

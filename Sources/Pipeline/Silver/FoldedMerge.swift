@@ -12,7 +12,6 @@ struct FoldedMerge {
     let bronze: BronzeTable
     let table: SilverTable
     let timezone: String
-    let pool: PostgresPool
     let step: Step
 
     private var entity: Entity { table.entity }
@@ -28,20 +27,16 @@ struct FoldedMerge {
             || entity.storedColumns.contains { !$0.isKey && entity.role(of: $0) == .fixed }
     }
 
-    /// Merges the batch, within the writer's transaction.
-    func run(on writer: PostgresConnection) async throws -> RowCounts {
+    /// Merges the batch, within the writer's transaction; `source` reads bronze, within one of its own.
+    func run(from source: PostgresConnection, on writer: PostgresConnection) async throws -> RowCounts {
         let missing = try await missingColumns(on: writer)
         let isEmpty = try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty
-        return try await pool.withConnection { source in
-            try await source.transaction {
-                try await source.execute("SET LOCAL random_page_cost = 1.1")
-                let isFirst = try await source.query(
-                    "SELECT 1 FROM \(fragment: log) WHERE _run_timestamp < \(batch.run.timestamp) LIMIT 1"
-                ).isEmpty
-                if isEmpty, isFirst { return try await fill(missing, from: source, on: writer) }
-                return try await fold(missing, from: source, on: writer)
-            }
-        }
+        try await source.execute("SET LOCAL random_page_cost = 1.1")
+        let isFirst = try await source.query(
+            "SELECT 1 FROM \(fragment: log) WHERE _run_timestamp < \(batch.run.timestamp) LIMIT 1"
+        ).isEmpty
+        if isEmpty, isFirst { return try await fill(missing, from: source, on: writer) }
+        return try await fold(missing, from: source, on: writer)
     }
 
     private func fill(
@@ -193,9 +188,9 @@ struct FoldedMerge {
         _ query: SQLText, through stager: inout FoldStager, into statement: SQLText, from source: PostgresConnection,
         on writer: PostgresConnection
     ) async throws {
-        try await source.beginCopyOut(query)
+        var changes = try await ChangeReader(query, from: source, besides: writer)
         try await writer.beginCopyIn(statement)
-        while let chunk = try await source.nextCopyChunk() {
+        while let chunk = try await changes.next() {
             try stager.add(chunk)
             if stager.buffer.needsFlush {
                 try await writer.putCopyData(stager.buffer.takeBytes())

@@ -9,6 +9,8 @@ internal import Primitives
 /// counts.
 struct SilverLayer: Sendable {
     let pool: PostgresPool
+    /// A preview merges changes that its own transaction has written; a run those that are committed.
+    var readsOwnChanges = false
 
     /// Merges the entity's normalized batches, oldest first, each in one transaction.
     func merge(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
@@ -47,8 +49,11 @@ struct SilverLayer: Sendable {
         let entity = table.entity
         if table.folds {
             let merge = FoldedMerge(
-                batch: batch, bronze: bronze, table: table, timezone: system.timezone, pool: pool, step: step)
-            return try await merge.run(on: writer)
+                batch: batch, bronze: bronze, table: table, timezone: system.timezone, step: step)
+            guard !readsOwnChanges else { return try await merge.run(from: writer, on: writer) }
+            return try await pool.withConnection { source in
+                try await source.transaction { try await merge.run(from: source, on: writer) }
+            }
         }
         if try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty {
             return try await fill(table, from: bronze, with: batch, system, step: step, on: writer)
@@ -117,27 +122,36 @@ struct SilverLayer: Sendable {
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, from bronze: BronzeTable, into statement: SQLText,
         target: ChangeStager.Target, step: Step, on writer: PostgresConnection
     ) async throws -> (changes: Int, opened: Int) {
-        try await pool.withConnection { source in
-            try await source.beginCopyOut(
-                """
-                COPY (SELECT _key_hash, _change, _raw_file, _record_no, doc::text FROM \(fragment: bronze.log)
-                    WHERE _run_timestamp = \(literal: batch.run.timestamp.description)::timestamptz)
-                TO STDOUT (FORMAT binary)
-                """)
-            try await writer.beginCopyIn(statement)
-            var stager = ChangeStager(entity, timezone: system.timezone, target: target)
-            while let chunk = try await source.nextCopyChunk() {
-                try stager.add(chunk)
-                if stager.buffer.needsFlush {
-                    try await writer.putCopyData(stager.buffer.takeBytes())
-                    step.progress(records: stager.changes)
-                    try Task.checkCancellation()
-                }
-            }
-            stager.buffer.finish()
-            try await writer.putCopyData(stager.buffer.takeBytes())
-            try await writer.endCopyIn()
-            return (stager.changes, stager.opened)
+        let query: SQLText = """
+            COPY (SELECT _key_hash, _change, _raw_file, _record_no, doc::text FROM \(fragment: bronze.log)
+                WHERE _run_timestamp = \(literal: batch.run.timestamp.description)::timestamptz)
+            TO STDOUT (FORMAT binary)
+            """
+        func copy(from source: PostgresConnection) async throws -> (changes: Int, opened: Int) {
+            let stager = ChangeStager(entity, timezone: system.timezone, target: target)
+            return try await send(query, stager, into: statement, step: step, from: source, on: writer)
         }
+        return readsOwnChanges ? try await copy(from: writer) : try await pool.withConnection(copy)
+    }
+
+    private func send(
+        _ query: SQLText, _ empty: consuming ChangeStager, into statement: SQLText, step: Step,
+        from source: PostgresConnection, on writer: PostgresConnection
+    ) async throws -> (changes: Int, opened: Int) {
+        var stager = empty
+        var changes = try await ChangeReader(query, from: source, besides: writer)
+        try await writer.beginCopyIn(statement)
+        while let chunk = try await changes.next() {
+            try stager.add(chunk)
+            if stager.buffer.needsFlush {
+                try await writer.putCopyData(stager.buffer.takeBytes())
+                step.progress(records: stager.changes)
+                try Task.checkCancellation()
+            }
+        }
+        stager.buffer.finish()
+        try await writer.putCopyData(stager.buffer.takeBytes())
+        try await writer.endCopyIn()
+        return (stager.changes, stager.opened)
     }
 }

@@ -13,7 +13,8 @@ struct PlanCommand: AsyncParsableCommand {
             Examples:
               medallion plan
               medallion plan --system shop --load delta
-              medallion plan --ddl      the SQL itself
+              medallion plan --ddl                      the SQL itself
+              medallion plan --data shop.customers      what the landed batches would change
             """)
 
     @OptionGroup var options: GlobalOptions
@@ -30,7 +31,14 @@ struct PlanCommand: AsyncParsableCommand {
     @Flag(help: "Print the DDL as SQL.")
     var ddl = false
 
+    @Option(
+        help: ArgumentHelp(
+            "Apply the landed batches of an entity in a transaction that is rolled back, and show what changed.",
+            valueName: "system.entity"))
+    var data: String?
+
     mutating func run() async throws {
+        if let name = data { return try await preview(name) }
         var request = RunRequest()
         request.systems = system.map { SystemID(rawValue: $0) }
         request.entities = try entity.map(parseEntity)
@@ -42,6 +50,16 @@ struct PlanCommand: AsyncParsableCommand {
         }
         show(plan)
         if !plan.deployment.differences.isEmpty { throw ExitCode(ExitStatus.usage.rawValue) }
+    }
+
+    private func preview(_ name: String) async throws {
+        let composition = Composition(options: options)
+        let outcomes = try await Interruption.guarding {
+            try await composition.withWorkspace { workspace in
+                try await Preview(workspace: workspace, entity: try workspace.catalog.named(name)).run()
+            }
+        }
+        print(PreviewDisplay.text(outcomes, of: name))
     }
 
     private func show(_ plan: RunPlan) {

@@ -11,9 +11,14 @@ enum RunSummary {
             return "\(name) \(step.status.rawValue): \(step.error ?? "no reason was kept")"
         }
         if let reason = step.skipReason { return "\(name) skipped: \(reason.rawValue)" }
-        let counts = counters(step.counts).filter { $0.value > 0 }.map { "\(grouped($0.value)) \($0.name)" }
         let nothing = step.layer == .gold ? "built" : "nothing to do"
-        return "\(name): \(counts.isEmpty ? nothing : counts.joined(separator: ", ")) in \(elapsed(step.seconds))"
+        return "\(name): \(counts(step.counts, nothing: nothing)) in \(elapsed(step.seconds))"
+    }
+
+    /// `3 in, 1 inserted, 2 unchanged`.
+    static func counts(_ counts: RowCounts, nothing: String = "nothing to do") -> String {
+        let words = counters(counts).filter { $0.value > 0 }.map { "\(grouped($0.value)) \($0.name)" }
+        return words.isEmpty ? nothing : words.joined(separator: ", ")
     }
 
     private static func counters(_ counts: RowCounts) -> [(name: String, value: Int)] {
@@ -29,7 +34,7 @@ enum RunSummary {
     static func text(_ reports: [RunReport]) -> String {
         var table = TextTable(
             header: [
-                "entity", "layer", "status", "in", "inserted", "updated", "deleted", "unchanged", "duplicate",
+                "entity", "layer", "status", "in", "inserted", "updated", "deleted", "unchanged", "duplicate", "late",
                 "rejected",
                 "records/s", "time",
             ])
@@ -50,7 +55,7 @@ enum RunSummary {
                 "\(step.entity)", step.layer.rawValue,
                 step.skipReason.map { "skipped: \($0.rawValue)" } ?? step.status.rawValue, cell(counts.input),
                 cell(counts.inserted), cell(counts.updated), cell(counts.deleted), cell(counts.unchanged),
-                cell(counts.duplicate), cell(counts.rejected), cell(rate), elapsed(step.seconds),
+                cell(counts.duplicate), cell(counts.late), cell(counts.rejected), cell(rate), elapsed(step.seconds),
             ])
         }
         let quiet = steps.count { $0.skipReason == .noInput }
