@@ -52,7 +52,10 @@ let package = Package(
         // sql/platform: the numbered migrations, embedded into the binary.
         .target(
             name: "PlatformSQL", path: "sql/platform",
-            resources: [.embedInCode("0001_platform.sql"), .embedInCode("0002_entity_shape.sql")],
+            resources: [
+                .embedInCode("0001_platform.sql"), .embedInCode("0002_entity_shape.sql"),
+                .embedInCode("0004_comments.sql"),
+            ],
             swiftSettings: settings),
         // 2: the vocabulary: systems, entities, columns, already valid.
         .target(name: "Metadata", dependencies: ["JSON", "Primitives", "Hashing"], swiftSettings: settings),
@@ -126,7 +129,7 @@ var testTargets: [Target] {
             dependencies: [
                 "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata",
                 "ConnectorKit",
-                "Connectors", "medallion",
+                "Connectors", "Pipeline", "medallion",
             ],
             swiftSettings: settings),
     ]

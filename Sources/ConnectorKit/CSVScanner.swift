@@ -24,7 +24,8 @@ public struct CSVScanner {
     private var cell = 0
     /// Where the present header name starts within `row`.
     private var nameStart = 0
-    private var hasHeader = false
+    /// True once the first line is read.
+    public private(set) var hasHeader = false
     /// OR of all content bytes of the row: its high bit tells of anything that is not ASCII.
     private var seen: UInt8 = 0
     private var problem: String?

@@ -20,10 +20,15 @@ struct Composition {
 
     /// The project's metadata and gold scripts, every problem of both at once.
     func loadMetadata() throws -> (catalog: Catalog, gold: GoldGraph) {
-        try requireProject()
-        let catalog = try CatalogLoader.load(
-            project: options.projectFolder, connectors: Composition.connectors.descriptions)
+        let catalog = try loadCatalog()
         return (catalog, try GoldGraph.load(project: options.projectFolder, catalog: catalog))
+    }
+
+    /// The project's metadata without its gold scripts, one of which may be in the making.
+    func loadCatalog() throws -> Catalog {
+        try requireProject()
+        return try CatalogLoader.load(
+            project: options.projectFolder, connectors: Composition.connectors.descriptions)
     }
 
     private func requireProject() throws {

@@ -43,6 +43,7 @@ struct MedallionCommand: AsyncParsableCommand {
               medallion init shop && cd shop    a new project from nothing
               medallion run                     load what the metadata says, build gold
               medallion status                  the last run of each entity and layer
+              medallion trace shop.customers --key id=5   where each value of a row comes from
               medallion db psql                 query audit, silver and gold
               medallion demo                    three days of a web shop, with the history that arises
 
@@ -54,9 +55,9 @@ struct MedallionCommand: AsyncParsableCommand {
             """,
         version: Version.current,
         subcommands: [
-            InitCommand.self, RunCommand.self, PlanCommand.self, StatusCommand.self, RunsCommand.self,
-            BatchCommand.self, CursorCommand.self, ResetCommand.self, RebuildCommand.self, DoctorCommand.self,
-            ValidateCommand.self,
-            DeployCommand.self, DatabaseCommand.self, ConnectorsCommand.self, MetadataCommand.self, DemoCommand.self,
+            InitCommand.self, RunCommand.self, PlanCommand.self, StatusCommand.self, TraceCommand.self,
+            RunsCommand.self, BatchCommand.self, CursorCommand.self, ResetCommand.self, RebuildCommand.self,
+            DoctorCommand.self, ValidateCommand.self, DeployCommand.self, DatabaseCommand.self, SQLCommand.self,
+            ConnectorsCommand.self, MetadataCommand.self, DemoCommand.self,
         ])
 }

@@ -71,6 +71,8 @@ struct RoomsTests {
         ("the tables behind gold", #""gold_data"|gold_data\."#, ["Sources/Pipeline/Gold/"]),
         ("sql/gold", "sql/gold", ["Sources/Pipeline/Gold/", "Sources/medallion/"]),
     ]
+    /// Rooms of the pipeline that only read: no statement in them may change anything.
+    static let readOnly = ["Sources/Pipeline/Trace/", "Sources/Pipeline/Queries/"]
 
     @Test("a target imports what its layer may, and a C library only its own wrapper")
     func imports() throws {
@@ -96,6 +98,20 @@ struct RoomsTests {
                 #expect(
                     try pattern.firstMatch(in: line) == nil,
                     "\(place) touches \(what): only \(rooms.joined(separator: ", ")) may")
+            }
+        }
+    }
+
+    @Test("a room that only reads changes nothing", arguments: readOnly)
+    func reading(_ room: String) throws {
+        let pattern = try Regex(
+            #"\b(INSERT INTO|DELETE FROM|TRUNCATE|CREATE|ALTER|DROP)\b|\bUPDATE \S+ SET\b|\b(execute|beginCopyIn|transaction)\b"#
+        )
+        let sources = try Source.all.filter { $0.path.hasPrefix(room) }
+        #expect(!sources.isEmpty, "\(room) is gone")
+        for source in sources {
+            for (number, line) in source.lines.enumerated() where !line.drop(while: \.isWhitespace).hasPrefix("//") {
+                #expect(try pattern.firstMatch(in: line) == nil, "\(source.path):\(number + 1) changes something")
             }
         }
     }

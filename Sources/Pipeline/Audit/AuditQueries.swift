@@ -128,6 +128,22 @@ public struct AuditQueries: Sendable {
         }
     }
 
+    /// The batch of the entity that was landed by the run with that id, or by the one whose id begins with the text.
+    /// - Throws: `UsageError` when there is none, or more than one.
+    public func batch(of entity: EntityID, matching text: String) async throws -> BatchRow {
+        let prefix = text.lowercased()
+        let found = try await batches(all: true).filter {
+            $0.entity == entity && $0.run.id.description.hasPrefix(prefix)
+        }
+        guard let batch = found.first else {
+            throw UsageError("no run '\(text)' landed a batch of \(entity); see medallion batch list --all")
+        }
+        guard found.count == 1 else {
+            throw UsageError("'\(text)' is the beginning of several runs that landed \(entity); give more of the id")
+        }
+        return batch
+    }
+
     /// The cursor in force of each entity that has or had one.
     public func cursors() async throws -> [CursorRow] {
         try await query(

@@ -58,7 +58,7 @@ struct BronzeTable {
             """
             COMMENT ON TABLE \(fragment: log) IS \(literal: "Changes of \(entity.id), oldest first by _run_timestamp")
             """,
-        ]
+        ] + columnComments
     }
 
     /// Makes the stage.

@@ -100,7 +100,7 @@ struct SilverTable {
 
     /// The history, its index and comments, the stage, the view of current rows and the function of a point in time.
     var definition: [SQLText] {
-        [create, openRowIndex, createStage, currentView, asOfFunction] + comments
+        [create, openRowIndex, createStage, currentView, asOfFunction] + comments + furtherComments
     }
 
     /// A history that nobody queries: no views, no comments.

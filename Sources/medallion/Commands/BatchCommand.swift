@@ -1,5 +1,4 @@
 import ArgumentParser
-import JSON
 import Metadata
 import Pipeline
 import Primitives
@@ -79,18 +78,10 @@ struct BatchCommand: AsyncParsableCommand {
             let (id, cursor) = try await Interruption.guarding {
                 try await composition.withWorkspace { workspace in
                     let audit = AuditQueries(pool: workspace.pool)
-                    let batches = try await audit.batches(all: true)
-                    let known = Set(batches.map(\.entity)).union(workspace.catalog.entities.map(\.id))
+                    let known = Set(try await audit.batches(all: true).map(\.entity)).union(
+                        workspace.catalog.entities.map(\.id))
                     guard known.contains(wanted) else { throw unknownEntity(name, among: known.sorted()) }
-                    let prefix = text.lowercased()
-                    let found = batches.filter { $0.entity == wanted && $0.run.id.description.hasPrefix(prefix) }
-                    guard found.count == 1, let batch = found.first else {
-                        throw UsageError(
-                            found.isEmpty
-                                ? "no run '\(text)' landed a batch of \(wanted); see medallion batch list --all"
-                                : "'\(text)' is the beginning of several runs that landed \(wanted); give more of the id"
-                        )
-                    }
+                    let batch = try await audit.batch(of: wanted, matching: text)
                     try await OperatorLedger(workspace: workspace).discard(batch.run.id, of: wanted)
                     let cursor = try await audit.cursors().first { $0.entity == wanted && $0.run == batch.run.id }
                     return (batch.run.id, cursor)
@@ -100,18 +91,5 @@ struct BatchCommand: AsyncParsableCommand {
             guard let value = cursor?.value else { return }
             print("the cursor stays at \(value), behind what was given up; to load it again: medallion reset \(wanted)")
         }
-    }
-}
-
-extension BatchRow {
-    /// The batch for programs, under the names of the audit.
-    fileprivate var json: JSONValue {
-        .object([
-            .text("run_id", run.id.description), .instant("run_timestamp", run.timestamp),
-            .text("system_id", entity.system.rawValue), .text("entity_name", entity.name),
-            .text("load_type", loadType), .text("state", state), .text("state_reason", reason),
-            .number("nr_files", files), .number("nr_records", records), .text("same_as", sameAs?.description),
-            .instant("landed_at", landedAt),
-        ])
     }
 }

@@ -1,5 +1,4 @@
 import ArgumentParser
-import JSON
 import Metadata
 import Pipeline
 import Primitives
@@ -96,47 +95,5 @@ struct CursorCommand: AsyncParsableCommand {
         var entity: String
 
         mutating func run() async throws { print(try await resetEntity(entity, options)) }
-    }
-}
-
-/// `medallion reset`.
-struct ResetCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "reset",
-        abstract: "Make the next load of an entity a full one. History is kept.",
-        discussion: """
-            Example:
-              medallion reset shop.orders && medallion run --entity shop.orders
-            """)
-
-    @OptionGroup var options: GlobalOptions
-
-    @Argument(help: "The entity, as system.entity.")
-    var entity: String
-
-    mutating func run() async throws { print(try await resetEntity(entity, options)) }
-}
-
-/// Resets and says what happens next.
-private func resetEntity(_ name: String, _ options: GlobalOptions) async throws -> String {
-    let composition = Composition(options: options)
-    let entity = try await Interruption.guarding {
-        try await composition.withWorkspace { workspace in
-            let entity = try workspace.catalog.named(name)
-            try await OperatorLedger(workspace: workspace).reset(entity.id)
-            return entity
-        }
-    }
-    return "the next load of \(entity.id) is a full one; its history is kept"
-}
-
-extension CursorRow {
-    /// The cursor for programs, under the names of the audit.
-    fileprivate var json: JSONValue {
-        .object([
-            .text("system_id", entity.system.rawValue), .text("entity_name", entity.name),
-            .text("cursor_value", value), JSONMember("reset", .bool(isReset)), .text("set_by", setBy),
-            .text("run_id", run.description), .instant("recorded_at", recordedAt),
-        ])
     }
 }

@@ -17,7 +17,7 @@ struct DatabaseCommand: AsyncParsableCommand {
               medallion db psql -c 'SELECT * FROM audit.v_last_run'
               medallion db start && psql "$(medallion db url)"
             """,
-        subcommands: [Start.self, Stop.self, Status.self, Psql.self, URLCommand.self])
+        subcommands: [Start.self, Stop.self, Status.self, PsqlCommand.self, URLCommand.self])
 
     struct Start: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -65,35 +65,6 @@ struct DatabaseCommand: AsyncParsableCommand {
             print("socket   \(status.socketFolder)")
             print("log      \(status.logFile)")
             print("url      \(status.url)")
-        }
-    }
-
-    struct Psql: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(
-            abstract: "Open psql on the database; what follows is handed to it.",
-            discussion: """
-                Examples:
-                  medallion db psql
-                  medallion db psql -c 'SELECT * FROM silver.iso_countries_current LIMIT 5'
-                """)
-        @OptionGroup var options: GlobalOptions
-        @Argument(parsing: .captureForPassthrough, help: "Arguments for psql.")
-        var arguments: [String] = []
-
-        mutating func run() async throws {
-            let composition = Composition(options: options)
-            let arguments = self.arguments
-            let status = try await composition.withDatabase { database, _ in
-                let psql = Process()
-                psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-                psql.arguments = ["psql", "--no-psqlrc", "--dbname", database.url] + arguments
-                // Ctrl-C belongs to psql while it runs.
-                signal(SIGINT, SIG_IGN)
-                try psql.run()
-                psql.waitUntilExit()
-                return psql.terminationStatus
-            }
-            if status != 0 { throw ExitCode(status) }
         }
     }
 

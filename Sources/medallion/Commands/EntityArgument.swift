@@ -18,3 +18,12 @@ func unknownEntity(_ text: String, among known: [EntityID]) -> UsageError {
     let nearest = nearestName(to: text, among: known.map(\.description))
     return UsageError("no entity '\(text)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
 }
+
+/// Reads `system.entity`.
+func parseEntity(_ text: String) throws -> EntityID {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
+        throw ValidationError("an entity is written system.entity, got '\(text)'")
+    }
+    return EntityID(system: SystemID(rawValue: String(parts[0])), name: String(parts[1]))
+}

@@ -94,22 +94,9 @@ struct RunCommand: AsyncParsableCommand {
             request.resume = id
         }
         if let runTimestamp {
-            guard let instant = Instant(iso8601: runTimestamp) else {
-                throw ValidationError(
-                    "--run-timestamp takes an instant such as 2026-01-31T00:00:00Z, got '\(runTimestamp)'")
-            }
-            request.runTimestamp = instant
+            request.runTimestamp = try readInstant(runTimestamp, of: "--run-timestamp")
             request.trigger = .backfill
         }
         return request
     }
-}
-
-/// Reads `system.entity`.
-func parseEntity(_ text: String) throws -> EntityID {
-    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
-    guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
-        throw ValidationError("an entity is written system.entity, got '\(text)'")
-    }
-    return EntityID(system: SystemID(rawValue: String(parts[0])), name: String(parts[1]))
 }

@@ -61,17 +61,3 @@ struct RunsCommand: AsyncParsableCommand {
         }
     }
 }
-
-extension RunRow {
-    /// The run for programs, under the names of the audit.
-    var members: [JSONMember] {
-        [
-            .text("run_id", run.id.description), .instant("run_timestamp", run.timestamp),
-            .text("system_id", system.rawValue), .text("status", status), .text("trigger_type", trigger),
-            .text("trigger_ref", triggerReference), .instant("started_at", startedAt),
-            .instant("finished_at", finishedAt), .number("nr_entities_succeeded", succeeded),
-            .number("nr_entities_failed", failed), .number("nr_entities_skipped", skipped), .text("host", host),
-            .number("pid", processID), .text("app_version", appVersion), .text("error_message", error),
-        ]
-    }
-}

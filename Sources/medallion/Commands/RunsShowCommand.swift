@@ -84,13 +84,3 @@ struct RunsShowCommand: AsyncParsableCommand {
         return table
     }
 }
-
-extension RejectRow {
-    /// The rejects for programs.
-    fileprivate var json: JSONValue {
-        .object([
-            .text("entity", entity.description), .text("layer", layer), .text("column_name", column),
-            .text("reason", reason), .number("nr_records", records), .text("first", firstPlace),
-        ])
-    }
-}
