@@ -51,7 +51,8 @@ let package = Package(
         .target(name: "LoopbackHTTP", swiftSettings: wrapping),  // a small server for the demo and the tests
         // sql/platform: the numbered migrations, embedded into the binary.
         .target(
-            name: "PlatformSQL", path: "sql/platform", resources: [.embedInCode("0001_platform.sql")],
+            name: "PlatformSQL", path: "sql/platform",
+            resources: [.embedInCode("0001_platform.sql"), .embedInCode("0003_quality.sql")],
             swiftSettings: settings),
         // 2: the vocabulary: systems, entities, columns, already valid.
         .target(name: "Metadata", dependencies: ["JSON", "Primitives", "Hashing"], swiftSettings: settings),

@@ -55,7 +55,8 @@ struct MedallionCommand: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             InitCommand.self, RunCommand.self, PlanCommand.self, StatusCommand.self, RunsCommand.self,
-            BatchCommand.self, CursorCommand.self, ResetCommand.self, DoctorCommand.self, ValidateCommand.self,
+            BatchCommand.self, QuarantineCommand.self, CursorCommand.self, ResetCommand.self, DoctorCommand.self,
+            ValidateCommand.self,
             DeployCommand.self, DatabaseCommand.self, ConnectorsCommand.self, MetadataCommand.self, DemoCommand.self,
         ])
 }

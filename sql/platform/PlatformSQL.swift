@@ -2,6 +2,9 @@
 public enum PlatformSQL {
     /// Pairs of a migration's file name without its ending, and its SQL text.
     public static var migrations: [(name: String, sql: String)] {
-        [("0001_platform", String(decoding: PackageResources._001_platform_sql, as: UTF8.self))]
+        [
+            ("0001_platform", String(decoding: PackageResources._001_platform_sql, as: UTF8.self)),
+            ("0003_quality", String(decoding: PackageResources._003_quality_sql, as: UTF8.self)),
+        ]
     }
 }

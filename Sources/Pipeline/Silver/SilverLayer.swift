@@ -9,6 +9,9 @@ internal import Primitives
 /// counts.
 struct SilverLayer: Sendable {
     let pool: PostgresPool
+    let catalog: Catalog
+    /// An operator accepted what checks find, for the batches of this run.
+    let acceptsChecks: Bool
 
     /// Merges the entity's normalized batches, oldest first, each in one transaction.
     func merge(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
@@ -18,19 +21,24 @@ struct SilverLayer: Sendable {
         guard !pending.isEmpty else {
             return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
         }
+        let gate = CheckGate(
+            subject: CheckSubject(entity, schema: system.schemas.silver, catalog: catalog), accepts: acceptsChecks)
         for (position, batch) in pending.enumerated() {
             let isLast = position == pending.count - 1
             try await pool.withConnection { writer in
                 try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
-                try await writer.transaction {
-                    var counts = RowCounts()
-                    if batch.sameAs == nil {
-                        counts = try await merge(batch, entity, system, step: step, on: writer)
+                try await gate.guarding(batch.run, step: step, on: writer) {
+                    try await writer.transaction {
+                        var counts = RowCounts()
+                        if batch.sameAs == nil {
+                            counts = try await merge(batch, entity, system, step: step, on: writer)
+                        }
+                        try await gate.check(batch.run, changed: counts.changed, step: step, on: writer)
+                        try await BatchLedger.advance(
+                            batch, to: "merged", by: step.run.id, rejected: counts.rejected,
+                            on: writer)
+                        try await step.commit(counts, load: (batch.loadType, nil, nil), closes: isLast, on: writer)
                     }
-                    try await BatchLedger.advance(
-                        batch, to: "merged", by: step.run.id, rejected: counts.rejected,
-                        on: writer)
-                    try await step.commit(counts, load: (batch.loadType, nil, nil), closes: isLast, on: writer)
                 }
             }
         }

@@ -1,0 +1,186 @@
+internal import ConnectorKit
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// What became of an entity's rejected records when they were read once more.
+struct RetrySelection {
+    /// A record of the quarantine.
+    struct Entry {
+        var run: RunIdentity
+        var place: RecordPicker.Place
+    }
+
+    /// A record that today's metadata accepts.
+    struct Candidate {
+        var entry: Entry
+        var key: UUIDValue?
+        /// Its effective time as text, '' for none.
+        var effective: String
+        var document: [UInt8]
+        var isCSV: Bool
+    }
+
+    /// To be landed again, oldest first, all of one notation.
+    private(set) var accepted: [Candidate] = []
+    /// Something newer of their keys is known.
+    private(set) var superseded: [Entry] = []
+    /// Rejected today, too: they stay.
+    private(set) var stillRejected = 0
+    /// Accepted, but of another notation than the newest: the next retry takes them.
+    private(set) var postponed = 0
+
+    private let entity: Entity
+    private let timezone: String
+
+    init(_ entity: Entity, timezone: String) {
+        self.entity = entity
+        self.timezone = timezone
+    }
+
+    /// Records read once more.
+    var count: Int { accepted.count + superseded.count + stillRejected }
+
+    /// Reads the records, newest batch first, and sorts them out.
+    mutating func read(_ entries: [Entry], from store: RawStore) throws {
+        let picker = RecordPicker(store: store, entity: entity)
+        let batches = Dictionary(grouping: entries, by: \.run)
+        for (run, entries) in batches.sorted(by: { $0.key.timestamp > $1.key.timestamp }) {
+            try Task.checkCancellation()
+            // What a CSV file leaves open is read as a CSV file's; the manifest alone knows.
+            let isCSV = try store.manifest(of: entity.id, run: run.id).manifest.shape.format == .csv
+            var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: isCSV)
+            let hasKey = !entity.keyColumns.isEmpty
+            let effective = entity.columns.firstIndex { $0.name == entity.effectiveTimeColumn }
+            var found: [Candidate] = []
+            var rejected = 0
+            try picker.pick(Set(entries.map(\.place)), of: run.id) { records, index, place in
+                guard records.problem(at: index) == nil, case .accepted = reader.read(records.window, index) else {
+                    rejected += 1
+                    return
+                }
+                found.append(
+                    Candidate(
+                        entry: Entry(run: run, place: place), key: hasKey ? reader.keyHash() : nil,
+                        effective: effective.flatMap { reader.text(of: $0) } ?? "",
+                        document: records.window.withRecord(index) { record in
+                            var bytes: [UInt8] = []
+                            bytes.append(bytes: record)
+                            return bytes
+                        }, isCSV: isCSV))
+            }
+            accepted = found + accepted
+            stillRejected += rejected
+        }
+        // One batch has one notation: that of the newest record.
+        if let isCSV = accepted.last?.isCSV {
+            postponed = accepted.count { $0.isCSV != isCSV }
+            accepted.removeAll { $0.isCSV != isCSV }
+        }
+    }
+
+    /// Takes out what must not come in any more: something newer of its key is known.
+    mutating func dropSuperseded(_ table: BronzeTable, on connection: PostgresConnection) async throws {
+        let newestFull = try await connection.query(
+            """
+            SELECT max(run_timestamp) FROM audit.raw_batch WHERE system_id = \(entity.id.system.rawValue)
+                AND entity_name = \(entity.id.name) AND load_type = 'full' AND state IN ('normalized', 'merged')
+            """)[0].get(0, as: Instant?.self)
+        // A full batch says all about every key, absence too; where absence means nothing, only documents count.
+        let full = entity.deleteMode == .close && entity.history != .append ? newestFull : nil
+        let isEffective = entity.effectiveTimeColumn != nil
+        var drop = Set<Int>()
+        var newest: [String: Instant] = [:]
+        for (index, candidate) in accepted.enumerated() {
+            guard let key = candidate.key else { continue }
+            newest["\(key) \(candidate.effective)"] = candidate.entry.run.timestamp
+            if !isEffective, let full, candidate.entry.run.timestamp < full { drop.insert(index) }
+        }
+        for (index, candidate) in accepted.enumerated() {
+            if let key = candidate.key, let last = newest["\(key) \(candidate.effective)"] {
+                if candidate.entry.run.timestamp < last { drop.insert(index) }
+            } else if let full, candidate.entry.run.timestamp < full {
+                drop.insert(index)
+            }
+        }
+        for row in try await connection.query(newerChanges(table, full: full)) { drop.insert(try row.get(0)) }
+        superseded = accepted.indices.filter(drop.contains).map { accepted[$0].entry }
+        accepted = accepted.indices.filter { !drop.contains($0) }.map { accepted[$0] }
+    }
+
+    /// The indices of candidates whose key has a newer change in the log. With an effective time only one of the same
+    /// time counts, a delete, or a newer full batch without the key: another version takes its place by its time.
+    private func newerChanges(_ table: BronzeTable, full: Instant?) -> SQLText {
+        let keyed = accepted.indices.filter { accepted[$0].key != nil }
+        let zone =
+            entity.columns.first { $0.name == entity.effectiveTimeColumn }?.timezone ?? entity.timezone ?? timezone
+        let isSame: SQLText =
+            entity.effectiveTimeColumn == nil
+            ? "true"
+            : """
+            (l._change = 'delete' OR l._effective_at IS NOT DISTINCT FROM CASE
+                WHEN c.effective = '' THEN TIMESTAMPTZ '0001-01-01 00:00:00Z'
+                WHEN c.effective LIKE '%Z' THEN c.effective::timestamptz
+                ELSE c.effective::timestamp AT TIME ZONE \(zone) END)
+            """
+        let isAbsent: SQLText =
+            entity.effectiveTimeColumn == nil
+            ? ""
+            : """
+             UNION SELECT c.i FROM candidate c WHERE c.instant < \(full) AND NOT EXISTS (
+                SELECT FROM \(fragment: table.last) k WHERE k._key_hash = c.key AND NOT k._is_deleted)
+            """
+        return """
+            WITH candidate AS (
+                SELECT * FROM unnest(\(keyed), \(keyed.map { accepted[$0].key ?? .zero }),
+                    \(keyed.map { accepted[$0].entry.run.timestamp.description })::timestamptz[],
+                    \(keyed.map { accepted[$0].entry.place.file }), \(keyed.map { accepted[$0].entry.place.record }),
+                    \(keyed.map { accepted[$0].effective })) AS c (i, key, instant, file, record, effective))
+            SELECT c.i FROM candidate c JOIN \(fragment: table.log) l ON l._key_hash = c.key
+            WHERE (l._run_timestamp > c.instant
+                    OR l._run_timestamp = c.instant AND (l._raw_file, l._record_no) > (c.file, c.record))
+                AND \(fragment: isSame)
+            \(fragment: isAbsent)
+            """
+    }
+
+    /// Writes the accepted records as payloads: a JSON array, or one CSV file for each header.
+    func write(into writer: inout RawWriter) throws {
+        guard accepted.first?.isCSV == true else {
+            try writer.open()
+            for (index, candidate) in accepted.enumerated() {
+                try writer.append(Array((index == 0 ? "[\n" : ",\n").utf8))
+                try writer.append(candidate.document)
+            }
+            try writer.append(Array("\n]\n".utf8))
+            try writer.close()
+            return
+        }
+        var header: [String]?
+        for candidate in accepted {
+            let row = try JSONReader.parse(candidate.document).objectValue ?? []
+            if header != row.map(\.name) {
+                if header != nil { try writer.close() }
+                header = row.map(\.name)
+                try writer.open()
+                try writer.append(CSVLine.text(row.map { .string($0.name) }))
+            }
+            try writer.append(CSVLine.text(row.map(\.value)))
+        }
+        if header != nil { try writer.close() }
+    }
+
+    /// The notation of what `write` writes.
+    var shape: DocumentShape { DocumentShape(format: accepted.first?.isCSV == true ? .csv : .json) }
+}
+
+/// A line of CSV as `CSVScanner` reads it back: each value in quotes, NULL as an empty cell without them.
+private enum CSVLine {
+    static func text(_ values: [JSONValue]) -> [UInt8] {
+        let cells = values.map { value in
+            value.stringValue.map { "\"\($0.replacing("\"", with: "\"\""))\"" } ?? ""
+        }
+        return Array((cells.joined(separator: ",") + "\r\n").utf8)
+    }
+}
