@@ -63,7 +63,8 @@ struct CheckGate: Sendable {
             return StepError(
                 .quality,
                 "\(what); gold.\(subject.id.name) stays as it was: mend the data or the script, or the check (\(place)), "
-                    + "or give it \"severity\": \"warn\"")
+                    + "or give it \"severity\": \"warn\"; or build it as it is with "
+                    + "'medallion run --layer gold --accept-checks'")
         }
         return StepError(
             .quality,

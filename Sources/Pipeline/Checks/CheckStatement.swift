@@ -37,8 +37,6 @@ enum CheckStatement {
         let text = sql.replacing(placeholder, with: rows)
         let tree: JSONValue
         do {
-            let count = try SQLGrammar.statementCount(of: text)
-            guard count == 1 else { return [.init(what: "\(count) statements", expected: "one SELECT")] }
             tree = try JSONReader.parse(
                 try SQLGrammar.parseTree(of: text), deepestNesting: GoldScriptParser.deepestNesting)
         } catch let error as SQLGrammarError {
@@ -46,7 +44,11 @@ enum CheckStatement {
         } catch {
             return [.init(what: "the statement nests too deep", expected: "less, for example by WITH queries")]
         }
-        guard let statement = tree["stmts"]?.arrayValue?.first?["stmt"], statement["SelectStmt"] != nil else {
+        let statements = tree["stmts"]?.arrayValue ?? []
+        guard statements.count == 1, let statement = statements.first?["stmt"] else {
+            return [.init(what: "\(statements.count) statements", expected: "one SELECT")]
+        }
+        guard statement["SelectStmt"] != nil else {
             return [.init(what: "no SELECT", expected: "one SELECT whose rows are violations")]
         }
         let found = GoldReferences(statement: statement)

@@ -204,4 +204,32 @@ struct QuarantineRetryTests {
         #expect(retried.outcomes.map(\.superseded) == [1])
         expect(try await warehouse.table(), equals: "1 | 1 | d1..\n2 | 2 | d2..")
     }
+
+    @Test("personal data is shown in quarantine and by checks only to who asks for it")
+    func personal() async throws {
+        let warehouse = try await TestWarehouse(
+            TestEntity(
+                columns: "id int key, v int, mail text path=contact.mail",
+                #"{"checks": [{"type": "unique", "column": "mail", "severity": "warn"}]}"#))
+        try await warehouse.load(#"{"id": 1, "v": "x", "contact": {"mail": "a@b.example"}}"#, #"{"id":2,"v":"#)
+        var entity = warehouse.entity()
+        entity.columns[2].pii = .mask
+        let records = try await AuditQueries(pool: warehouse.workspace.pool).quarantine(limit: 10)
+        let reader = QuarantineReader(workspace: warehouse.workspace)
+        #expect(
+            try reader.texts(of: records, entity, masks: true).map(\.text)
+                == [#"{"id":1,"v":"x","contact":{"mail":"‹personal data›"}}"#, "‹personal data›"])
+        #expect(
+            try reader.texts(of: records, entity, masks: false).map(\.text)
+                == [#"{"id": 1, "v": "x", "contact": {"mail": "a@b.example"}}"#, #"{"id":2,"v":"#])
+        var workspace = warehouse.workspace
+        workspace.catalog = Catalog(
+            systems: workspace.catalog.systems, entities: [entity], hash: workspace.catalog.hash)
+        warehouse.clock.advance(seconds: 86_400)
+        try warehouse.put([3, 4].map { #"{"id":\#($0),"contact":{"mail":"c@d.example"}}"# })
+        let report = try await warehouse.run(in: workspace)
+        #expect(
+            report.first?.steps.last?.warnings
+                == ["check 'unique_mail' warned: 1 violation of unique of mail (‹personal data›)"])
+    }
 }
