@@ -22,9 +22,10 @@ struct CheckPlan {
         }
     }
 
-    /// The one statement that counts the violations of several checks.
+    /// The one statement that counts the violations of several checks: one row, since it ends in an aggregate whatever
+    /// the expressions are.
     func count(_ expressions: [SQLText]) -> SQLText {
-        "SELECT \(fragment: expressions.joined(separator: ", ")) FROM \(fragment: rows)"
+        "SELECT \(fragment: expressions.joined(separator: ", ")), count(*) FROM \(fragment: rows)"
     }
 
     /// The statement that counts the violations of one check.

@@ -96,7 +96,7 @@ public struct QuarantineRetry: Sendable {
         return (outcomes, try written.get())
     }
 
-    /// Returns nil when the entity failed.
+    /// Returns nil when nothing could be landed.
     private func retry(
         _ entity: Entity, _ system: SourceSystem, rejectedIn run: UUIDValue?, _ refusal: StepError?, _ ledger: RunLedger
     ) async throws -> Outcome? {
@@ -108,9 +108,10 @@ public struct QuarantineRetry: Sendable {
                 try await workspace.pool.withConnection { connection in
                     try await RetryLedger.refuseWaiting(id, on: connection)
                     let entries = try await RetryLedger.entries(of: id, run: run, on: connection)
-                    try selection.read(entries, from: workspace.store)
+                    let full = try await RetryLedger.newestFull(of: id, on: connection)
+                    try selection.read(entries, newestFull: full, from: workspace.store)
                     try await selection.dropSuperseded(
-                        BronzeTable(entity, schema: system.schemas.bronze), on: connection)
+                        BronzeTable(entity, schema: system.schemas.bronze), newestFull: full, on: connection)
                     try await land(selection, entity, step: step, on: connection)
                 }
             }
@@ -125,7 +126,7 @@ public struct QuarantineRetry: Sendable {
             for layer in [Layer.bronze, .silver] where layer > failure.layer {
                 try await ledger.skip(layer, id, .upstreamFailed)
             }
-            return nil
+            if failure.layer == .raw { return nil }
         }
         return Outcome(
             entity: id, accepted: selection.accepted.count, superseded: selection.superseded.count,

@@ -17,23 +17,33 @@ enum RetryLedger {
         return Set(try rows.map { EntityID(system: SystemID(rawValue: try $0.get(0)), name: try $0.get(1)) })
     }
 
-    /// The entity's unresolved records of batches that were normalized, newest first.
+    /// The instant of the entity's newest full batch that bronze has.
+    static func newestFull(of entity: EntityID, on connection: PostgresConnection) async throws -> Instant? {
+        try await connection.query(
+            """
+            SELECT max(run_timestamp) FROM audit.raw_batch WHERE system_id = \(entity.system.rawValue)
+                AND entity_name = \(entity.name) AND load_type = 'full' AND state IN ('normalized', 'merged')
+            """)[0].get(0, as: Instant?.self)
+    }
+
+    /// The entity's unresolved records, newest first; not those of batches on which bronze has not decided.
     static func entries(
         of entity: EntityID, run: UUIDValue?, on connection: PostgresConnection
     ) async throws -> [RetrySelection.Entry] {
         try await connection.query(
             """
-            SELECT r.run_id, r.run_timestamp, r.raw_file, r.record_no
+            SELECT r.run_id, r.run_timestamp, r.raw_file, r.record_no, b.state IN ('superseded', 'discarded')
             FROM audit.rejected_record r JOIN audit.raw_batch b USING (run_id, system_id, entity_name)
             WHERE r.system_id = \(entity.system.rawValue) AND r.entity_name = \(entity.name) AND r.layer = 'bronze'
                 AND r.resolved_at IS NULL AND (\(run)::uuid IS NULL OR r.run_id = \(run))
-                AND b.state IN ('normalized', 'merged')
+                AND b.state NOT IN ('landed', 'blocked')
             ORDER BY r.run_timestamp DESC, r.raw_file, r.record_no LIMIT \(most)
             """
         ).map { row in
             RetrySelection.Entry(
                 run: RunIdentity(id: try row.get(0), timestamp: try row.get(1)),
-                place: RecordPicker.Place(file: try row.get(2), record: try row.get(3)))
+                place: RecordPicker.Place(file: try row.get(2), record: try row.get(3)),
+                isGivenUp: try row.get(4))
         }
     }
 

@@ -10,6 +10,8 @@ struct RetrySelection {
     struct Entry {
         var run: RunIdentity
         var place: RecordPicker.Place
+        /// Its batch was given up, or superseded as a whole.
+        var isGivenUp: Bool
     }
 
     /// A record that today's metadata accepts.
@@ -43,7 +45,17 @@ struct RetrySelection {
     var count: Int { accepted.count + superseded.count + stillRejected }
 
     /// Reads the records, newest batch first, and sorts them out.
-    mutating func read(_ entries: [Entry], from store: RawStore) throws {
+    ///
+    /// A full batch says all about every key, absence too: what was rejected before it is superseded, unread. Where
+    /// absence means nothing, and with an effective time, only documents count; see `dropSuperseded`.
+    mutating func read(_ entries: [Entry], newestFull: Instant?, from store: RawStore) throws {
+        let bound = entity.effectiveTimeColumn == nil ? self.bound(newestFull) : nil
+        func isOver(_ entry: Entry) -> Bool {
+            guard let bound else { return entry.isGivenUp }
+            return entry.isGivenUp || entry.run.timestamp < bound
+        }
+        superseded = entries.filter(isOver)
+        let entries = entries.filter { !isOver($0) }
         let picker = RecordPicker(store: store, entity: entity)
         let batches = Dictionary(grouping: entries, by: \.run)
         for (run, entries) in batches.sorted(by: { $0.key.timestamp > $1.key.timestamp }) {
@@ -62,7 +74,7 @@ struct RetrySelection {
                 }
                 found.append(
                     Candidate(
-                        entry: Entry(run: run, place: place), key: hasKey ? reader.keyHash() : nil,
+                        entry: Entry(run: run, place: place, isGivenUp: false), key: hasKey ? reader.keyHash() : nil,
                         effective: effective.flatMap { reader.text(of: $0) } ?? "",
                         document: records.window.withRecord(index) { record in
                             var bytes: [UInt8] = []
@@ -81,32 +93,27 @@ struct RetrySelection {
     }
 
     /// Takes out what must not come in any more: something newer of its key is known.
-    mutating func dropSuperseded(_ table: BronzeTable, on connection: PostgresConnection) async throws {
-        let newestFull = try await connection.query(
-            """
-            SELECT max(run_timestamp) FROM audit.raw_batch WHERE system_id = \(entity.id.system.rawValue)
-                AND entity_name = \(entity.id.name) AND load_type = 'full' AND state IN ('normalized', 'merged')
-            """)[0].get(0, as: Instant?.self)
-        // A full batch says all about every key, absence too; where absence means nothing, only documents count.
-        let full = entity.deleteMode == .close && entity.history != .append ? newestFull : nil
-        let isEffective = entity.effectiveTimeColumn != nil
+    mutating func dropSuperseded(
+        _ table: BronzeTable, newestFull: Instant?, on connection: PostgresConnection
+    ) async throws {
         var drop = Set<Int>()
         var newest: [String: Instant] = [:]
-        for (index, candidate) in accepted.enumerated() {
-            guard let key = candidate.key else { continue }
-            newest["\(key) \(candidate.effective)"] = candidate.entry.run.timestamp
-            if !isEffective, let full, candidate.entry.run.timestamp < full { drop.insert(index) }
+        for candidate in accepted {
+            if let key = candidate.key { newest["\(key) \(candidate.effective)"] = candidate.entry.run.timestamp }
         }
         for (index, candidate) in accepted.enumerated() {
-            if let key = candidate.key, let last = newest["\(key) \(candidate.effective)"] {
-                if candidate.entry.run.timestamp < last { drop.insert(index) }
-            } else if let full, candidate.entry.run.timestamp < full {
-                drop.insert(index)
-            }
+            guard let key = candidate.key, let last = newest["\(key) \(candidate.effective)"] else { continue }
+            if candidate.entry.run.timestamp < last { drop.insert(index) }
         }
-        for row in try await connection.query(newerChanges(table, full: full)) { drop.insert(try row.get(0)) }
-        superseded = accepted.indices.filter(drop.contains).map { accepted[$0].entry }
+        for row in try await connection.query(newerChanges(table, full: bound(newestFull))) {
+            drop.insert(try row.get(0))
+        }
+        superseded += accepted.indices.filter(drop.contains).map { accepted[$0].entry }
         accepted = accepted.indices.filter { !drop.contains($0) }.map { accepted[$0] }
+    }
+
+    private func bound(_ newestFull: Instant?) -> Instant? {
+        entity.deleteMode == .close && entity.history != .append ? newestFull : nil
     }
 
     /// The indices of candidates whose key has a newer change in the log. With an effective time only one of the same

@@ -112,6 +112,20 @@ struct CheckStoriesTests {
         expect(try await warehouse.rows(results), equals: found)
     }
 
+    @Test(
+        "checks of an empty table hold, but for its number of rows",
+        arguments: [
+            #"{"type": "unique", "column": "v"}"#, #"{"type": "references", "column": "v", "references": "things.id"}"#,
+            #"{"type": "not_null", "column": "v"}"#,
+            #"{"type": "unique", "column": "v"}, {"type": "references", "column": "v", "references": "things.id"}"#,
+        ])
+    func empty(check: String) async throws {
+        let warehouse = try await TestWarehouse(
+            TestEntity(columns: "id int key, v int", #"{"checks": [\#(check)]}"#))
+        expect(try await warehouse.load().status, equals: .succeeded)
+        expect(try await warehouse.rows("SELECT DISTINCT passed FROM audit.check_result"), equals: ["true"])
+    }
+
     @Test("a broken check of severity warn is told, and the batch is merged")
     func warns() async throws {
         let warehouse = try await TestWarehouse(
@@ -142,6 +156,7 @@ struct CheckStoriesTests {
         }
         let warehouse = try await TestWarehouse(entity(5))
         expect(try await warehouse.load(#"{"id":1,"v":1}"#).status, equals: .failed)
+        warehouse.clock.advance(seconds: 86_400)
         let mended = try warehouse.workspace(with: entity(0))
         expect(try await warehouse.run(in: mended) { $0.layers = [.silver] }.map(\.status), equals: [.succeeded])
         expect(try await warehouse.table(), equals: "1 | 1 | d1..")
@@ -149,6 +164,7 @@ struct CheckStoriesTests {
         warehouse.clock.advance(seconds: 86_400)
         let stricter = try warehouse.workspace(with: entity(2))
         expect(try await warehouse.run(in: stricter).map(\.status), equals: [.failed])
+        warehouse.clock.advance(seconds: 86_400)
         let warning = try warehouse.workspace(with: entity(2, "warn"))
         expect(try await warehouse.run(in: warning) { $0.layers = [.silver] }.map(\.status), equals: [.succeeded])
         expect(try await warehouse.table(), equals: "1 | 1 | d1..")

@@ -158,6 +158,44 @@ struct QuarantineRetryTests {
         #expect(try await AuditQueries(pool: warehouse.workspace.pool).rejects().isEmpty)
     }
 
+    @Test("what is still bad is over, too, once a newer full load tells all, or its batch was given up")
+    func over() async throws {
+        let warehouse = try await TestWarehouse(strict(#"{"max_reject_fraction": 0.1}"#))
+        try await warehouse.load(#"{"id":1,"v":1}"#)
+        // Blocked, and superseded by the next one.
+        expect(try await warehouse.load((1...10).map { #"{"id":\#($0),"v":"bad"}"# }).status, equals: .failed)
+        try await warehouse.load(#"{"id":1,"v":"bad"}"#, #"{"id":2,"v":2}"#)
+        try await warehouse.load(#"{"id":1,"v":"worse"}"#, #"{"id":2,"v":2}"#)
+        warehouse.clock.advance(seconds: 86_400)
+        let retried = try await QuarantineRetry(workspace: warehouse.workspace).run()
+        try await warehouse.checkPromises()
+        #expect(retried.outcomes.map(\.superseded) == [11] && retried.outcomes.map(\.stillRejected) == [1])
+        expect(
+            try await warehouse.audit(),
+            equals: "raw skipped no_input\nbronze 12: duplicate 11, rejected 1\nsilver skipped no_input")
+        let open = try await AuditQueries(pool: warehouse.workspace.pool).quarantine(limit: 20)
+        #expect(open.map(\.excerpt) == ["worse"])
+        expect(try await warehouse.table(), equals: "1 | 1 | d1..\n2 | 2 | d3..")
+    }
+
+    @Test("retried records that break a check wait in bronze like any batch, and go on when the check allows it")
+    func checked() async throws {
+        let check = #"{"checks": [{"type": "not_null", "column": "v"}]}"#
+        let warehouse = try await TestWarehouse(strict(check))
+        try await warehouse.load(#"{"id":1,"v":1}"#, #"{"id":2,"v":"n/a"}"#)
+        warehouse.clock.advance(seconds: 86_400)
+        let failed = try await QuarantineRetry(workspace: try warehouse.workspace(with: mended(check))).run()
+        try await warehouse.checkPromises()
+        #expect(failed.outcomes.map(\.accepted) == [1] && failed.reports.first?.status == .failed)
+        expect(try await warehouse.table(), equals: "1 | 1 | d1..")
+        #expect(try await warehouse.audit().contains("silver failed quality"))
+        warehouse.clock.advance(seconds: 86_400)
+        let again = try await warehouse.run(in: try warehouse.workspace(with: mended())) { $0.layers = [.silver] }
+        expect(again.map(\.status), equals: [.succeeded])
+        expect(try await warehouse.table(), equals: "1 | 1 | d1..\n2 | NULL | d2..")
+        expect(try await warehouse.rows(quarantine), equals: ["2 | retried | false"])
+    }
+
     @Test("CSV rows keep their notation: quotes, commas, empty cells and loose booleans")
     func csv() async throws {
         func entity(_ type: String) throws -> TestEntity {
