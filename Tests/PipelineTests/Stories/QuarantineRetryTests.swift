@@ -178,6 +178,49 @@ struct QuarantineRetryTests {
         expect(try await warehouse.table(), equals: "1 | 1 | d1..\n2 | 2 | d3..")
     }
 
+    @Test("records that were landed again by a process that died before it could say so are found superseded")
+    func adopted() async throws {
+        let warehouse = try await TestWarehouse(strict())
+        try await warehouse.load(#"{"id":1,"v":1}"#, #"{"id":2,"v":"n/a"}"#)
+        warehouse.clock.advance(seconds: 86_400)
+        let workspace = try warehouse.workspace(with: mended())
+        #expect(try await QuarantineRetry(workspace: workspace).run().outcomes.map(\.accepted) == [1])
+        // As if the batch had been adopted by a later run: it is there, the resolution is not.
+        try await warehouse.connection.execute(
+            "UPDATE audit.rejected_record SET resolved_at = NULL, resolved_by_run_id = NULL, resolution = NULL")
+        let table = "1 | 1 | d1..\n2 | NULL | d2.."
+        expect(try await warehouse.table(), equals: table)
+        warehouse.clock.advance(seconds: 86_400)
+        let again = try await QuarantineRetry(workspace: workspace).run()
+        try await warehouse.checkPromises()
+        #expect(again.outcomes.map(\.accepted) == [0] && again.outcomes.map(\.superseded) == [1])
+        expect(try await warehouse.table(), equals: table)
+    }
+
+    @Test("with an effective time, too, a key that was deleted since, or never came, does not come in")
+    func effectiveTime() async throws {
+        let attributes = #"{"effective_time_column": "at", "max_delete_fraction": 1}"#
+        func entity(_ column: String) throws -> TestEntity {
+            try TestEntity(columns: "id int key, at timestamptz, v \(column)", attributes)
+        }
+        func record(_ id: Int, _ day: Int, _ value: String) -> String {
+            #"{"id":\#(id),"at":"2026-01-0\#(day)T00:00:00Z","v":\#(value)}"#
+        }
+        let warehouse = try await TestWarehouse(entity("int"))
+        try await warehouse.load(record(1, 1, "1"), record(2, 1, "2"), record(4, 1, "4"))
+        try await warehouse.load(record(1, 2, #""n/a""#), record(2, 1, "2"), record(3, 2, #""n/a""#), record(4, 1, "4"))
+        try await warehouse.load(record(2, 1, "2"), record(4, 3, #""n/a""#))
+        warehouse.clock.advance(seconds: 86_400)
+        let workspace = try warehouse.workspace(with: entity(#"int null_values=["n/a"]"#))
+        let retried = try await QuarantineRetry(workspace: workspace).run()
+        #expect(retried.outcomes.map(\.superseded) == [2] && retried.outcomes.map(\.accepted) == [1])
+        expect(
+            try await warehouse.rows(
+                "SELECT run_timestamp::date - DATE '2025-12-31' AS day, record_no, resolution FROM audit.rejected_record ORDER BY 1, 2"
+            ),
+            equals: ["2 | 1 | superseded", "2 | 3 | superseded", "3 | 2 | retried"])
+    }
+
     @Test("retried records that break a check wait in bronze like any batch, and go on when the check allows it")
     func checked() async throws {
         let check = #"{"checks": [{"type": "not_null", "column": "v"}]}"#
