@@ -54,7 +54,7 @@ let package = Package(
             name: "PlatformSQL", path: "sql/platform",
             resources: [
                 .embedInCode("0001_platform.sql"), .embedInCode("0002_entity_shape.sql"),
-                .embedInCode("0004_comments.sql"),
+                .embedInCode("0003_quality.sql"), .embedInCode("0004_comments.sql"),
             ],
             swiftSettings: settings),
         // 2: the vocabulary: systems, entities, columns, already valid.

@@ -133,7 +133,7 @@ struct CatalogRules {
 
     private mutating func checkReferences() {
         for entity in entities {
-            for reference in entity.references {
+            for reference in entity.references + entity.checkReferences {
                 let parts = reference.text.split(separator: ".", omittingEmptySubsequences: false).map(String.init)
                 guard (2...3).contains(parts.count), !parts.contains("") else {
                     report(
@@ -157,7 +157,9 @@ struct CatalogRules {
                 nearest: nearestName(to: parts[1], among: known))
             return
         }
-        let columns = target.columnNames.map(\.name)
+        let isOfCheck = entity.checkReferences.contains { $0.place == place }
+        let stored = target.entity.flatMap { isOfCheck ? $0.storedColumns.map(\.name) : nil }
+        let columns = stored ?? target.columnNames.map(\.name)
         if !columns.contains(parts[2]) {
             report(
                 entity.object, place, "unknown column \(quoted(parts[2])) of \(target.id)",

@@ -169,6 +169,8 @@ public struct Entity: Sendable {
     public var documentStorage: DocumentStorage
     /// `raw.compress`.
     public var rawCompression: RawCompression
+    /// `checks`: what must hold of the current rows after each merge.
+    public var checks: [Check]
     /// `active`; an inactive entity is skipped.
     public var isActive: Bool
     /// `order`: lower runs first.
@@ -192,8 +194,9 @@ public struct Entity: Sendable {
         deleteMarker: DeleteMarker? = nil, fullScope: String? = nil, allowsEmpty: Bool = false,
         maxDeleteFraction: Double = 0.3,
         maxRejectFraction: Double = 0.01, schemaMode: SchemaMode = .evolve, documentStorage: DocumentStorage = .jsonb,
-        rawCompression: RawCompression = .none, isActive: Bool = true, order: Int = 0, owner: String? = nil,
-        tags: [String] = [], timezone: String? = nil, renamedFrom: String? = nil, origin: String = ""
+        rawCompression: RawCompression = .none, checks: [Check] = [], isActive: Bool = true, order: Int = 0,
+        owner: String? = nil, tags: [String] = [], timezone: String? = nil, renamedFrom: String? = nil,
+        origin: String = ""
     ) {
         self.id = id
         self.description = description
@@ -214,6 +217,7 @@ public struct Entity: Sendable {
         self.schemaMode = schemaMode
         self.documentStorage = documentStorage
         self.rawCompression = rawCompression
+        self.checks = checks
         self.isActive = isActive
         self.order = order
         self.owner = owner

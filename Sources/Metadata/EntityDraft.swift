@@ -9,6 +9,8 @@ struct EntityDraft {
     var columns: [(index: Int, column: Column)] = []
     private var delta: DeltaLoad?
     var deleteMarker: DeleteMarker?
+    var checks: [Check] = []
+    var checkReferences: [(text: String, place: JSONPointer)] = []
 
     init(_ object: LocatedObject) {
         self.object = object
@@ -220,7 +222,8 @@ struct EntityDraft {
             maxRejectFraction: value["max_reject_fraction"]?.doubleValue ?? 0.01,
             schemaMode: choice(value["schema_mode"], .evolve),
             documentStorage: choice(value["bronze"]?["doc"], .jsonb),
-            rawCompression: choice(value["raw"]?["compress"], .none), isActive: value["active"]?.boolValue ?? true,
+            rawCompression: choice(value["raw"]?["compress"], .none), checks: checks,
+            isActive: value["active"]?.boolValue ?? true,
             order: value["order"]?.intValue ?? 0, owner: value["owner"]?.stringValue,
             tags: value["tags"]?.strings ?? [],
             timezone: value["timezone"]?.stringValue, renamedFrom: value["renamed_from"]?.stringValue,

@@ -10,6 +10,8 @@ struct ReadEntity {
     let columnNames: [(name: String, place: JSONPointer)]
     /// `references` of the columns, with their place.
     let references: [(text: String, place: JSONPointer)]
+    /// `references` of the checks, with their place.
+    let checkReferences: [(text: String, place: JSONPointer)]
     /// The value; nil where a mandatory attribute is missing or wrong.
     let entity: Entity?
 }
@@ -32,6 +34,7 @@ struct EntityReading {
         draft.checkDeletes()
         draft.checkOrder()
         draft.applyDelta()
+        draft.readChecks()
         draft.checkRest()
         problems += draft.check.problems
         let value = draft.value
@@ -44,6 +47,7 @@ struct EntityReading {
         return ReadEntity(
             object: object, system: value["system_id"]?.stringValue, name: value["name"]?.stringValue,
             renamedFrom: value["renamed_from"]?.stringValue,
-            columnNames: texts("name"), references: texts("references"), entity: draft.entity)
+            columnNames: texts("name"), references: texts("references"),
+            checkReferences: draft.checkReferences, entity: draft.entity)
     }
 }

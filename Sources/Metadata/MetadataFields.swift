@@ -126,7 +126,7 @@ enum MetadataFields {
                     "compress", .oneOf(Entity.RawCompression.allCases.map(\.rawValue)), default: .string("none"),
                     "How landed files are stored.")
             ]), default: .object([]), "How files are landed."),
-        Field("checks", .notYetSupported, "Data checks after the merge."),
+        Field("checks", CheckFields.all, default: .array([]), "What must hold of the current rows after each merge."),
         Field("retention", .notYetSupported, "How long raw and bronze are kept."),
         Field("active", .bool, default: .bool(true), "False: the entity is skipped."),
         Field("order", .int(-1_000_000...1_000_000), default: .number("0"), "Lower runs first."),

@@ -104,9 +104,9 @@ extension TestWarehouse {
             WHEN 'raw' THEN nr_records_in = nr_records_inserted
             WHEN 'bronze' THEN nr_records_in = nr_records_inserted + nr_records_updated + nr_records_unchanged
                 + nr_records_duplicate + nr_records_rejected + nr_records_deleted - nr_records_absent
-            WHEN 'gold' THEN true
-            ELSE nr_records_in = nr_records_inserted + nr_records_updated + nr_records_deleted + nr_records_unchanged
-                + nr_records_duplicate + nr_records_late + nr_records_rejected END
+            WHEN 'silver' THEN nr_records_in = nr_records_inserted + nr_records_updated + nr_records_deleted
+                + nr_records_unchanged + nr_records_duplicate + nr_records_late + nr_records_rejected
+            ELSE true END
             OR least(nr_records_inserted, nr_records_updated, nr_records_deleted, nr_records_unchanged) < 0
         UNION ALL SELECT layer, system_id, status FROM audit.system_layer_run WHERE status = 'running'
         UNION ALL SELECT 'run', r.system_id, r.status FROM audit.system_run r

@@ -56,7 +56,8 @@ struct MedallionCommand: AsyncParsableCommand {
         version: Version.current,
         subcommands: [
             InitCommand.self, RunCommand.self, PlanCommand.self, StatusCommand.self, TraceCommand.self,
-            RunsCommand.self, BatchCommand.self, CursorCommand.self, ResetCommand.self, RebuildCommand.self,
+            RunsCommand.self, BatchCommand.self, QuarantineCommand.self, CursorCommand.self, ResetCommand.self,
+            RebuildCommand.self,
             DoctorCommand.self, ValidateCommand.self, DeployCommand.self, DatabaseCommand.self, SQLCommand.self,
             ConnectorsCommand.self, MetadataCommand.self, DemoCommand.self,
         ])

@@ -249,7 +249,10 @@ let entityFaults: [MetadataFault] = [
         entity: #""raw": {"compress": "gzip"}"#,
         line: #".raw.compress: unknown compress 'gzip', expected one of none, zstd"#),
     MetadataFault(
-        entity: #""checks": []"#, line: #".checks: not supported by this version yet, expected the key left out"#),
+        entity: #""checks": {}"#,
+        line:
+            #".checks: an object, expected an array, each element an object whose type is one of not_null, unique, in, range, min_rows, max_rows, references, sql"#
+    ),
     MetadataFault(
         entity: #""retention": {}"#, line: #".retention: not supported by this version yet, expected the key left out"#),
     MetadataFault(

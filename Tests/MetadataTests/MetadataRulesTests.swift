@@ -68,6 +68,12 @@ struct MetadataRulesTests {
         #expect(try problems(of: fault) == ["metadata/entities.json: entities[0]" + fault.line])
     }
 
+    @Test("A fault of a check is told in one line", arguments: checkFaults)
+    func checks(fault: MetadataFault) throws {
+        let found = try problems(of: fault)
+        #expect(found == ["metadata/entities.json: entities[0]" + fault.line], "\(found)")
+    }
+
     @Test("A fault of a column is told in one line", arguments: columnFaults)
     func columns(fault: MetadataFault) throws {
         #expect(try problems(of: fault) == ["metadata/entities.json: entities[0].columns[1]" + fault.line])

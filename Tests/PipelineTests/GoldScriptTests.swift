@@ -139,7 +139,17 @@ struct GoldScriptTests {
             ),
             (
                 "-- checks: unique a\nSELECT 1",
-                "line 1: 'checks' is not supported by this version yet, expected no such line"
+                #"line 1: 'checks' is no JSON: line 1, column 1: 'u', expected a value, expected an array such as "#
+                    + #"[{"type": "min_rows", "min": 1}]"#
+            ),
+            (
+                #"-- checks: [{"type": "min_row", "min": 1}]"# + "\nSELECT 1",
+                "line 1: checks[0].type: unknown type 'min_row', expected one of not_null, unique, in, range, min_rows, "
+                    + "max_rows, references, sql; did you mean 'min_rows'?"
+            ),
+            (
+                #"-- checks: [{"type": "references", "column": "a", "references": "iso.countries"}]"# + "\nSELECT 1",
+                "line 1: checks[0].references: 'iso.countries' is no reference, expected system.entity.column"
             ),
             (
                 "-- materialise: table\nSELECT 1",

@@ -158,13 +158,13 @@ public struct AuditQueries: Sendable {
         }
     }
 
-    /// Rejected records by entity and reason; of one run, or of all.
+    /// Rejected records by entity and reason: all of one run, or those of all runs that are not resolved.
     public func rejects(of run: UUIDValue? = nil) async throws -> [RejectRow] {
         try await query(
             """
             SELECT system_id, entity_name, layer, column_name, reason, count(*) AS nr,
                 min(raw_file || ', record ' || record_no) AS place
-            FROM audit.rejected_record WHERE \(run)::uuid IS NULL OR run_id = \(run)
+            FROM audit.rejected_record WHERE run_id = \(run) OR \(run)::uuid IS NULL AND resolved_at IS NULL
             GROUP BY system_id, entity_name, layer, column_name, reason
             ORDER BY system_id, entity_name, count(*) DESC, reason
             """
@@ -178,7 +178,7 @@ public struct AuditQueries: Sendable {
 
     // MARK: -
 
-    private func query(_ sql: SQLText) async throws -> PostgresResult {
+    func query(_ sql: SQLText) async throws -> PostgresResult {
         try await pool.withConnection { try await $0.query(sql) }
     }
 
@@ -186,7 +186,7 @@ public struct AuditQueries: Sendable {
         RunIdentity(id: try row.get("run_id"), timestamp: try row.get("run_timestamp"))
     }
 
-    private func entity(_ row: PostgresRow) throws -> EntityID {
+    func entity(_ row: PostgresRow) throws -> EntityID {
         EntityID(system: SystemID(rawValue: try row.get("system_id")), name: try row.get("entity_name"))
     }
 }

@@ -216,7 +216,8 @@ actor RunLedger {
                 layer: step.layer, entity: step.entity, status: step.skipReason == nil ? status : .skipped,
                 counts: step.totals, skipReason: step.skipReason,
                 error: error?.message,
-                seconds: Double(clock.now().microseconds - step.startedAt.microseconds) / 1_000_000))
+                seconds: Double(clock.now().microseconds - step.startedAt.microseconds) / 1_000_000,
+                warnings: step.warnings))
     }
 
     private func note(_ report: StepReport) {

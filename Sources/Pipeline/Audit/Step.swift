@@ -18,7 +18,7 @@ final class Step: Sendable {
     private let fence: Int64
     private let clock: any WallClock
     private let observer: any RunObserver
-    private let state = Mutex((counts: RowCounts(), skip: SkipReason?.none))
+    private let state = Mutex((counts: RowCounts(), skip: SkipReason?.none, warnings: [String]()))
 
     init(
         id: UUIDValue, layer: Layer, entity: EntityID, attempt: Int, run: RunIdentity, system: SystemID, fence: Int64,
@@ -41,6 +41,15 @@ final class Step: Sendable {
 
     /// Why the step did nothing, if it did.
     var skipReason: SkipReason? { state.withLock(\.skip) }
+
+    /// What people should know even where they did not watch, in the order in which it was found.
+    var warnings: [String] { state.withLock(\.warnings) }
+
+    /// Something that people should know, at once and in the run's summary.
+    func warn(_ text: String) {
+        state.withLock { $0.warnings.append(text) }
+        notice(text)
+    }
 
     /// Wall-clock time for the audit's own columns; never for data.
     var now: Instant { clock.now() }

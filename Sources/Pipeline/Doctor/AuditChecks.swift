@@ -4,7 +4,9 @@ internal import Primitives
 
 /// The audit against itself, and what waits for somebody.
 struct AuditChecks {
-    let pool: PostgresPool
+    let workspace: Workspace
+
+    private var pool: PostgresPool { workspace.pool }
 
     func findings() async throws -> [Finding] {
         var findings: [Finding] = []
@@ -22,9 +24,18 @@ struct AuditChecks {
         for (entity, rows) in rejects.sorted(by: { $0.key < $1.key }) {
             let records = rows.reduce(0) { $0 + $1.records }
             findings.append(
-                Finding(.warn, "rejected records", "\(entity): \(records), most often: \(rows[0].reason)"))
+                Finding(
+                    .warn, "rejected records",
+                    "\(entity): \(records), most often: \(rows[0].reason); see medallion quarantine list"))
         }
         if rejects.isEmpty { findings.append(Finding(.ok, "rejected records", "none")) }
+        let broken = try await audit.brokenChecks(in: workspace)
+        findings += broken.map { row in
+            Finding(
+                row.severity == "fail" ? .fail : .warn, "check \(row.entity).\(row.name)",
+                row.message ?? "broken after the last merge")
+        }
+        if broken.isEmpty { findings.append(Finding(.ok, "checks", "none broken after the last merge")) }
         return findings
     }
 

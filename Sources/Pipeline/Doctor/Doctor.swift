@@ -23,7 +23,7 @@ public struct Doctor: Sendable {
         findings += try await DeploymentChecks(workspace: workspace).findings()
         findings += try await RawChecks(workspace: workspace, isDeep: isDeep).findings()
         findings += try await HistoryChecks(workspace: workspace).findings()
-        findings += try await AuditChecks(pool: workspace.pool).findings()
+        findings += try await AuditChecks(workspace: workspace).findings()
         return findings
     }
 }

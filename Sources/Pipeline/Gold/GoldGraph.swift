@@ -20,7 +20,8 @@ public struct GoldGraph: Sendable {
     public static func load(project folder: String, catalog: Catalog) throws -> GoldGraph {
         let (scripts, problems) = GoldScript.load(project: folder, catalog: catalog)
         let (graph, cycles) = linked(scripts)
-        guard problems.isEmpty, cycles.isEmpty else { throw MetadataError(problems + cycles) }
+        let all = CheckStatement.problems(in: catalog) + problems + cycles
+        guard all.isEmpty else { throw MetadataError(all) }
         return graph
     }
 

@@ -13,11 +13,13 @@ struct GoldScope {
         var nearest: String?
     }
 
+    let catalog: Catalog
     private var relations: [String: Relation] = [:]
     private var functions: [String: Relation] = [:]
     private var silverSchemas: Set<String> = ["silver"]
 
     init(catalog: Catalog, scripts: [String]) {
+        self.catalog = catalog
         for system in catalog.systems {
             let schema = system.schemas.silver
             silverSchemas.insert(schema)
@@ -30,6 +32,9 @@ struct GoldScope {
         }
         for script in scripts { relations["gold.\(script)"] = .gold(script) }
     }
+
+    /// True for a schema that holds silver tables, or gold.
+    func isSilver(_ schema: String?) -> Bool { schema.map { $0 == "gold" || silverSchemas.contains($0) } ?? false }
 
     /// What a table or view in FROM means.
     func relation(schema: String?, name: String) throws(Refusal) -> Relation {

@@ -1,6 +1,6 @@
 import Foundation
 import Hashing
-import Metadata
+public import Metadata
 public import Primitives
 
 /// One file `sql/gold/<name>.sql`: a SELECT that psql runs as it is, below a header of comment lines.
@@ -10,6 +10,7 @@ public import Primitives
 /// -- materialize: table                 view (the default) or table
 /// -- key: alpha_2                       column, column …: unique and not null in a table
 /// -- inputs: silver.iso_countries       only where the grammar is older than the server
+/// -- checks: [{"type": "min_rows", "min": 1}]   as an entity's, evaluated before the build commits
 /// SELECT … FROM silver.iso_countries_current
 /// ```
 /// A lower-case word and a colon make a header line, `--` and two or more spaces continue it, other comments are prose.
@@ -30,6 +31,8 @@ public struct GoldScript: Sendable {
     public let materialization: Materialization
     /// `key`; empty where it is not given.
     public let key: [String]
+    /// `checks`, a JSON array as an entity's; empty where it is not given.
+    public let checks: [Check]
     /// The SELECT, without header and final semicolon.
     public let statement: String
     /// What it reads, directly: found in the SQL, and what `inputs` adds.
@@ -42,7 +45,9 @@ public struct GoldScript: Sendable {
     /// A hash of all that decides what is built: another SELECT, key, description or materialization gives another one.
     public var hash: UUIDValue {
         var bytes: [UInt8] = []
-        for part in [name, description, materialization.rawValue, statement] + key {
+        for part in [name, description, materialization.rawValue, statement] + key
+            + checks.map({ "\($0.definitionHash)" })
+        {
             bytes += "\(part.utf8.count):\(part)".utf8
         }
         return XXH3.hash128(bytes.span)

@@ -9,6 +9,7 @@ struct GoldScriptParser {
     let scope: GoldScope
     private(set) var problems: [MetadataProblem] = []
     private var inputs: Set<Relation> = []
+    private var checks: [Check] = []
 
     /// A chain of 300 operators nests some 600 deep; beyond this limit a query is better cut into WITH queries.
     static let deepestNesting = 1000
@@ -33,7 +34,8 @@ struct GoldScriptParser {
         let statement = String(decoding: Array(text.utf8)[start..<range.upperBound], as: UTF8.self)
         return GoldScript(
             name: name, description: header.entries["description"]?.value ?? "", materialization: materialization,
-            key: header.entries["key"].map { GoldHeader.list($0.value) } ?? [], statement: statement, inputs: inputs,
+            key: header.entries["key"].map { GoldHeader.list($0.value) } ?? [], checks: checks, statement: statement,
+            inputs: inputs,
             file: file, firstLine: header.endLine)
     }
 
@@ -60,9 +62,7 @@ struct GoldScriptParser {
         for (key, entry) in header.entries.sorted(by: { $0.value.line < $1.value.line }) where entry.value.isEmpty {
             report(entry.line, "'\(key)' is empty", expected: "a value or no such line")
         }
-        if let entry = entries["checks"] {
-            report(entry.line, "'checks' is not supported by this version yet", expected: "no such line")
-        }
+        if let entry = entries["checks"] { readChecks(entry, of: name) }
         if let entry = entries["name"], entry.value != name {
             report(
                 entry.line, "'name' is '\(entry.value)'", expected: "the file's name, or no such line", nearest: name)
@@ -93,6 +93,31 @@ struct GoldScriptParser {
                     throw GoldScope.Refusal(what: "'\(input)' in 'inputs'", expected: GoldScope.allowed)
                 }
                 return try scope.relation(schema: parts.count == 2 ? parts[0] : nil, name: name)
+            }
+        }
+    }
+
+    private mutating func readChecks(_ entry: GoldHeader.Entry, of name: String) {
+        let value: JSONValue
+        do {
+            value = try JSONReader.parse(entry.value)
+        } catch {
+            return report(
+                entry.line, "'checks' is no JSON: \(error)",
+                expected: #"an array such as [{"type": "min_rows", "min": 1}]"#)
+        }
+        let (read, found) = ChecksReading.read(gold: value, script: name, file: file, catalog: scope.catalog)
+        checks = read
+        for problem in found {
+            report(
+                entry.line, "\(problem.path): \(problem.what)", expected: problem.expected, nearest: problem.nearest)
+        }
+        for check in read {
+            guard case .sql(let sql) = check.rule else { continue }
+            for refusal in CheckStatement.problems(in: sql, rows: "gold.\(name)", scope: scope) {
+                report(
+                    entry.line, "check '\(check.name)': \(refusal.what)", expected: refusal.expected,
+                    nearest: refusal.nearest)
             }
         }
     }

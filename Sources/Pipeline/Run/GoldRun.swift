@@ -87,14 +87,19 @@ struct GoldRun: Sendable {
         _ script: GoldScript, _ entity: EntityID, _ layer: GoldLayer, _ ledger: RunLedger
     ) async throws -> String? {
         do {
+            let gate = CheckGate(
+                subject: CheckSubject(script, catalog: workspace.catalog), accepts: request.acceptsChecks)
             try await ledger.record(.gold, entity) { step in
                 try await workspace.pool.withConnection { connection in
-                    try await connection.transaction {
-                        var counts = RowCounts()
-                        counts.inserted = try await layer.build(script, on: connection) ?? 0
-                        try await connection.execute(
-                            "UPDATE metadata.gold SET built_hash = \(script.hash) WHERE name = \(script.name)")
-                        try await step.commit(counts, closes: true, on: connection)
+                    try await gate.guarding(step.run, step: step, on: connection) {
+                        try await connection.transaction {
+                            var counts = RowCounts()
+                            counts.inserted = try await layer.build(script, on: connection) ?? 0
+                            try await gate.check(step.run, changed: true, step: step, on: connection)
+                            try await connection.execute(
+                                "UPDATE metadata.gold SET built_hash = \(script.hash) WHERE name = \(script.name)")
+                            try await step.commit(counts, closes: true, on: connection)
+                        }
                     }
                 }
             }

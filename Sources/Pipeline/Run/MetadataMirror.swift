@@ -159,6 +159,15 @@ extension Entity {
             JSONMember("key", .array(keyColumns.map { .string($0.name) })), JSONMember("source", source),
             JSONMember("active", .bool(isActive)),
             JSONMember(
+                "checks",
+                .array(
+                    checks.map {
+                        .object([
+                            JSONMember("name", .string($0.name)), JSONMember("rule", .string($0.title)),
+                            JSONMember("severity", .string($0.severity.rawValue)),
+                        ])
+                    })),
+            JSONMember(
                 "columns",
                 .array(
                     columns.map {

@@ -77,7 +77,8 @@ public struct Preview: Sendable {
         let silver = SilverTable(entity, schema: system.schemas.silver)
         let layer = BronzeLayer(
             store: workspace.store, pool: workspace.pool, allowsDeletes: false, acceptsRejects: false)
-        let merge = SilverLayer(pool: workspace.pool, readsOwnChanges: true)
+        let merge = SilverLayer(
+            pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: true, readsOwnChanges: true)
         var outcomes: [BatchOutcome] = []
         let pending = try await BatchLedger.batches(
             of: entity.id, in: ["landed", "blocked", "normalized"], on: connection)

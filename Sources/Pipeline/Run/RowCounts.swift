@@ -27,6 +27,9 @@ public struct RowCounts: Sendable, Hashable {
     /// All zero.
     public init() {}
 
+    /// True when rows of a table may differ from before.
+    var changed: Bool { inserted + updated + deleted + late > 0 }
+
     /// The sum, counter by counter.
     public static func += (left: inout RowCounts, right: RowCounts) {
         left.input += right.input

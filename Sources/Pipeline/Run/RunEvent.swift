@@ -48,6 +48,8 @@ public struct StepReport: Sendable {
     public var error: String?
     /// Wall-clock seconds.
     public var seconds: Double
+    /// What people should know, such as checks of severity `warn` that are broken.
+    public var warnings: [String] = []
 }
 
 /// What one run came to.

@@ -37,6 +37,8 @@ public struct RunRequest: Sendable {
     public var allowsDeletes = false
     /// Apply batches with more rejects than their entities allow.
     public var acceptsRejects = false
+    /// Merge batches, and build gold, although checks of severity `fail` are broken.
+    public var acceptsChecks = false
     /// Make and change tables where that is lossless.
     public var appliesDDL = true
     /// Who asked.

@@ -9,6 +9,12 @@ struct RunStart {
     let workspace: Workspace
     let system: SystemID
 
+    /// An id for a run that begins now.
+    func newID() -> UUIDValue {
+        var generator = SystemRandomNumberGenerator()
+        return UUIDValue.version7(at: workspace.clock.now(), using: &generator)
+    }
+
     /// Closes what a vanished process left as running.
     func closeAbandoned() async throws -> Int {
         let now = workspace.clock.now()

@@ -66,7 +66,8 @@ struct SystemRun: Sendable {
         let bronze = BronzeLayer(
             store: workspace.store, pool: workspace.pool, allowsDeletes: request.allowsDeletes,
             acceptsRejects: request.acceptsRejects)
-        let silver = SilverLayer(pool: workspace.pool)
+        let silver = SilverLayer(
+            pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: request.acceptsChecks)
         let loadType = request.loadType ?? entity.loadType
         if request.layers.contains(.raw) {
             if landsAgain {

@@ -9,6 +9,9 @@ internal import Primitives
 /// counts.
 struct SilverLayer: Sendable {
     let pool: PostgresPool
+    let catalog: Catalog
+    /// An operator accepted what checks find, for the batches of this run.
+    let acceptsChecks: Bool
     /// A preview merges changes that its own transaction has written; a run those that are committed.
     var readsOwnChanges = false
 
@@ -22,22 +25,26 @@ struct SilverLayer: Sendable {
         guard !pending.isEmpty else {
             return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
         }
+        let gate = CheckGate(
+            subject: CheckSubject(entity, schema: system.schemas.silver, catalog: catalog), accepts: acceptsChecks)
         for (position, batch) in pending.enumerated() {
             let isLast = position == pending.count - 1
             try await pool.withConnection { writer in
                 try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
-                try await writer.transaction {
-                    var counts = RowCounts()
-                    if batch.sameAs == nil {
-                        counts = try await merge(
-                            batch, of: system,
-                            from: BronzeTable(entity, schema: system.schemas.bronze),
-                            into: SilverTable(entity, schema: system.schemas.silver), step: step, on: writer)
+                try await gate.guarding(batch.run, step: step, on: writer) {
+                    try await writer.transaction {
+                        var counts = RowCounts()
+                        if batch.sameAs == nil {
+                            counts = try await merge(
+                                batch, of: system, from: BronzeTable(entity, schema: system.schemas.bronze),
+                                into: SilverTable(entity, schema: system.schemas.silver), step: step, on: writer)
+                        }
+                        try await gate.check(batch.run, changed: counts.changed, step: step, on: writer)
+                        try await BatchLedger.advance(
+                            batch, to: "merged", by: step.run.id, rejected: counts.rejected,
+                            on: writer)
+                        try await step.commit(counts, load: (batch.loadType, nil, nil), closes: isLast, on: writer)
                     }
-                    try await BatchLedger.advance(
-                        batch, to: "merged", by: step.run.id, rejected: counts.rejected,
-                        on: writer)
-                    try await step.commit(counts, load: (batch.loadType, nil, nil), closes: isLast, on: writer)
                 }
             }
         }

@@ -57,6 +57,9 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Apply batches with more rejects than their entities allow.")
     var acceptRejects = false
 
+    @Flag(help: "Merge batches although checks of severity fail are broken.")
+    var acceptChecks = false
+
     @Flag(name: .customLong("no-ddl"), help: "Refuse where tables would have to be made.")
     var noDDL = false
 
@@ -86,6 +89,7 @@ struct RunCommand: AsyncParsableCommand {
         request.force = force
         request.allowsDeletes = allowDeletes
         request.acceptsRejects = acceptRejects
+        request.acceptsChecks = acceptChecks
         request.appliesDDL = !noDDL
         if let resume {
             guard let id = UUIDValue(resume) else {

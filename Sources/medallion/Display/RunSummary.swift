@@ -62,6 +62,8 @@ enum RunSummary {
         var text = table.rows.isEmpty ? "" : "\n\(table.text)\n"
         if quiet > 0 { text += "\(quiet) steps had nothing to do.\n" }
         for step in steps where step.status == .failed { text += "\n" + line(step) + "\n" }
+        let warnings = steps.flatMap { step in step.warnings.map { "\(step.layer.rawValue) \(step.entity) \($0)\n" } }
+        if !warnings.isEmpty { text += "\n" + warnings.joined() }
         for report in reports {
             guard let run = report.run else { continue }
             text += "\n\(report.system): run \(run.id) \(report.status.rawValue)"
@@ -77,7 +79,7 @@ enum RunSummary {
         let rejected = reports.flatMap(\.steps).contains { $0.counts.rejected > 0 }
         var lines = ["medallion runs show \(run.id)   this run in detail"]
         if rejected {
-            lines.append("medallion db psql -c 'SELECT * FROM audit.rejected_record'   what was rejected, and why")
+            lines.append("medallion quarantine list   what was rejected, and why")
         }
         lines.append("medallion db psql   query audit, silver and gold")
         return "\n\nNext:\n" + lines.map { "  \($0)\n" }.joined()

@@ -12,6 +12,10 @@ struct StatusReport: Sendable {
     var pending: Int
     var blocked: Int
     var cursor: CursorRow?
+    /// Checks that are broken after the last merge.
+    var broken: [CheckRow] = []
+    /// Records in quarantine that nobody resolved.
+    var quarantined = 0
 
     /// Everything that the metadata names, and everything else that ever ran.
     static func read(in workspace: Workspace) async throws -> [StatusReport] {
@@ -19,6 +23,8 @@ struct StatusReport: Sendable {
         let steps = Dictionary(grouping: try await audit.lastSteps(), by: \.entity)
         let batches = Dictionary(grouping: try await audit.batches(), by: \.entity)
         let cursors = try await audit.cursors()
+        let broken = Dictionary(grouping: try await audit.brokenChecks(in: workspace), by: \.entity)
+        let rejects = Dictionary(grouping: try await audit.rejects(), by: \.entity)
         let catalog = workspace.catalog
         let scripts = workspace.gold.order.map { EntityID(system: .gold, name: $0.name) }
         let known = catalog.entities.map(\.id) + scripts
@@ -32,7 +38,8 @@ struct StatusReport: Sendable {
                     ? "not in the metadata" : !isActive ? "inactive" : steps[id] == nil ? "never ran" : "",
                 steps: Dictionary((steps[id] ?? []).map { ($0.layer, $0) }, uniquingKeysWith: { first, _ in first }),
                 pending: waiting.count { $0.state != "blocked" }, blocked: waiting.count { $0.state == "blocked" },
-                cursor: cursors.first { $0.entity == id })
+                cursor: cursors.first { $0.entity == id }, broken: broken[id] ?? [],
+                quarantined: (rejects[id] ?? []).reduce(0) { $0 + $1.records })
         }
     }
 
@@ -61,6 +68,17 @@ struct StatusReport: Sendable {
                 .map { "\($0.layer.rawValue) \(report.entity): \($0.error ?? "")" }
         }
         if !failures.isEmpty { blocks.append(failures.joined(separator: "\n")) }
+        let broken = reports.flatMap { report in
+            report.broken.map { row in
+                "check \(row.entity).\(row.name) \(row.severity == "warn" ? "warned" : "failed"): \(row.message ?? "")"
+            }
+        }
+        if !broken.isEmpty { blocks.append(broken.joined(separator: "\n")) }
+        let quarantined = reports.filter { $0.quarantined > 0 }
+        if !quarantined.isEmpty {
+            let counts = quarantined.map { "\($0.entity) \(grouped($0.quarantined))" }.joined(separator: ", ")
+            blocks.append("In quarantine: \(counts); see medallion quarantine list")
+        }
         if reports.contains(where: { $0.blocked > 0 }) {
             blocks.append("What is blocked, and why: medallion batch list")
         }
@@ -86,6 +104,8 @@ struct StatusReport: Sendable {
             .text("system", entity.system.rawValue), .text("entity", entity.name),
             .text("note", note.isEmpty ? nil : note), .number("pending_batches", pending),
             .number("blocked_batches", blocked), .text("cursor", cursor?.value),
+            .number("quarantined_records", quarantined),
+            JSONMember("broken_checks", .array(broken.map { .string($0.name) })),
         ]
         for layer in entity.system == .gold ? [Layer.gold] : [.raw, .bronze, .silver] {
             members.append(JSONMember(layer.rawValue, steps[layer]?.json ?? .null))
