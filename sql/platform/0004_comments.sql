@@ -179,3 +179,14 @@ COMMENT ON COLUMN metadata.change_log.metadata_hash IS 'The metadata that brough
 COMMENT ON COLUMN metadata.deployment.metadata_hash IS 'Hash of all metadata files and gold scripts';
 COMMENT ON COLUMN metadata.deployment.deployed_at IS 'When it was deployed';
 COMMENT ON COLUMN metadata.deployment.app_version IS 'The version of the program';
+
+COMMENT ON COLUMN metadata.entity_shape.system_id IS 'The system of the entity';
+COMMENT ON COLUMN metadata.entity_shape.entity_name IS 'The entity';
+COMMENT ON COLUMN metadata.entity_shape.shape_hash IS 'Hash of the definitions';
+COMMENT ON COLUMN metadata.entity_shape.columns IS 'The definitions';
+COMMENT ON COLUMN metadata.entity_shape.applied_at IS 'Since when the open rows are by them';
+
+COMMENT ON COLUMN audit.check_result.run_timestamp IS 'The logical instant of the run that landed the batch';
+COMMENT ON COLUMN audit.check_result.checked_at IS 'When it was evaluated';
+COMMENT ON COLUMN audit.rejected_record.resolved_at IS 'When it was settled; NULL while it is not';
+COMMENT ON COLUMN audit.rejected_record.resolved_by_run_id IS 'The run that settled it';

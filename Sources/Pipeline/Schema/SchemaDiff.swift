@@ -135,7 +135,7 @@ struct SchemaDiff {
         }
         compareNull(column, found)
         compareLength(column)
-        if column.description ?? "" != found.comment ?? "" { comment(column) }
+        if SilverTable.comment(of: column) != found.comment ?? "" { comment(column, isTold: column.description != nil) }
     }
 
     private mutating func add(_ column: Column) {
@@ -157,7 +157,7 @@ struct SchemaDiff {
         }
         alter("ADD COLUMN \(identifier: column.name) \(verbatim: type + (isRequired ? " NOT NULL" : ""))")
         if case .string(let length?) = column.type { alter("ADD \(fragment: lengthCheck(column, length))") }
-        if column.description != nil { comment(column, isTold: false) }
+        comment(column, isTold: false)
         changes.append(SchemaChange(.columnAdded, column.name, isRequired ? "\(type) NOT NULL" : type))
     }
 
@@ -276,8 +276,8 @@ struct SchemaDiff {
         changes.append(SchemaChange(.described, "", "the table's comment"))
     }
 
-    private mutating func comment(_ column: Column, isTold: Bool = true) {
-        let text: SQLText = column.description.map { "\(literal: $0)" } ?? "NULL"
+    private mutating func comment(_ column: Column, isTold: Bool) {
+        let text: SQLText = "\(literal: SilverTable.comment(of: column))"
         statements.append(
             "COMMENT ON COLUMN \(fragment: table.history).\(identifier: column.name) IS \(fragment: text)")
         if isTold { changes.append(SchemaChange(.described, column.name, "the column's comment")) }

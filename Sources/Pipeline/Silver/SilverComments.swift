@@ -19,6 +19,11 @@ extension SilverTable {
         ("_superseded_at", "When the row was no longer held to be true; NULL while it is"),
     ]
 
+    /// What is said about a column: its description, or where it comes from.
+    static func comment(of column: Column) -> String {
+        column.description ?? "Field \(column.path.joined(separator: ".")) of the source"
+    }
+
     /// The comments beyond those on the table and its described columns.
     var furtherComments: [SQLText] {
         let instants: SQLText = isBitemporal ? "timestamptz, timestamptz" : "timestamptz"
@@ -31,10 +36,8 @@ extension SilverTable {
             """,
         ]
         for column in entity.storedColumns {
-            let text = column.description ?? "Field \(column.path.joined(separator: ".")) of the source"
-            for relation in column.description == nil ? [history, view] : [view] {
-                all.append("COMMENT ON COLUMN \(fragment: relation).\(identifier: column.name) IS \(literal: text)")
-            }
+            let text = SilverTable.comment(of: column)
+            all.append("COMMENT ON COLUMN \(fragment: view).\(identifier: column.name) IS \(literal: text)")
         }
         let names = systemColumns.map(\.name)
         all += SilverTable.systemComments.filter { names.contains($0.column) }.map { column, text in

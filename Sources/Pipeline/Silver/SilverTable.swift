@@ -200,7 +200,7 @@ struct SilverTable {
             all.append("COMMENT ON TABLE \(fragment: history) IS \(literal: entity.description)")
         }
         for column in entity.storedColumns {
-            guard let text = column.description else { continue }
+            let text = SilverTable.comment(of: column)
             all.append("COMMENT ON COLUMN \(fragment: history).\(identifier: column.name) IS \(literal: text)")
         }
         all.append(

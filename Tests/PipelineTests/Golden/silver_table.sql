@@ -74,9 +74,39 @@ RETURNS SETOF "silver"."shop_orders" LANGUAGE sql STABLE PARALLEL SAFE AS
 
 COMMENT ON TABLE "silver"."shop_orders" IS 'Orders, as it''s told';
 
+COMMENT ON COLUMN "silver"."shop_orders"."order_no" IS 'Field order_no of the source';
+
 COMMENT ON COLUMN "silver"."shop_orders"."region" IS 'Where';
 
+COMMENT ON COLUMN "silver"."shop_orders"."state" IS 'Field state of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."note" IS 'Field note of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."amount" IS 'Field amount of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."weight" IS 'Field weight of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."is_paid" IS 'Field is_paid of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."opened" IS 'Field opened of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."day_time" IS 'Field day_time of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."local_at" IS 'Field local_at of the source';
+
 COMMENT ON COLUMN "silver"."shop_orders"."updated_at" IS 'The cursor';
+
+COMMENT ON COLUMN "silver"."shop_orders"."hits" IS 'Field hits of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."phone" IS 'Field phone of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."ref" IS 'Field ref of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."items" IS 'Field items of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."seal" IS 'Field seal of the source';
+
+COMMENT ON COLUMN "silver"."shop_orders"."rate" IS 'Field rate of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders"._valid_from IS 'Start of the half-open interval in which the row was true';
 
@@ -87,67 +117,37 @@ COMMENT ON VIEW "silver"."shop_orders_current" IS 'Orders, as it''s told – wha
 COMMENT ON FUNCTION "silver"."shop_orders_asof"(timestamptz) IS
     'Orders, as it''s told – what was true at an instant';
 
-COMMENT ON COLUMN "silver"."shop_orders"."order_no" IS 'Field order_no of the source';
-
 COMMENT ON COLUMN "silver"."shop_orders_current"."order_no" IS 'Field order_no of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders_current"."region" IS 'Where';
 
-COMMENT ON COLUMN "silver"."shop_orders"."state" IS 'Field state of the source';
-
 COMMENT ON COLUMN "silver"."shop_orders_current"."state" IS 'Field state of the source';
-
-COMMENT ON COLUMN "silver"."shop_orders"."note" IS 'Field note of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders_current"."note" IS 'Field note of the source';
 
-COMMENT ON COLUMN "silver"."shop_orders"."amount" IS 'Field amount of the source';
-
 COMMENT ON COLUMN "silver"."shop_orders_current"."amount" IS 'Field amount of the source';
-
-COMMENT ON COLUMN "silver"."shop_orders"."weight" IS 'Field weight of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders_current"."weight" IS 'Field weight of the source';
 
-COMMENT ON COLUMN "silver"."shop_orders"."is_paid" IS 'Field is_paid of the source';
-
 COMMENT ON COLUMN "silver"."shop_orders_current"."is_paid" IS 'Field is_paid of the source';
-
-COMMENT ON COLUMN "silver"."shop_orders"."opened" IS 'Field opened of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders_current"."opened" IS 'Field opened of the source';
 
-COMMENT ON COLUMN "silver"."shop_orders"."day_time" IS 'Field day_time of the source';
-
 COMMENT ON COLUMN "silver"."shop_orders_current"."day_time" IS 'Field day_time of the source';
-
-COMMENT ON COLUMN "silver"."shop_orders"."local_at" IS 'Field local_at of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders_current"."local_at" IS 'Field local_at of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders_current"."updated_at" IS 'The cursor';
 
-COMMENT ON COLUMN "silver"."shop_orders"."hits" IS 'Field hits of the source';
-
 COMMENT ON COLUMN "silver"."shop_orders_current"."hits" IS 'Field hits of the source';
-
-COMMENT ON COLUMN "silver"."shop_orders"."phone" IS 'Field phone of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders_current"."phone" IS 'Field phone of the source';
 
-COMMENT ON COLUMN "silver"."shop_orders"."ref" IS 'Field ref of the source';
-
 COMMENT ON COLUMN "silver"."shop_orders_current"."ref" IS 'Field ref of the source';
-
-COMMENT ON COLUMN "silver"."shop_orders"."items" IS 'Field items of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders_current"."items" IS 'Field items of the source';
 
-COMMENT ON COLUMN "silver"."shop_orders"."seal" IS 'Field seal of the source';
-
 COMMENT ON COLUMN "silver"."shop_orders_current"."seal" IS 'Field seal of the source';
-
-COMMENT ON COLUMN "silver"."shop_orders"."rate" IS 'Field rate of the source';
 
 COMMENT ON COLUMN "silver"."shop_orders_current"."rate" IS 'Field rate of the source';
 
