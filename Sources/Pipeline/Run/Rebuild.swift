@@ -70,8 +70,9 @@ public struct Rebuild: Sendable {
         let start = RunStart(workspace: workspace, system: system.id)
         let deployment = Deployment(workspace: workspace)
         let differences = try await deployment.prepare([entity], applies: true)
+        var isKeyChange = false
         if let lines = differences[entity.id] {
-            let isKeyChange = try await deployment.plan(for: [entity]).work.allSatisfy(\.isKeyChange)
+            isKeyChange = try await deployment.plan(for: [entity]).work.allSatisfy(\.isKeyChange)
             guard isKeyChange, source == .raw else { throw Deployment.refusal(lines) }
         }
         _ = try await start.closeAbandoned()
@@ -88,7 +89,8 @@ public struct Rebuild: Sendable {
             identity, request, trigger: .rebuild, triggerReference: verifies ? "verify" : nil)
         let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
         defer { heart.cancel() }
-        let replay = Replay(workspace: workspace, entity: entity, system: system, source: source, verifies: verifies)
+        let replay = Replay(workspace: workspace, entity: entity, system: system, source: source, verifies: verifies,
+            isKeyChange: isKeyChange)
         var found = Replay.Findings()
         var failure: (any Error)?
         do {

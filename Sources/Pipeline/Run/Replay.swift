@@ -18,6 +18,8 @@ struct Replay: Sendable {
     let system: SourceSystem
     let source: Rebuild.Source
     let verifies: Bool
+    /// Every row gets another key: the columns of the old one may be NULL, those of the new one may not.
+    let isKeyChange: Bool
 
     private var liveBronze: BronzeTable { BronzeTable(entity, schema: system.schemas.bronze) }
     private var shadowBronze: BronzeTable { BronzeTable(entity, schema: Replay.bronzeSchema) }
@@ -95,7 +97,9 @@ struct Replay: Sendable {
                     var found = Findings(counts: try await difference.counts(on: writer))
                     found.samples = try await difference.samples(10, on: writer)
                     if verifies { throw Verified(found: found) }
+                    try await require(false, on: writer)
                     try await difference.level(on: writer)
+                    try await require(true, on: writer)
                     if source == .raw {
                         try await LogDifference(live: liveBronze, shadow: shadowBronze).level(on: writer)
                     }
@@ -112,6 +116,18 @@ struct Replay: Sendable {
                 }
                 return found
             }
+        }
+    }
+
+    /// Frees the columns that are no key any more, or binds those that are.
+    private func require(_ isRequired: Bool, on writer: PostgresConnection) async throws {
+        guard isKeyChange else { return }
+        for column in entity.storedColumns where (column.isKey || !column.isNullable) == isRequired {
+            try await writer.execute(
+                """
+                ALTER TABLE \(fragment: live.history) ALTER COLUMN \(identifier: column.name)
+                \(verbatim: isRequired ? "SET NOT NULL" : "DROP NOT NULL")
+                """)
         }
     }
 

@@ -171,6 +171,9 @@ struct SchemaDiff {
         } else if isEmpty {
             alter("ALTER COLUMN \(fragment: name) SET NOT NULL")
             changes.append(SchemaChange(.notNullSet, column.name, "the table is empty"))
+        } else if column.isKey, refusals.contains(where: \.isKeyChange) {
+            // The rebuild that gives every row its key does it.
+            return
         } else {
             dependsOnRows = true
             refuse(

@@ -90,6 +90,34 @@ struct RebuildStoriesTests {
         expect(try await warehouse.table(), equals: before)
     }
 
+    @Test("another key takes a rebuild from raw, and views on the table stay")
+    func key() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, region text, n int"))
+        try await warehouse.load(#"{"id":1,"region":"a","n":1}"#, #"{"id":2,"region":"a","n":1}"#)
+        try await warehouse.load(#"{"id":1,"region":"b","n":2}"#, #"{"id":2,"region":"a","n":1}"#)
+        try await warehouse.connection.execute("CREATE VIEW public.things AS SELECT * FROM silver.t_things")
+        try warehouse.change(TestEntity(columns: "id int, region text key, n int"), rereads: true)
+        warehouse.clock.advance(seconds: 86_400)
+        await #expect(throws: StepError.self) { try await rebuild(warehouse, from: .bronze) }
+        _ = try await rebuild(warehouse, from: .raw)
+        expect(
+            try await warehouse.table(),
+            equals: """
+                2 | a | 1 | d1..
+                1 | b | 2 | d2..
+                """)
+        try await warehouse.load(#"{"id":null,"region":"b","n":2}"#, #"{"id":2,"region":"a","n":1}"#)
+        expect(
+            try await warehouse.table(),
+            equals: """
+                2 | a | 1 | d1..
+                1 | b | 2 | d2..d4
+                NULL | b | 2 | d4..
+                """)
+        expect(try await warehouse.rows("SELECT count(*) FROM public.things"), equals: ["3"])
+        expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
+    }
+
     @Test("an allowed mass delete and a quarantined record come out the same again")
     func decisions() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, n int"))
