@@ -78,15 +78,7 @@ public struct OperatorLedger: Sendable {
     }
 
     private func whileIdle(_ system: SystemID, _ body: () async throws -> Void) async throws {
-        let (lease, holder) = try await RunLease.take(system, in: workspace)
-        guard let lease else { throw SystemBusy(system: system, holder: holder) }
-        do {
-            try await body()
-            await lease.release()
-        } catch {
-            await lease.release()
-            throw error
-        }
+        try await RunLease.whileIdle(system, in: workspace) { _ in try await body() }
     }
 }
 

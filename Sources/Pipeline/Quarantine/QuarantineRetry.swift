@@ -38,17 +38,11 @@ public struct QuarantineRetry: Sendable {
             let entities = workspace.catalog.entities(of: system.id)
                 .filter { due.contains($0.id) && (entity == nil || entity == $0.id) }
             guard !entities.isEmpty else { continue }
-            let (lease, holder) = try await RunLease.take(system.id, in: workspace)
-            guard let lease else { throw SystemBusy(system: system.id, holder: holder) }
-            do {
-                let (found, report) = try await retry(entities, of: system, rejectedIn: run, holding: lease)
-                outcomes += found
-                reports.append(report)
-                await lease.release()
-            } catch {
-                await lease.release()
-                throw error
+            let (found, report) = try await RunLease.whileIdle(system.id, in: workspace) { lease in
+                try await retry(entities, of: system, rejectedIn: run, holding: lease)
             }
+            outcomes += found
+            reports.append(report)
         }
         if !reports.isEmpty {
             let gold = try await GoldRun(workspace: workspace, request: RunRequest(), sources: reports).run()
@@ -67,33 +61,19 @@ public struct QuarantineRetry: Sendable {
         refusals.merge(try await start.adoptBatches(of: entities).problems) { first, _ in first }
         var request = RunRequest()
         request.entities = entities.map(\.id)
-        guard let instant = try await start.instant(request) else {
-            preconditionFailure("a run without a requested instant always gets one")
-        }
-        let identity = RunIdentity(id: start.newID(), timestamp: instant)
-        let ledger = try await start.open(
-            identity, request, trigger: .retry, triggerReference: run.map(\.description) ?? "quarantine")
-        let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
-        defer { heart.cancel() }
         var outcomes: [Outcome] = []
-        var failure: (any Error)?
-        do {
+        let report = try await start.conduct(
+            request, at: try await start.nextInstant(), trigger: .retry,
+            reference: run.map(\.description) ?? "quarantine", holding: lease,
+            ifStopped: "stopped before it was done; retry again to go on"
+        ) { ledger in
             for entity in entities {
                 if let outcome = try await retry(entity, system, rejectedIn: run, refusals[entity.id], ledger) {
                     outcomes.append(outcome)
                 }
             }
-        } catch {
-            failure = error
         }
-        let isCancelled = failure is CancellationError
-        let message = failure.map { isCancelled ? "stopped before it was done; retry again to go on" : "\($0)" }
-        let written: Result<RunReport, any Error> = await uncancelled {
-            do { return .success(try await ledger.finish(cancelled: isCancelled, error: message)) } catch {
-                return .failure(error)
-            }
-        }
-        return (outcomes, try written.get())
+        return (outcomes, report)
     }
 
     /// Returns nil when nothing could be landed.

@@ -12,15 +12,7 @@ struct GoldRun: Sendable {
     /// Builds the scripts that read what changed, or whose last build failed; the others are skipped.
     func run() async throws -> RunReport? {
         guard !workspace.gold.order.isEmpty else { return nil }
-        let lease = try await RunLease.wait(for: .gold, in: workspace)
-        do {
-            let report = try await run(holding: lease)
-            await lease.release()
-            return report
-        } catch {
-            await lease.release()
-            throw error
-        }
+        return try await RunLease.wait(for: .gold, in: workspace).releasing(run)
     }
 
     private func run(holding lease: RunLease) async throws -> RunReport {
@@ -28,31 +20,10 @@ struct GoldRun: Sendable {
         _ = try await start.closeAbandoned()
         var plain = request
         plain.runTimestamp = nil
-        guard let instant = try await start.instant(plain) else {
-            preconditionFailure("a run without a requested instant always gets one")
-        }
-        var generator = SystemRandomNumberGenerator()
-        let id = UUIDValue.version7(at: workspace.clock.now(), using: &generator)
-        let identity = RunIdentity(id: id, timestamp: instant)
         let references = sources.compactMap { $0.run?.id.description }.joined(separator: ",")
-        let ledger = try await start.open(
-            identity, plain, trigger: .completion, triggerReference: references.isEmpty ? nil : references)
-        let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
-        defer { heart.cancel() }
-        var failure: (any Error)?
-        do {
-            try await build(with: ledger)
-        } catch {
-            failure = error
-        }
-        let isCancelled = failure is CancellationError
-        let message = failure.map { isCancelled ? "stopped before it was done; run again to go on" : "\($0)" }
-        let written: Result<RunReport, any Error> = await uncancelled {
-            do { return .success(try await ledger.finish(cancelled: isCancelled, error: message)) } catch {
-                return .failure(error)
-            }
-        }
-        return try written.get()
+        return try await start.conduct(
+            plain, at: try await start.nextInstant(), trigger: .completion,
+            reference: references.isEmpty ? nil : references, holding: lease, build)
     }
 
     private func build(with ledger: RunLedger) async throws {

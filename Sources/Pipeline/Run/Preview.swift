@@ -34,16 +34,7 @@ public struct Preview: Sendable {
         guard let system = workspace.catalog.system(entity.id.system) else {
             throw UsageError("entity '\(entity.id)' has no system")
         }
-        let (lease, holder) = try await RunLease.take(system.id, in: workspace)
-        guard let lease else { throw SystemBusy(system: system.id, holder: holder) }
-        do {
-            let outcomes = try await preview(system)
-            await lease.release()
-            return outcomes
-        } catch {
-            await lease.release()
-            throw error
-        }
+        return try await RunLease.whileIdle(system.id, in: workspace) { _ in try await preview(system) }
     }
 
     /// Carries the outcomes out of the transaction that it ends.

@@ -19,6 +19,8 @@ public struct Rebuild: Sendable {
     public struct Report: Sendable {
         /// The run.
         public var run: RunReport
+        /// The build of what reads the table; nil where nothing was changed.
+        public var gold: RunReport?
         /// Rows that were right, missing, different, and too many.
         public var same = 0
         /// Rows that the history lacked.
@@ -54,16 +56,11 @@ public struct Rebuild: Sendable {
         guard let system = workspace.catalog.system(entity.id.system) else {
             throw UsageError("entity '\(entity.id)' has no system")
         }
-        let (lease, holder) = try await RunLease.take(system.id, in: workspace)
-        guard let lease else { throw SystemBusy(system: system.id, holder: holder) }
-        do {
-            let report = try await run(system, holding: lease)
-            await lease.release()
-            return report
-        } catch {
-            await lease.release()
-            throw error
+        var report = try await RunLease.whileIdle(system.id, in: workspace) { try await run(system, holding: $0) }
+        if report.differs, !verifies, report.run.status == .succeeded {
+            report.gold = try await GoldRun(workspace: workspace, request: RunRequest(), sources: [report.run]).run()
         }
+        return report
     }
 
     private func run(_ system: SourceSystem, holding lease: RunLease) async throws -> Report {
@@ -79,37 +76,15 @@ public struct Rebuild: Sendable {
         var request = RunRequest()
         request.entities = [entity.id]
         request.layers = source == .raw ? [.bronze, .silver] : [.silver]
-        guard let instant = try await start.instant(request) else {
-            preconditionFailure("a run without a requested instant always gets one")
-        }
-        var generator = SystemRandomNumberGenerator()
-        let id = UUIDValue.version7(at: workspace.clock.now(), using: &generator)
-        let identity = RunIdentity(id: id, timestamp: instant)
-        let ledger = try await start.open(
-            identity, request, trigger: .rebuild, triggerReference: verifies ? "verify" : nil)
-        let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
-        defer { heart.cancel() }
-        let replay = Replay(workspace: workspace, entity: entity, system: system, source: source, verifies: verifies,
+        let replay = Replay(
+            workspace: workspace, entity: entity, system: system, source: source, verifies: verifies,
             isKeyChange: isKeyChange)
         var found = Replay.Findings()
-        var failure: (any Error)?
-        do {
-            found = try await replay.run(with: ledger)
-        } catch {
-            failure = error
-        }
-        let isCancelled = failure is CancellationError
-        let message = failure.map { isCancelled ? "stopped before it was done; nothing was changed" : "\($0)" }
-        // A failed step says it all; the run's own line would only say it again.
-        let own = failure is LayerFailure ? nil : message
-        let written: Result<RunReport, any Error> = await uncancelled {
-            do {
-                return .success(try await ledger.finish(cancelled: isCancelled, error: own))
-            } catch {
-                return .failure(error)
-            }
-        }
-        var report = Report(run: try written.get())
+        let run = try await start.conduct(
+            request, at: try await start.nextInstant(), trigger: .rebuild, reference: verifies ? "verify" : nil,
+            holding: lease, ifStopped: "stopped before it was done; nothing was changed"
+        ) { found = try await replay.run(with: $0) }
+        var report = Report(run: run)
         (report.same, report.missing) = (found.counts.same, found.counts.missing)
         (report.changed, report.surplus) = (found.counts.changed, found.counts.surplus)
         report.samples = found.samples

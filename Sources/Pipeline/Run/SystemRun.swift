@@ -15,14 +15,7 @@ struct SystemRun: Sendable {
         guard let lease else {
             return try await skip(.alreadyRunning, "system '\(system.id)' is being run by \(holder)")
         }
-        do {
-            let report = try await run(holding: lease)
-            await lease.release()
-            return report
-        } catch {
-            await lease.release()
-            throw error
-        }
+        return try await lease.releasing(run)
     }
 
     private func run(holding lease: RunLease) async throws -> RunReport {
@@ -36,26 +29,19 @@ struct SystemRun: Sendable {
         guard let instant = try await start.instant(request) else {
             return try await skip(.alreadySucceeded, "a run of this instant succeeded before")
         }
-        let identity = RunIdentity(id: newID(), timestamp: instant)
-        let ledger = try await start.open(identity, request, trigger: request.resume == nil ? request.trigger : .retry)
-        let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
-        defer { heart.cancel() }
         var news = try await news(of: entities)
         news.refusals = differences.mapValues(Deployment.refusal).merging(damaged) { first, _ in first }
         let known = news
-        let outcome: Result<Void, any Error>
-        do {
+        return try await start.conduct(
+            request, at: instant, trigger: request.resume == nil ? request.trigger : .retry, holding: lease
+        ) { ledger in
             let connector = try workspace.connectors.make(
                 for: system,
                 context: ConnectorContext(
                     system: system.id, projectFolder: workspace.projectFolder, environment: workspace.environment,
                     secrets: workspace.secrets, logger: workspace.logger))
             try await withTimeout { try await runEntities(entities, connector, ledger, known) }
-            outcome = .success(())
-        } catch {
-            outcome = .failure(error)
         }
-        return try await finish(ledger, outcome)
     }
 
     /// The three arrows of one entity. This is the line that data takes.
@@ -142,26 +128,6 @@ struct SystemRun: Sendable {
             }
             return false
         }
-    }
-
-    private func finish(_ ledger: RunLedger, _ outcome: Result<Void, any Error>) async throws -> RunReport {
-        var cancelled = false
-        var message: String?
-        var isInfrastructure = false
-        if case .failure(let error) = outcome {
-            cancelled = error is CancellationError
-            message = cancelled ? "stopped before it was done; run again to go on" : "\(error)"
-            isInfrastructure = error is PostgresError
-        }
-        let (stopped, reason) = (cancelled, message)
-        let written: Result<RunReport, any Error> = await uncancelled {
-            do { return .success(try await ledger.finish(cancelled: stopped, error: reason)) } catch {
-                return .failure(error)
-            }
-        }
-        var report = try written.get()
-        report.isInfrastructure = report.isInfrastructure || isInfrastructure
-        return report
     }
 
     private func skip(_ reason: SkipReason, _ message: String) async throws -> RunReport {

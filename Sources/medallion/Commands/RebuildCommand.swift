@@ -42,7 +42,7 @@ struct RebuildCommand: AsyncParsableCommand {
             }
         }
         RebuildDisplay(report: report, entity: name, verifies: verifies).show()
-        let status = ExitStatus(of: [report.run])
+        let status = ExitStatus(of: [report.run] + (report.gold.map { [$0] } ?? []))
         if status != .done { throw ExitCode(status.rawValue) }
         if verifies, report.differs { throw ExitCode(ExitStatus.someFailed.rawValue) }
     }

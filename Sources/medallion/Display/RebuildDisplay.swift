@@ -21,6 +21,7 @@ struct RebuildDisplay {
             print("The metadata changed meanwhile, which explains differences:")
             for line in report.explanations { print("  \(line)") }
         }
+        for step in report.gold?.steps ?? [] where step.skipReason == nil { print(RunSummary.line(step)) }
         if verifies { print("Nothing was changed; 'medallion rebuild \(entity)' applies the difference.") }
     }
 }
