@@ -1,12 +1,12 @@
 # What people do here, one line each; 'make' alone shows this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint format bench clean
+.PHONY: help setup build run test lint format bench bench-merge clean
 
 SOURCES := Package.swift Sources Tests connectors
 MEDALLION := .build/release/medallion
 
 help: ## show this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
 
 setup: ## install by apt what is missing to build, run and test
 	@.ci/setup true
@@ -31,6 +31,9 @@ format: ## format every Swift file in place
 
 bench: build ## load 100,000 records through all layers, then again unchanged
 	@.ci/bench $(MEDALLION)
+
+bench-merge: build ## merge 10,000 changes into 1,000,000 rows, compared with hand-written SQL
+	@.ci/bench-merge
 
 clean: ## remove what was built; data in .medallion and raw stay
 	swift package clean
