@@ -191,13 +191,12 @@ struct BronzeLayer: Sendable {
     private func write(_ detected: Detected, step: Step, on connection: PostgresConnection) async throws {
         let (detection, findings) = (detected.detection, detected.findings)
         guard findings.changes + findings.absent > 0 else { return }
-        if findings.changes > 0 {
-            let isFirst = try await connection.query("SELECT 1 FROM \(fragment: detection.table.log) LIMIT 1").isEmpty
-            if isFirst { try await connection.execute(detection.table.dropKey) }
-            try await detected.stage.log(detected.marks, on: connection, step: step)
-            if isFirst { try await connection.execute(detection.table.addKey) }
-        }
-        try await detection.apply(on: connection)
+        let table = detection.table
+        let isFirst = try await connection.query("SELECT 1 FROM \(fragment: table.log) LIMIT 1").isEmpty
+        if isFirst { for statement in table.dropKeys { try await connection.execute(statement) } }
+        if findings.changes > 0 { try await detected.stage.log(detected.marks, on: connection, step: step) }
+        if isFirst { try await connection.execute(table.addLogKey) }
+        try await detection.apply(on: connection, isFirst: isFirst)
     }
 
     /// Reports fields that appeared, and returns the columns that vanished from a full batch of at least 100 records.

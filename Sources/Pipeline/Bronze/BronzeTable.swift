@@ -24,11 +24,23 @@ struct BronzeTable {
         """
     }
 
-    /// Takes the log's primary key away while its first rows are copied: built behind them it costs half.
-    var dropKey: SQLText { "ALTER TABLE \(fragment: log) DROP CONSTRAINT \(identifier: entity.id.table + "_pkey")" }
+    private var lastKey: SQLText {
+        "CONSTRAINT \(identifier: entity.id.table + "__last_pk") PRIMARY KEY (_key_hash)"
+    }
 
-    /// Gives it back.
-    var addKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }
+    /// Takes the primary keys away while the first rows are written: built behind them they cost half.
+    var dropKeys: [SQLText] {
+        [
+            "ALTER TABLE \(fragment: log) DROP CONSTRAINT \(identifier: entity.id.table + "_pkey")",
+            "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")",
+        ]
+    }
+
+    /// Gives the log its primary key back.
+    var addLogKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }
+
+    /// Gives the table of last changes its primary key back.
+    var addLastKey: SQLText { "ALTER TABLE \(fragment: last) ADD \(fragment: lastKey)" }
 
     /// Makes the tables that do not exist yet; one statement each.
     var definition: [SQLText] {
@@ -49,7 +61,7 @@ struct BronzeTable {
                 _key_hash uuid NOT NULL, _doc_hash uuid, _run_timestamp timestamptz NOT NULL,
                 _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL, _effective_at timestamptz,
                 _applies_at timestamptz, _order bytea, _scope uuid,
-                CONSTRAINT \(identifier: name + "__last_pk") PRIMARY KEY (_key_hash))
+                \(fragment: lastKey))
             """,
             createStage,
             """

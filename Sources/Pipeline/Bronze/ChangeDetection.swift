@@ -118,8 +118,17 @@ struct ChangeDetection {
     }
 
     /// Logs the absent keys as deleted, and brings the last change of every key up to date.
-    func apply(on connection: PostgresConnection) async throws {
+    ///
+    /// `isFirst`: the table of last changes is empty and lacks its key, which is built behind its rows.
+    func apply(on connection: PostgresConnection, isFirst: Bool) async throws {
         let instant = batch.run.timestamp
+        if isFirst {
+            if effective != nil {
+                try await connection.execute(table.addLastKey)
+            } else {
+                return try await fillLast(on: connection)
+            }
+        }
         if let effective { try await connection.execute(effective.placePresent) }
         if detectsAbsence {
             let appliesAt: SQLText =
@@ -157,6 +166,17 @@ struct ChangeDetection {
             WHERE s._reject_reason IS NULL
                 AND NOT EXISTS (SELECT FROM \(fragment: table.last) l WHERE l._key_hash = s._key_hash)
             """)
+    }
+
+    /// The first batch: every key of the stage gets its last change.
+    private func fillLast(on connection: PostgresConnection) async throws {
+        try await connection.execute(
+            """
+            INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _scope)
+            SELECT s._key_hash, s._doc_hash, \(batch.run.timestamp), s._is_delete, false, s._scope
+            FROM \(fragment: table.stage) s WHERE s._reject_reason IS NULL
+            """)
+        try await connection.execute(table.addLastKey)
     }
 
     /// Keeps the rejected records of the batch where people find them.
