@@ -6,7 +6,7 @@ import Testing
 
 @testable import Pipeline
 
-@Suite("The same key twice in a batch", .fewAtOnce)
+@Suite("The same key twice in a batch", .fewAtOnce, .twice)
 struct DuplicateStoriesTests {
     @Test("without order_by the last to arrive wins; identical ones collapse")
     func arrival() async throws {

@@ -7,7 +7,7 @@ import Testing
 /// `at(3)` is midnight of day 3 in JSON; day 1 is 2026-01-01.
 private func at(_ day: Int) -> String { "\"2026-01-\(day < 10 ? "0" : "")\(day)T00:00:00Z\"" }
 
-@Suite("Histories with an effective time", .fewAtOnce)
+@Suite("Histories with an effective time", .fewAtOnce, .twice)
 struct EffectiveTimeStoriesTests {
     private func warehouse(_ attributes: String = "{}", columns: String = "") async throws -> TestWarehouse {
         let common = #"{"effective_time_column": "at", "delta": {"mode": "all"}, "max_delete_fraction": 1, "#

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Pipeline
 
-@Suite("History, load after load", .fewAtOnce)
+@Suite("History, load after load", .fewAtOnce, .twice)
 struct HistoryStoriesTests {
     @Test("keys are inserted, changed, left alone, deleted and taken back")
     func life() async throws {

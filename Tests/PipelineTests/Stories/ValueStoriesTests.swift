@@ -6,7 +6,7 @@ import Testing
 
 @testable import Pipeline
 
-@Suite("Values", .fewAtOnce)
+@Suite("Values", .fewAtOnce, .twice)
 struct ValueStoriesTests {
     @Test("NULL becomes a value, a value becomes NULL, and NULL is not the empty string")
     func null() async throws {
