@@ -76,9 +76,13 @@ public struct Preview: Sendable {
         let bronze = BronzeTable(entity, schema: system.schemas.bronze)
         let silver = SilverTable(entity, schema: system.schemas.silver)
         let layer = BronzeLayer(
-            store: workspace.store, pool: workspace.pool, allowsDeletes: false, acceptsRejects: false)
+            store: workspace.store, pool: workspace.pool, catalog: workspace.catalog, allowsDeletes: false,
+            acceptsRejects: false)
         let merge = SilverLayer(pool: workspace.pool, readsOwnChanges: true)
         var outcomes: [BatchOutcome] = []
+        if let parent = entity.explosion?.parent {
+            try await ItemBatches(child: entity.id, parent: parent).register(at: step.now, on: connection)
+        }
         let pending = try await BatchLedger.batches(
             of: entity.id, in: ["landed", "blocked", "normalized"], on: connection)
         for (known, state, _) in pending where known.sameAs == nil {

@@ -63,7 +63,7 @@ struct EntityRename {
         if tables.hasFunction(schemas.silver, old + "_asof") {
             all.append("DROP FUNCTION \(table: schemas.silver, old + "_asof")(timestamptz)")
         }
-        for stage in ["__bronze", "__silver"] where tables.has("stage", old + stage) {
+        for stage in ["__bronze", "__silver", "__scopes"] where tables.has("stage", old + stage) {
             all.append("DROP TABLE \(table: "stage", old + stage)")
         }
         return (all + audit).map { $0.text.split(whereSeparator: \.isNewline).joined(separator: " ") }
