@@ -94,6 +94,12 @@ extension EntityDraft {
                 }
             }
         }
+        let keys = columns.map(\.column).filter(\.isKey)
+        if !names.isEmpty, columns.count == written.count, keys.allSatisfy({ $0.path.first == parent }), !keys.isEmpty {
+            check.report(
+                self.place("key"), "only columns of the parent",
+                expected: "the item's own key too, or a column with the path /\(Explosion.positionMember)")
+        }
         for (index, column) in columns
         where column.path.first == parent && !names.contains(where: { column.path == [parent, $0] }) {
             check.report(

@@ -181,6 +181,20 @@ struct ExplodeRunStoriesTests {
             equals: ["", "items of t.orders"])
     }
 
+    @Test("a child of a CSV entity is refused before anything runs")
+    func csv() async throws {
+        await #expect {
+            try await TestWarehouse(
+                TestEntity("orders", columns: "order_id int key", #"{"source": {"path": "orders/*.CSV.gz"}}"#),
+                TestEntity(
+                    "lines", columns: "order_id int key, sku text key",
+                    #"{"bronze": {"pattern": "explode", "from": "orders", "path": "/lines", "parent_columns": ["order_id"]}}"#
+                ))
+        } throws: {
+            "\($0)".contains("entities[1].bronze.from: t.orders is read from CSV, which has no lists")
+        }
+    }
+
     @Test("items are numbered within their file, over many windows and many parents")
     func numbering() async throws {
         let warehouse = try await ExplodedOrders().warehouse
