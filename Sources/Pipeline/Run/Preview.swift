@@ -85,7 +85,8 @@ public struct Preview: Sendable {
         }
         let pending = try await BatchLedger.batches(
             of: entity.id, in: ["landed", "blocked", "normalized"], on: connection)
-        for (known, state, _) in pending where known.sameAs == nil {
+        // What an exploded entity has not read of the same bytes, only reading them tells.
+        for (known, state, _) in pending where known.sameAs == nil || entity.explosion != nil {
             var batch = known
             var outcome = BatchOutcome(run: batch.run, bronze: nil, silver: RowCounts(), objection: nil, samples: [])
             if state != "normalized" {
