@@ -28,6 +28,9 @@ public protocol Connector: Sendable {
     /// A complete example: `[system object, entity object]` as JSON.
     static var example: String { get }
 
+    /// True where `source` says that records are rows of strings, as in CSV; false as a rule.
+    static func isTabular(_ source: Source) -> Bool
+
     /// Makes a connector for one system. Opens nothing yet.
     init(_ configuration: Configuration, context: ConnectorContext) throws
 
@@ -43,8 +46,16 @@ extension Connector {
     public static var description: ConnectorDescription {
         ConnectorDescription(
             name: name, summary: summary, connectionFields: Configuration.fields, sourceFields: Source.fields,
-            example: example)
+            example: example
+        ) { source in
+            // A source that cannot be decoded has been reported by the check of its fields.
+            guard let source = try? MetadataDecoding.decode(Source.self, from: source) else { return false }
+            return isTabular(source)
+        }
     }
+
+    /// Records are JSON documents.
+    public static func isTabular(_ source: Source) -> Bool { false }
 }
 
 /// What a connector may use besides its configuration.

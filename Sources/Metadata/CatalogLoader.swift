@@ -48,13 +48,32 @@ public enum CatalogLoader {
             after[system.id.rawValue] = system.after.map(\.rawValue)
             byID[system.id.rawValue] = system
         }
-        let ordered = entities.compactMap(\.entity).sorted { left, right in
+        let known = entities.compactMap(\.entity)
+        let ordered = known.map { entity in
+            let parent = known.first { $0.id == entity.explosion?.parent }
+            return parent.map(entity.reading) ?? entity
+        }.sorted { left, right in
             if left.id.system != right.id.system { return left.id.system < right.id.system }
             return left.order != right.order ? left.order < right.order : left.id < right.id
         }
         return Catalog(
-            systems: DependencyOrder(after).order.compactMap { byID[$0] }, entities: ordered,
+            systems: DependencyOrder(after).order.compactMap { byID[$0] }, entities: parentsFirst(ordered),
             hash: hash(systems.map(\.object), entities.map(\.object)))
+    }
+
+    /// An exploded entity comes behind its parent.
+    private static func parentsFirst(_ entities: [Entity]) -> [Entity] {
+        var ordered: [Entity] = []
+        for entity in entities
+        where entity.explosion == nil || !entities.contains(where: { $0.id == entity.explosion?.parent }) {
+            ordered.append(entity)
+        }
+        for entity in entities.reversed() {
+            guard let parent = entity.explosion?.parent, let place = ordered.firstIndex(where: { $0.id == parent })
+            else { continue }
+            ordered.insert(entity, at: place + 1)
+        }
+        return ordered
     }
 
     /// Over the objects as written, keys sorted, objects sorted: neither white space nor the distribution over files

@@ -22,6 +22,7 @@ struct CatalogRules {
         checkTables()
         checkFormerNames()
         checkReferences()
+        checkExplosions()
     }
 
     private var ids: [String] { systems.compactMap(\.id?.rawValue) }
@@ -168,7 +169,7 @@ struct CatalogRules {
         }
     }
 
-    private mutating func report(
+    mutating func report(
         _ object: LocatedObject, _ place: JSONPointer, _ what: String, expected: String, nearest: String? = nil
     ) {
         problems.append(
@@ -178,7 +179,7 @@ struct CatalogRules {
 
 extension ReadEntity {
     /// `system.name`, as far as known.
-    fileprivate var id: String { "\(system ?? "?").\(name ?? "?")" }
+    var id: String { "\(system ?? "?").\(name ?? "?")" }
 
     /// `<system>_<name>`, nil where one of them is unknown.
     fileprivate var table: String? {

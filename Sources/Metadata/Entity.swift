@@ -167,6 +167,8 @@ public struct Entity: Sendable {
     public var schemaMode: SchemaMode
     /// `bronze.doc`.
     public var documentStorage: DocumentStorage
+    /// `bronze.pattern` with `from`, `path` and `parent_columns`; nil for an entity that lands its own batches.
+    public var explosion: Explosion?
     /// `raw.compress`.
     public var rawCompression: RawCompression
     /// `checks`: what must hold of the current rows after each merge.
@@ -194,7 +196,8 @@ public struct Entity: Sendable {
         deleteMarker: DeleteMarker? = nil, fullScope: String? = nil, allowsEmpty: Bool = false,
         maxDeleteFraction: Double = 0.3,
         maxRejectFraction: Double = 0.01, schemaMode: SchemaMode = .evolve, documentStorage: DocumentStorage = .jsonb,
-        rawCompression: RawCompression = .none, checks: [Check] = [], isActive: Bool = true, order: Int = 0,
+        explosion: Explosion? = nil, rawCompression: RawCompression = .none, checks: [Check] = [],
+        isActive: Bool = true, order: Int = 0,
         owner: String? = nil, tags: [String] = [], timezone: String? = nil, renamedFrom: String? = nil,
         origin: String = ""
     ) {
@@ -216,6 +219,7 @@ public struct Entity: Sendable {
         self.maxRejectFraction = maxRejectFraction
         self.schemaMode = schemaMode
         self.documentStorage = documentStorage
+        self.explosion = explosion
         self.rawCompression = rawCompression
         self.checks = checks
         self.isActive = isActive

@@ -11,6 +11,7 @@ struct EntityDraft {
     var deleteMarker: DeleteMarker?
     var checks: [Check] = []
     var checkReferences: [(text: String, place: JSONPointer)] = []
+    var explosion: Explosion?
 
     init(_ object: LocatedObject) {
         self.object = object
@@ -41,7 +42,7 @@ struct EntityDraft {
 
     mutating func checkSource(_ connectors: [String: ConnectorDescription]) {
         guard let system = value["system_id"]?.stringValue, let connector = connectors[system],
-            let source = value["source"]
+            let source = value["source"], !isExploded
         else { return }
         value.replace("source", with: check.check(source, against: connector.sourceFields, at: place("source")))
     }
@@ -128,7 +129,7 @@ struct EntityDraft {
 
     mutating func applyDelta() {
         guard let object = value["delta"] else {
-            if value["load_type"]?.stringValue == "delta", self.object.value["delta"] == nil {
+            if value["load_type"]?.stringValue == "delta", self.object.value["delta"] == nil, !isExploded {
                 check.report(
                     place("delta"), "missing",
                     expected: "an object with mode or cursor_column, since load_type is delta")
@@ -221,7 +222,7 @@ struct EntityDraft {
             maxDeleteFraction: value["max_delete_fraction"]?.doubleValue ?? 0.3,
             maxRejectFraction: value["max_reject_fraction"]?.doubleValue ?? 0.01,
             schemaMode: choice(value["schema_mode"], .evolve),
-            documentStorage: choice(value["bronze"]?["doc"], .jsonb),
+            documentStorage: choice(value["bronze"]?["doc"], .jsonb), explosion: explosion,
             rawCompression: choice(value["raw"]?["compress"], .none), checks: checks,
             isActive: value["active"]?.boolValue ?? true,
             order: value["order"]?.intValue ?? 0, owner: value["owner"]?.stringValue,

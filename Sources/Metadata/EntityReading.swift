@@ -12,6 +12,8 @@ struct ReadEntity {
     let references: [(text: String, place: JSONPointer)]
     /// `references` of the checks, with their place.
     let checkReferences: [(text: String, place: JSONPointer)]
+    /// True where the records are rows of strings, which have no lists.
+    let isTabular: Bool
     /// The value; nil where a mandatory attribute is missing or wrong.
     let entity: Entity?
 }
@@ -29,6 +31,7 @@ struct EntityReading {
         draft.checkSource(connectors)
         draft.checkColumns()
         draft.applyKey()
+        draft.readExplosion()
         draft.checkHistory()
         draft.checkEffectiveTime()
         draft.checkDeletes()
@@ -44,10 +47,13 @@ struct EntityReading {
                 column[attribute]?.stringValue.map { ($0, draft.columnPlace(index).appending(attribute)) }
             }
         }
+        let isTabular =
+            value["system_id"]?.stringValue.flatMap { connectors[$0] }?.isTabular(value["source"] ?? .object([]))
+            ?? false
         return ReadEntity(
             object: object, system: value["system_id"]?.stringValue, name: value["name"]?.stringValue,
             renamedFrom: value["renamed_from"]?.stringValue,
             columnNames: texts("name"), references: texts("references"),
-            checkReferences: draft.checkReferences, entity: draft.entity)
+            checkReferences: draft.checkReferences, isTabular: isTabular, entity: draft.entity)
     }
 }

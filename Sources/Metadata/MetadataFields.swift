@@ -113,11 +113,13 @@ enum MetadataFields {
                     "doc", .oneOf(Entity.DocumentStorage.allCases.map(\.rawValue)), default: .string("jsonb"),
                     "jsonb: queryable; json: the exact text, cheaper to write."),
                 Field(
-                    "pattern", .oneOfNow(["as_is"], later: ["explode", "map_entries"]), default: .string("as_is"),
-                    "How records become documents."),
-                Field("from", .notYetSupported, "The entity whose batches are read."),
-                Field("path", .notYetSupported, "The nested list."),
-                Field("parent_columns", .notYetSupported, "Columns taken from the parent."),
+                    "pattern", .oneOf(["as_is"] + Explosion.Pattern.allCases.map(\.rawValue)),
+                    default: .string("as_is"),
+                    "as_is: a record is a document; explode: each element of a list in another entity's records; "
+                        + "map_entries: each member of an object there."),
+                Field("from", .pattern(namePattern), "The entity of the same system whose batches are read."),
+                Field("path", .string, "Where the list or object stands in its records: /a/b or a.b."),
+                Field("parent_columns", .array(.string), "That entity's key columns, which each item takes along."),
             ]), default: .object([]), "How documents are kept."),
         Field(
             "raw",

@@ -28,7 +28,7 @@ public enum MetadataSchema {
             condition(
                 "system_id", systems.filter { $0.type == connector.name }.map(\.id.rawValue), "source",
                 FieldSchema.object(connector.sourceFields),
-                isRequired: connector.sourceFields.contains(where: \.isRequired))
+                isRequired: connector.sourceFields.contains(where: \.isRequired), unless: [isExploded])
         }
         if !conditions.isEmpty { entity.append("allOf", .array(conditions)) }
         let anySource = JSONValue.object([
@@ -60,15 +60,30 @@ public enum MetadataSchema {
 
     /// If `name` is one of `values`, then `member` must satisfy `then`.
     private static func condition(
-        _ name: String, _ values: [String], _ member: String, _ then: JSONValue, isRequired: Bool
+        _ name: String, _ values: [String], _ member: String, _ then: JSONValue, isRequired: Bool,
+        unless exceptions: [JSONValue] = []
     ) -> JSONValue {
         let test = schema([
             ("properties", schema([(name, schema([("enum", .array(values.map(JSONValue.string)))]))])),
             ("required", .array([.string(name)])),
         ])
         var consequence = schema([("properties", schema([(member, then)]))])
-        if isRequired { consequence.append("required", .array([.string(member)])) }
+        if isRequired { consequence.append("anyOf", .array([required([member])] + exceptions)) }
         return schema([("if", test), ("then", consequence)])
+    }
+
+    private static func required(_ names: [String]) -> JSONValue {
+        schema([("required", .array(names.map(JSONValue.string)))])
+    }
+
+    /// An entity that lands nothing has no source.
+    private static var isExploded: JSONValue {
+        let patterns = Explosion.Pattern.allCases.map { JSONValue.string($0.rawValue) }
+        var bronze = required(["pattern"])
+        bronze.append("properties", schema([("pattern", schema([("enum", .array(patterns))]))]))
+        var entity = required(["bronze"])
+        entity.append("properties", schema([("bronze", bronze)]))
+        return entity
     }
 
     private static func replacing(_ name: String, by type: FieldType, in fields: [Field]) -> [Field] {

@@ -25,6 +25,12 @@ public struct TestEntity: Sendable {
             members.removeAll { $0.name == given.name }
             members.append(given)
         }
+        // What is exploded reads another entity's batches.
+        if case .object(let bronze)? = members.first(where: { $0.name == "bronze" })?.value,
+            bronze.contains(where: { $0.name == "pattern" })
+        {
+            members.removeAll { $0.name == "source" }
+        }
         metadata = .object(members)
     }
 

@@ -40,7 +40,7 @@ struct ShopTests {
         for day in 1...3 {
             shop.day = day
             var counts: [String: Int] = [:]
-            for entity in catalog.entities(of: system.id) {
+            for entity in catalog.entities(of: system.id) where entity.explosion == nil {
                 let window = LoadWindow(
                     loadType: entity.loadType, from: entity.loadType == .delta ? cursors[day - 1] : nil,
                     until: Instant(microseconds: 0))

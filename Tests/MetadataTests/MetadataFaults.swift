@@ -240,11 +240,13 @@ let entityFaults: [MetadataFault] = [
     MetadataFault(
         entity: #""bronze": {"doc": "xml"}"#, line: #".bronze.doc: unknown doc 'xml', expected one of jsonb, json"#),
     MetadataFault(
-        entity: #""bronze": {"pattern": "explode"}"#,
-        line: #".bronze.pattern: explode is not supported by this version yet, expected as_is"#),
+        entity: #""bronze": {"pattern": "exploded"}"#,
+        line:
+            #".bronze.pattern: unknown pattern 'exploded', expected one of as_is, explode, map_entries; did you mean 'explode'?"#
+    ),
     MetadataFault(
         entity: #""bronze": {"from": "x"}"#,
-        line: #".bronze.from: not supported by this version yet, expected the key left out"#),
+        line: #".bronze.from: given with pattern as_is, expected pattern explode or map_entries"#),
     MetadataFault(
         entity: #""raw": {"compress": "gzip"}"#,
         line: #".raw.compress: unknown compress 'gzip', expected one of none, zstd"#),

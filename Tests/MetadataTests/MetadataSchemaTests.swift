@@ -91,7 +91,7 @@ struct MetadataSchemaTests {
     @Test("Attributes that this version cannot obey are no part of the schema")
     func laterAttributes() {
         let text = MetadataSchema.entities(connectors: []).text()
-        for name in ["retention", "explode"] {
+        for name in ["retention", "rate_limit"] {
             #expect(!text.contains(name), "\(name)")
         }
         #expect(text.contains("\"max_delete_fraction\""))

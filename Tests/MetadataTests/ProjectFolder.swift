@@ -69,5 +69,6 @@ extension ConnectorDescription {
                 "params", .map(.either([.string, .number(-Double.infinity...Double.infinity), .bool])),
                 default: .object([]), "Parameters."),
         ],
-        example: "[{\"type\": \"sample\"},\n {\"source\": {}}]")
+        example: "[{\"type\": \"sample\"},\n {\"source\": {}}]",
+        isTabular: { $0["path"]?.stringValue?.hasSuffix(".csv") == true })
 }

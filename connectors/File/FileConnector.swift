@@ -82,6 +82,11 @@ public struct FileConnector: Connector {
         }
     }
 
+    /// CSV has rows; by `format`, else by the path's ending.
+    public static func isTabular(_ source: Source) -> Bool {
+        (source.format ?? FileEnding(source.path).format) == .csv
+    }
+
     /// Format and place of the records, from `source` alone.
     public func shape(of source: Source) throws -> DocumentShape {
         _ = try FilePattern(source.path)

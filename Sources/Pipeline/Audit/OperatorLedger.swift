@@ -21,6 +21,9 @@ public struct OperatorLedger: Sendable {
     public func reset(_ entity: EntityID) async throws { try await append(entity, value: nil, isReset: true) }
 
     private func append(_ entity: EntityID, value: String?, isReset: Bool) async throws {
+        if let parent = workspace.catalog.entity(entity)?.explosion?.parent {
+            throw UsageError("\(entity) loads nothing, it takes the items of \(parent); name \(parent) instead")
+        }
         let now = workspace.clock.now()
         var generator = SystemRandomNumberGenerator()
         let id = UUIDValue.version7(at: now, using: &generator)

@@ -11,6 +11,8 @@ struct BatchReader: ~Copyable {
     private var current: RawFileReader?
     private var csv: CSVScanner?
     private var problems: [Int: String] = [:]
+    /// Makes the documents of an exploded entity; nil where records are documents.
+    private let items: ItemReader?
 
     /// The records that may be read now.
     private(set) var window: RecordWindow
@@ -23,12 +25,27 @@ struct BatchReader: ~Copyable {
         files = manifest.files
         self.folder = folder
         isCSV = manifest.shape.format == .csv
+        items = nil
         window = RecordWindow(try manifest.shape.recordFormat, paths: paths)
+    }
+
+    /// Reads the items of lists within records; `paths` are those of the items' documents.
+    init(_ items: ItemReader, paths: [[String]]) {
+        files = []
+        folder = ""
+        isCSV = false
+        self.items = items
+        window = RecordWindow(.lines, paths: paths)
     }
 
     /// Goes on to the next window, which may be empty; false at the end of the batch.
     /// - Throws: `StepError` naming file and byte where a file is missing, damaged or no longer parses.
     mutating func next() throws -> Bool {
+        if let items {
+            let isMore = try items.fill(&window)
+            (fileNumber, firstRecord) = (items.fileNumber, items.firstRecord)
+            return isMore
+        }
         firstRecord += window.count
         if current == nil {
             guard fileNumber < files.count else { return false }
@@ -47,8 +64,17 @@ struct BatchReader: ~Copyable {
         return true
     }
 
-    /// Why the row at this index of the window is no record; nil where it is one, and for JSON.
-    func problem(at index: Int) -> String? { problems[index] }
+    /// Why the row at this index of the window is no record, or what stands in a list's place; nil where all is well.
+    func problem(at index: Int) -> RecordProblem? {
+        items?.problems[index] ?? problems[index].map { RecordProblem(column: nil, reason: $0) }
+    }
+
+    /// The key hash of the parent of the document at this index of the window; nil where records are documents.
+    func scope(at index: Int) -> UUIDValue? { items?.scopes[index] }
+
+    /// Rows of `ParentScopes`, whenever many have come together, and at last the others; nil otherwise, and where records
+    /// are documents.
+    func takeParents(isLast: Bool) -> [UInt8]? { items?.takeParents(isLast: isLast) }
 
     private mutating func nextText() throws {
         if let chunk = try current?.next() {

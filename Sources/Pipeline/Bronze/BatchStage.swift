@@ -15,28 +15,32 @@ struct BatchStage {
         var rejected = 0
         /// Rejected records whose key could not be read: deletion by absence is suspended then.
         var keyless = 0
+        /// True where thousands of parents were read.
+        var hasManyParents = false
         /// Columns that no record had.
         var missingColumns: [String] = []
         /// Top-level fields that no column reads.
         var unknownFields: [String] = []
     }
 
-    let entity: Entity
-    let timezone: String
+    let source: BatchSource
     let table: BronzeTable
     let batch: Batch
-    let manifest: Manifest
-    let folder: String
+    /// Takes the parents of an exploded entity's items; nil for any other.
+    let parents: ParentScopes?
+
+    private var entity: Entity { source.entity }
 
     /// Stages (key hash, document hash, order) of every record, and why some are rejected.
     func fill(on connection: PostgresConnection, step: Step) async throws -> Survey {
         var survey = Survey()
         var present = [Bool](repeating: false, count: entity.columns.count)
-        var records = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
-        var reader = makeReader()
-        let filter = CursorFilter(entity, manifest, reader: &reader)
+        var records = try source.reader(keepsParents: true)
+        var reader = source.documentReader()
+        // The items of an exploded entity are those of the parents within the window.
+        let filter = parents == nil ? CursorFilter(entity, source.manifest, reader: &reader) : nil
         let hasKey = !entity.keyColumns.isEmpty
-        try await connection.beginCopyIn("COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)")
+        try await connection.beginCopyIn(copyToStage)
         var buffer = CopyBuffer()
         var order: [UInt8] = []
         while try records.next() {
@@ -44,7 +48,7 @@ struct BatchStage {
                 let place = (file: records.fileNumber, record: records.firstRecord + index)
                 var verdict = reader.read(records.window, index)
                 if let problem = records.problem(at: index) {
-                    verdict = .rejected(column: nil, reason: problem, keyIsKnown: false)
+                    verdict = .rejected(column: problem.column, reason: problem.reason, keyIsKnown: false)
                 }
                 for column in present.indices where !present[column] {
                     present[column] = records.window.kind(index, column) != .missing
@@ -72,7 +76,7 @@ struct BatchStage {
                 if order.isEmpty { buffer.appendNull() } else { buffer.append(bytea: order.span) }
                 buffer.append(int32: Int32(place.file))
                 buffer.append(int32: Int32(place.record))
-                append(facts: reader, of: verdict, to: &buffer)
+                append(facts: reader, of: verdict, in: records.scope(at: index), to: &buffer)
                 append(verdict, of: index, in: records, to: &buffer)
                 survey.records += 1
             }
@@ -81,19 +85,35 @@ struct BatchStage {
                 step.progress(records: survey.records)
                 try Task.checkCancellation()
             }
+            // A connection copies into one table at a time.
+            if let rows = records.takeParents(isLast: false) {
+                try await end(&buffer, on: connection)
+                try await parents?.copy(rows, on: connection)
+                survey.hasManyParents = true
+                try await connection.beginCopyIn(copyToStage)
+            }
         }
+        try await end(&buffer, on: connection)
+        if let rows = records.takeParents(isLast: true) { try await parents?.copy(rows, on: connection) }
+        survey.missingColumns = entity.columns.indices.filter { !present[$0] }.map { entity.columns[$0].name }
+        survey.unknownFields = records.window.unknownNames.filter { parents == nil || $0 != Explosion.positionMember }
+        return survey
+    }
+
+    private var copyToStage: SQLText { "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)" }
+
+    /// Ends the COPY at hand; the buffer is fit for another one.
+    private func end(_ buffer: inout CopyBuffer, on connection: PostgresConnection) async throws {
         buffer.finish()
         try await connection.putCopyData(buffer.takeBytes())
         try await connection.endCopyIn()
-        survey.missingColumns = entity.columns.indices.filter { !present[$0] }.map { entity.columns[$0].name }
-        survey.unknownFields = records.window.unknownNames
-        return survey
+        buffer = CopyBuffer()
     }
 
     /// Appends the documents of the marked records to the log.
     func log(_ marks: ChangeMarks, on connection: PostgresConnection, step: Step) async throws {
-        var records = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
-        var reader = makeReader()
+        var records = try source.reader()
+        var reader = source.documentReader()
         let hasKey = !entity.keyColumns.isEmpty
         let isBinary = entity.documentStorage == .jsonb
         try await connection.beginCopyIn(
@@ -142,27 +162,23 @@ struct BatchStage {
                 try Task.checkCancellation()
             }
         }
-        buffer.finish()
-        try await connection.putCopyData(buffer.takeBytes())
-        try await connection.endCopyIn()
-    }
-
-    private func makeReader() -> DocumentReader {
-        DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.format == .csv)
+        try await end(&buffer, on: connection)
     }
 
     /// Whether the record deletes its key, from when it is valid, and its scope.
     private func append(
-        facts reader: borrowing DocumentReader, of verdict: DocumentReader.Verdict, to buffer: inout CopyBuffer
+        facts reader: borrowing DocumentReader, of verdict: DocumentReader.Verdict, in parent: UUIDValue?,
+        to buffer: inout CopyBuffer
     ) {
         guard case .accepted = verdict else {
             buffer.append(bool: false)
             buffer.appendNull()
-            return buffer.appendNull()
+            if let parent { buffer.append(uuid: parent) } else { buffer.appendNull() }
+            return
         }
         buffer.append(bool: reader.isDelete)
         if let instant = reader.effectiveTime { buffer.append(instant: instant) } else { buffer.appendNull() }
-        if let scope = reader.scope { buffer.append(uuid: scope) } else { buffer.appendNull() }
+        if let scope = parent ?? reader.scope { buffer.append(uuid: scope) } else { buffer.appendNull() }
     }
 
     /// The three columns that say why a record is rejected, NULL where it is not.

@@ -10,12 +10,15 @@ internal import Primitives
 struct BronzeLayer: Sendable {
     let store: RawStore
     let pool: PostgresPool
+    /// Knows the parents of exploded entities.
+    let catalog: Catalog
     /// An operator allowed deletes, or accepted rejects, for the batches of this run.
     let allowsDeletes: Bool
     let acceptsRejects: Bool
 
     /// Normalizes the entity's pending batches, oldest first, each in one transaction.
     func normalize(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
+        try await registerItems(of: entity, step: step)
         let pending = try await pool.withConnection { connection in
             try await BatchLedger.batches(of: entity.id, in: ["landed", "blocked"], on: connection)
         }
@@ -28,8 +31,8 @@ struct BronzeLayer: Sendable {
             try await pool.withConnection { connection in
                 let table = BronzeTable(entity, schema: system.schemas.bronze)
                 try await BatchLedger.refuseOlder(batch, than: ["normalized", "merged"], on: connection)
-                if batch.sameAs != nil {
-                    try await keepUnchanged(batch, closes: isLast, step: step, on: connection)
+                if try await isUnchanged(batch, entity, on: connection) {
+                    try await keepUnchanged(batch, entity, closes: isLast, step: step, on: connection)
                 } else {
                     try await normalize(batch, entity, system, table, closes: isLast, step: step, on: connection)
                 }
@@ -72,13 +75,32 @@ struct BronzeLayer: Sendable {
         return work
     }
 
+    /// An exploded entity takes what its parent has in bronze.
+    private func registerItems(of entity: Entity, step: Step) async throws {
+        guard let parent = entity.explosion?.parent else { return }
+        try await pool.withConnection { connection in
+            try await connection.transaction {
+                try await step.checkFence(on: connection)
+                try await ItemBatches(child: entity.id, parent: parent).register(at: step.now, on: connection)
+            }
+        }
+    }
+
+    private func isUnchanged(
+        _ batch: Batch, _ entity: Entity, on connection: PostgresConnection
+    ) async throws -> Bool {
+        guard batch.sameAs != nil, let parent = entity.explosion?.parent else { return batch.sameAs != nil }
+        return try await ItemBatches(child: entity.id, parent: parent).isUnchanged(batch, on: connection)
+    }
+
     /// The same bytes as the last merged full batch: nothing can have changed.
     private func keepUnchanged(
-        _ batch: Batch, closes: Bool, step: Step, on connection: PostgresConnection
+        _ batch: Batch, _ entity: Entity, closes: Bool, step: Step, on connection: PostgresConnection
     ) async throws {
         var counts = RowCounts()
-        counts.input = batch.records
-        counts.unchanged = batch.records
+        // How many items the parent's records hold is not known without reading them.
+        counts.input = entity.explosion == nil ? batch.records : 0
+        counts.unchanged = counts.input
         try await connection.transaction {
             try await BatchLedger.advance(batch, to: "normalized", by: step.run.id, on: connection)
             try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: connection)
@@ -110,8 +132,7 @@ struct BronzeLayer: Sendable {
                 batch, deletes: allowsDeletes, rejects: acceptsRejects, on: connection)
             try await BatchLedger.advance(
                 batch, to: "normalized", by: step.run.id,
-                reason: survey.keyless > 0 && batch.loadType == .full && !entity.keyColumns.isEmpty
-                    ? "deletion by absence suspended: \(survey.keyless) records without a readable key" : nil,
+                reason: suspension(entity, batch, survey),
                 rejected: survey.rejected, missing: missing, on: connection)
             try await step.commit(
                 detected.counts(batch), load: (batch.loadType, nil, nil), closes: closes, on: connection)
@@ -120,8 +141,22 @@ struct BronzeLayer: Sendable {
         if let blocked { throw blocked }
     }
 
+    /// Why some keys may stay open although the batch lacks them; nil where none does.
+    private func suspension(_ entity: Entity, _ batch: Batch, _ survey: BatchStage.Survey) -> String? {
+        guard survey.keyless > 0, !entity.keyColumns.isEmpty else { return nil }
+        if entity.explosion != nil {
+            return "deletion suspended below the parents of \(survey.keyless) items that could not be read"
+        }
+        guard batch.loadType == .full else { return nil }
+        return "deletion by absence suspended: \(survey.keyless) records without a readable key"
+    }
+
     private func detectsAbsence(_ entity: Entity, _ batch: Batch, _ survey: BatchStage.Survey) -> Bool {
-        guard batch.loadType == .full, entity.deleteMode == .close, entity.history != .append else { return false }
+        guard batch.loadType == .full || entity.explosion != nil, entity.deleteMode == .close,
+            entity.history != .append
+        else { return false }
+        // Items are absent only below parents that are read as a whole.
+        if entity.explosion != nil { return true }
         // Without a key, `latest` replaces every row by the new batch's; nothing else can tell what is absent.
         return entity.keyColumns.isEmpty ? entity.history == .latest : survey.keyless == 0
     }
@@ -154,18 +189,23 @@ struct BronzeLayer: Sendable {
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable, step: Step,
         on connection: PostgresConnection
     ) async throws -> Detected {
-        let manifest = try store.manifest(of: entity.id, run: batch.run.id).manifest
-        let stage = BatchStage(
-            entity: entity, timezone: system.timezone, table: table, batch: batch, manifest: manifest,
-            folder: store.folder(of: entity.id, run: batch.run.id))
+        let parent = entity.explosion.flatMap { catalog.entity($0.parent) }
+        let source = try BatchSource(batch.run.id, of: entity, parent: parent, timezone: system.timezone, in: store)
+        let parents = parent.map {
+            ParentScopes(
+                table: table, parent: BronzeTable($0, schema: system.schemas.bronze), batch: batch)
+        }
+        let stage = BatchStage(source: source, table: table, batch: batch, parents: parents)
         try await StageTable.empty(table.stage, on: connection)
-        let survey = try await stage.fill(on: connection, step: step)
+        if parents != nil { try await StageTable.empty(table.scopes, on: connection) }
+        var survey = try await stage.fill(on: connection, step: step)
         if survey.records > 5_000 {
             try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason)")
         }
+        let superseded = try await parents?.settle(&survey, on: connection) ?? 0
         let detection = ChangeDetection(
             entity: entity, table: table, batch: batch, detectsAbsence: detectsAbsence(entity, batch, survey))
-        let duplicates = try await detection.removeDuplicates(on: connection)
+        let duplicates = try await superseded + detection.removeDuplicates(on: connection)
         let (marks, findings) = try await detection.decide(of: survey.records, on: connection)
         return Detected(
             stage: stage, survey: survey, detection: detection, duplicates: duplicates, marks: marks,

@@ -18,6 +18,9 @@ struct BronzeTable {
     /// What a batch brings, before anything is decided.
     var stage: SQLText { "\(table: "stage", entity.id.table + "__bronze")" }
 
+    /// The parents that a batch of an exploded entity tells in full.
+    var scopes: SQLText { "\(table: "stage", entity.id.table + "__scopes")" }
+
     private var primaryKey: SQLText {
         """
         CONSTRAINT \(identifier: entity.id.table + "_pkey") PRIMARY KEY (_key_hash, _run_timestamp, _raw_file, _record_no)
@@ -64,6 +67,7 @@ struct BronzeTable {
                 \(fragment: lastKey))
             """,
             createStage,
+        ] + scopeIndex + [
             """
             COMMENT ON COLUMN \(fragment: log)._applies_at IS 'With an effective time: from when the change counts'
             """,
@@ -71,6 +75,22 @@ struct BronzeTable {
             COMMENT ON TABLE \(fragment: log) IS \(literal: "Changes of \(entity.id), oldest first by _run_timestamp")
             """,
         ] + columnComments
+    }
+
+    /// Finds what is live below a parent; only an exploded entity asks for it.
+    private var scopeIndex: [SQLText] {
+        guard entity.explosion != nil else { return [] }
+        return [
+            "CREATE INDEX IF NOT EXISTS \(identifier: entity.id.table + "__scope") ON \(fragment: last) (_scope)"
+        ]
+    }
+
+    /// Makes the table of parents.
+    var createScopes: SQLText {
+        """
+        CREATE UNLOGGED TABLE IF NOT EXISTS \(fragment: scopes) (
+            _scope uuid NOT NULL, _parent bigint NOT NULL, _order bytea, _first bigint NOT NULL, _end bigint NOT NULL)
+        """
     }
 
     /// Makes the stage.

@@ -18,6 +18,8 @@ struct ChangeDetection {
         var live = 0
         /// Live keys that the batch does not bring.
         var absent = 0
+        /// Of the absent keys, those of items whose parent is deleted: that was decided with the parent.
+        var orphaned = 0
 
         /// Records that become changes.
         var changes: Int { inserted + updated + marked }
@@ -83,6 +85,13 @@ struct ChangeDetection {
             """)[0]
         findings.live = try absence.get("live")
         findings.absent = try absence.get("absent")
+        if entity.explosion != nil {
+            findings.orphaned = try await connection.query(
+                """
+                SELECT count(*) FROM \(fragment: table.last) l WHERE \(fragment: isAbsent)
+                    AND l._scope IN (SELECT _scope FROM \(fragment: table.scopes) WHERE _parent < 0)
+                """)[0].get(0)
+        }
         return (marks, findings)
     }
 
@@ -112,6 +121,7 @@ struct ChangeDetection {
     }
 
     private var inScope: SQLText {
+        if entity.explosion != nil { return " AND l._scope IN (SELECT _scope FROM \(fragment: table.scopes))" }
         guard entity.fullScope != nil else { return "" }
         return
             " AND l._scope IN (SELECT _scope FROM \(fragment: table.stage) WHERE _reject_reason IS NULL)"

@@ -17,21 +17,22 @@ enum Guard {
                     + "--accept-rejects', or give the batch up with 'medallion batch discard \(batch.run.id) "
                     + "\(batch.entity)'")
         }
-        guard batch.loadType == .full, findings.absent > 0, !batch.allowsDeletes else { return nil }
+        let (live, absent) = (findings.live - findings.orphaned, findings.absent - findings.orphaned)
+        guard batch.loadType == .full, absent > 0, !batch.allowsDeletes else { return nil }
         if survey.records == 0, !entity.allowsEmpty {
             return StepError(
                 .guarded,
-                "the full batch is empty but \(findings.live) keys are live; nothing was deleted. "
+                "the full batch is empty but \(live) keys are live; nothing was deleted. "
                     + waysOut(of: batch))
         }
         // Without a key every row is replaced: what counts is how many fewer there are.
-        let lost = entity.keyColumns.isEmpty ? findings.live - findings.inserted : findings.absent
-        guard survey.records > 0, findings.live >= 20,
-            Double(lost) > entity.maxDeleteFraction * Double(findings.live)
+        let lost = entity.keyColumns.isEmpty ? live - findings.inserted : absent
+        guard survey.records > 0, live >= 20,
+            Double(lost) > entity.maxDeleteFraction * Double(live)
         else { return nil }
         return StepError(
             .guarded,
-            "the full batch lacks \(lost) of \(findings.live) live keys, more than "
+            "the full batch lacks \(lost) of \(live) live keys, more than "
                 + "max_delete_fraction \(entity.maxDeleteFraction) allows; nothing was deleted. " + waysOut(of: batch))
     }
 

@@ -14,7 +14,9 @@ struct RawChecks {
         let batches = try await audit.batches(all: true)
         var findings: [Finding] = []
         var files = 0
+        let owners = Dictionary(grouping: batches, by: \.manifestSHA256)
         for batch in batches where batch.state != "discarded" {
+            if isBorrowed(batch, among: owners[batch.manifestSHA256] ?? []) { continue }
             try Task.checkCancellation()
             do { files += try examine(batch) } catch let error as StepError {
                 findings.append(Finding(.fail, "raw batch", "\(batch.entity), run \(batch.run.id): \(error)"))
@@ -26,6 +28,14 @@ struct RawChecks {
         }
         findings += unknown(batches)
         return findings + cursors(try await audit.cursors(), batches)
+    }
+
+    /// True for a batch of an exploded entity: its files are examined with its parent.
+    private func isBorrowed(_ batch: BatchRow, among sharers: [BatchRow]) -> Bool {
+        if let entity = workspace.catalog.entity(batch.entity) { return entity.explosion != nil }
+        // The metadata no longer tells; a manifest is one entity's own.
+        return sharers.count > 1
+            && !FileManager.default.fileExists(atPath: workspace.store.folder(of: batch.entity, run: batch.run.id))
     }
 
     /// The number of files that the batch holds itself.

@@ -31,12 +31,17 @@ public struct QuarantineRetry: Sendable {
     public func run(
         _ entity: EntityID? = nil, rejectedIn run: UUIDValue? = nil
     ) async throws -> (outcomes: [Outcome], reports: [RunReport]) {
+        if let entity, let parent = workspace.catalog.entity(entity)?.explosion?.parent {
+            throw UsageError(
+                "the items of '\(entity)' lie within records of '\(parent)' and cannot be landed alone; once the metadata is "
+                    + "mended, 'medallion rebuild \(entity) --from raw' reads them again")
+        }
         let due = try await workspace.pool.withConnection { try await RetryLedger.entities(of: run, on: $0) }
         var outcomes: [Outcome] = []
         var reports: [RunReport] = []
         for system in workspace.catalog.systems {
             let entities = workspace.catalog.entities(of: system.id)
-                .filter { due.contains($0.id) && (entity == nil || entity == $0.id) }
+                .filter { due.contains($0.id) && (entity == nil || entity == $0.id) && $0.explosion == nil }
             guard !entities.isEmpty else { continue }
             let (found, report) = try await RunLease.whileIdle(system.id, in: workspace) { lease in
                 try await retry(entities, of: system, rejectedIn: run, holding: lease)
@@ -166,7 +171,8 @@ public struct QuarantineRetry: Sendable {
         }
         guard !selection.accepted.isEmpty else { return }
         let bronze = BronzeLayer(
-            store: workspace.store, pool: workspace.pool, allowsDeletes: false, acceptsRejects: false)
+            store: workspace.store, pool: workspace.pool, catalog: workspace.catalog, allowsDeletes: false,
+            acceptsRejects: false)
         try await bronze.normalize(entity, of: system, step: step)
     }
 }

@@ -13,6 +13,9 @@ struct RecordPicker {
 
     let store: RawStore
     let entity: Entity
+    /// The entity that landed the files, where it is another one.
+    let parent: Entity?
+    let timezone: String
 
     /// Lends each wanted record of a batch, in the order of arrival; files without one are not opened.
     /// - Returns: How documents lie in the batch.
@@ -20,19 +23,17 @@ struct RecordPicker {
     func pick(
         _ wanted: Set<Place>, of run: UUIDValue, _ body: (borrowing BatchReader, Int, Place) throws -> Void
     ) throws -> DocumentShape {
-        var manifest = try store.manifest(of: entity.id, run: run).manifest
-        let numbers = manifest.files.indices.filter { index in wanted.contains { $0.file == index + 1 } }
-        manifest.files = numbers.map { manifest.files[$0] }
-        var reader = try BatchReader(
-            manifest, folder: store.folder(of: entity.id, run: manifest.sameAs ?? run),
-            paths: DocumentReader.paths(of: entity))
+        var source = try BatchSource(run, of: entity, parent: parent, timezone: timezone, in: store)
+        let numbers = source.manifest.files.indices.filter { index in wanted.contains { $0.file == index + 1 } }
+        source.keepFiles(numbers)
+        var reader = try source.reader()
         while try reader.next() {
             for index in 0..<reader.window.count {
                 let place = Place(file: numbers[reader.fileNumber - 1] + 1, record: reader.firstRecord + index)
                 if wanted.contains(place) { try body(reader, index, place) }
             }
         }
-        return manifest.shape
+        return source.manifest.shape
     }
 }
 
@@ -55,7 +56,10 @@ public struct QuarantineReader: Sendable {
             let known = Dictionary(
                 records.map { (RecordPicker.Place(file: $0.file, record: $0.record), $0) }
             ) { first, _ in first }
-            let picker = RecordPicker(store: workspace.store, entity: entity)
+            let picker = RecordPicker(
+                store: workspace.store, entity: entity,
+                parent: entity.explosion.flatMap { workspace.catalog.entity($0.parent) },
+                timezone: workspace.catalog.system(entity.id.system)?.timezone ?? "UTC")
             try picker.pick(Set(known.keys), of: run) { reader, index, place in
                 guard let record = known[place] else { return }
                 var text = reader.window.withRecord(index) { String(decoding: $0.extracting(first: $0.count)) }

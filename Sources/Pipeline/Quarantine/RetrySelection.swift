@@ -56,7 +56,7 @@ struct RetrySelection {
         }
         superseded = entries.filter(isOver)
         let entries = entries.filter { !isOver($0) }
-        let picker = RecordPicker(store: store, entity: entity)
+        let picker = RecordPicker(store: store, entity: entity, parent: nil, timezone: timezone)
         let batches = Dictionary(grouping: entries, by: \.run)
         for (run, entries) in batches.sorted(by: { $0.key.timestamp > $1.key.timestamp }) {
             try Task.checkCancellation()

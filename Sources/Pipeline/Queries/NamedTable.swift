@@ -7,6 +7,8 @@ public struct NamedTable: Sendable {
     public let entity: Entity
     /// The entity's system.
     public let system: SourceSystem
+    /// The entity that landed what the table was made from, where it is another one.
+    let parent: Entity?
 
     /// The history in silver, qualified: `silver.shop_customers`.
     public var silver: String { "\(system.schemas.silver).\(entity.id.table)" }
@@ -17,7 +19,10 @@ public struct NamedTable: Sendable {
     /// - Throws: `UsageError` with the nearest name; where `gold` is given, with what a gold view is made from.
     public init(_ text: String, in catalog: Catalog, gold: GoldGraph? = nil) throws {
         let tables = catalog.entities.compactMap { entity in
-            catalog.system(entity.id.system).map { NamedTable(entity: entity, system: $0) }
+            catalog.system(entity.id.system).map {
+                NamedTable(
+                    entity: entity, system: $0, parent: entity.explosion.flatMap { catalog.entity($0.parent) })
+            }
         }
         if let found = tables.first(where: { $0.names.contains { $0.utf8.elementsEqual(text.utf8) } }) {
             self = found
@@ -35,9 +40,10 @@ public struct NamedTable: Sendable {
                 + (hint ?? "a table is named silver.TABLE or system.entity, see medallion status"))
     }
 
-    init(entity: Entity, system: SourceSystem) {
+    init(entity: Entity, system: SourceSystem, parent: Entity? = nil) {
         self.entity = entity
         self.system = system
+        self.parent = parent
     }
 
     private var names: [String] {

@@ -54,7 +54,8 @@ public struct Invocation: Sendable {
                 "no entity '\(id)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
         }
         guard request.loadType == .delta, request.layers.contains(.raw) else { return }
-        for entity in workspace.catalog.entities where request.selects(entity) && entity.delta == nil {
+        for entity in workspace.catalog.entities
+        where request.selects(entity) && entity.delta == nil && entity.explosion == nil {
             guard let system = workspace.catalog.system(entity.id.system), request.selects(system) else { continue }
             throw UsageError(
                 "entity '\(entity.id)' cannot be loaded by delta: it has neither a cursor nor mode all; add \"delta\" to "

@@ -67,13 +67,18 @@ public struct Preview: Sendable {
         let bronze = BronzeTable(entity, schema: system.schemas.bronze)
         let silver = SilverTable(entity, schema: system.schemas.silver)
         let layer = BronzeLayer(
-            store: workspace.store, pool: workspace.pool, allowsDeletes: false, acceptsRejects: false)
+            store: workspace.store, pool: workspace.pool, catalog: workspace.catalog, allowsDeletes: false,
+            acceptsRejects: false)
         let merge = SilverLayer(
             pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: true, readsOwnChanges: true)
         var outcomes: [BatchOutcome] = []
+        if let parent = entity.explosion?.parent {
+            try await ItemBatches(child: entity.id, parent: parent).register(at: step.now, on: connection)
+        }
         let pending = try await BatchLedger.batches(
             of: entity.id, in: ["landed", "blocked", "normalized"], on: connection)
-        for (known, state, _) in pending where known.sameAs == nil {
+        // What an exploded entity has not read of the same bytes, only reading them tells.
+        for (known, state, _) in pending where known.sameAs == nil || entity.explosion != nil {
             var batch = known
             var outcome = BatchOutcome(run: batch.run, bronze: nil, silver: RowCounts(), objection: nil, samples: [])
             if state != "normalized" {

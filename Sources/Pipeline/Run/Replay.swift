@@ -66,7 +66,8 @@ struct Replay: Sendable {
     /// Fills the shadow log, a batch a transaction; the live log is levelled together with silver.
     private func replayRaw(step: Step) async throws {
         let layer = BronzeLayer(
-            store: workspace.store, pool: workspace.pool, allowsDeletes: true, acceptsRejects: true)
+            store: workspace.store, pool: workspace.pool, catalog: workspace.catalog, allowsDeletes: true,
+            acceptsRejects: true)
         try await workspace.pool.withConnection { connection in
             for statement in shadowBronze.definition { try await connection.execute(statement) }
             for batch in try await batches(["normalized", "merged"], on: connection) where batch.sameAs == nil {

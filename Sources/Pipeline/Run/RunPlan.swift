@@ -46,7 +46,8 @@ public struct RunPlan: Sendable {
                 let note =
                     !isActive
                     ? "inactive: skipped"
-                    : pending.contains { $0.state == "blocked" } ? "blocked: see medallion batch list" : ""
+                    : pending.contains { $0.state == "blocked" }
+                        ? "blocked: see medallion batch list" : entity.explosion.map { "items of \($0.parent)" } ?? ""
                 plans.append(
                     EntityPlan(
                         entity: entity.id, loadType: loadType, cursor: loadType == .delta ? from : nil,

@@ -50,13 +50,16 @@ struct SystemRun: Sendable {
     ) async throws {
         let raw = RawLayer(store: workspace.store, pool: workspace.pool, metadataHash: workspace.catalog.hash)
         let bronze = BronzeLayer(
-            store: workspace.store, pool: workspace.pool, allowsDeletes: request.allowsDeletes,
+            store: workspace.store, pool: workspace.pool, catalog: workspace.catalog,
+            allowsDeletes: request.allowsDeletes,
             acceptsRejects: request.acceptsRejects)
         let silver = SilverLayer(
             pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: request.acceptsChecks)
         let loadType = request.loadType ?? entity.loadType
         if request.layers.contains(.raw) {
-            if landsAgain {
+            if entity.explosion != nil {
+                try await ledger.skip(.raw, entity.id, .noInput)
+            } else if landsAgain {
                 try await ledger.record(.raw, entity.id, retries: system.retries) { step in
                     try await raw.land(
                         entity, timezone: system.timezone, with: connector, loadType: loadType, step: step)
@@ -80,23 +83,37 @@ struct SystemRun: Sendable {
     /// Entities at once: a merge holds two connections, the audit needs one in between.
     private var width: Int { max(1, min(system.concurrency, (workspace.connections - 2) / 2)) }
 
-    /// Runs entities side by side, at most `width` at once; failures are collected, siblings go on.
+    /// Runs entities side by side, at most `width` at once; failures are collected, siblings go on. An exploded entity
+    /// waits for its parent, and is skipped where that one failed.
     private func runEntities(
         _ entities: [Entity], _ connector: AnyConnector, _ ledger: RunLedger, _ news: EntityNews
     ) async throws {
-        try await withThrowingTaskGroup(of: Bool.self) { group in
-            var waiting = entities[...]
-            var halted = false
-            func startNext() -> Bool {
-                guard let entity = waiting.popFirst() else { return false }
-                let isHalted = halted
-                group.addTask { try await runEntity(entity, connector, ledger, news, isHalted: isHalted) }
-                return true
+        let known = Set(entities.map(\.id))
+        try await withThrowingTaskGroup(of: (EntityID, Bool).self) { group in
+            var waiting = entities
+            var (running, halted) = (0, false)
+            var succeeded: [EntityID: Bool] = [:]
+            func parent(of entity: Entity) -> EntityID? {
+                entity.explosion.map(\.parent).flatMap { known.contains($0) ? $0 : nil }
             }
-            for _ in 0..<width where startNext() {}
-            while let succeeded = try await group.next() {
-                if !succeeded, system.onFailure == .halt { halted = true }
-                _ = startNext()
+            func startReady() {
+                while running < width,
+                    let place = waiting.firstIndex(where: { parent(of: $0).map { succeeded[$0] != nil } ?? true })
+                {
+                    let entity = waiting.remove(at: place)
+                    let isStopped = halted || parent(of: entity).map { succeeded[$0] == false } ?? false
+                    running += 1
+                    group.addTask {
+                        (entity.id, try await runEntity(entity, connector, ledger, news, isHalted: isStopped))
+                    }
+                }
+            }
+            startReady()
+            while let (entity, isDone) = try await group.next() {
+                running -= 1
+                succeeded[entity] = isDone
+                if !isDone, system.onFailure == .halt { halted = true }
+                startReady()
             }
         }
     }

@@ -27,10 +27,14 @@ struct EntityRename {
     /// Why the entity cannot run, and what to do.
     func refusal(_ tables: LiveTables) -> String {
         let sql = statements(tables).map { $0 + ";" }.joined(separator: " ")
+        // An exploded entity has no raw files.
+        let move =
+            entity.explosion == nil
+            ? "mv \(rawFolder)/\(former.system)/\(former.name) \(rawFolder)/\(former.system)/\(entity.id.name) and "
+            : ""
         return
             "\(entity.id) is the former \(former), whose tables, batches and raw files keep their name until somebody "
-            + "renames them; with no run under way: mv \(rawFolder)/\(former.system)/\(former.name) "
-            + "\(rawFolder)/\(former.system)/\(entity.id.name) and in one transaction: \(sql) Or leave renamed_from out: "
+            + "renames them; with no run under way: \(move)in one transaction: \(sql) Or leave renamed_from out: "
             + "\(entity.id) then begins a history of its own"
     }
 
@@ -63,7 +67,7 @@ struct EntityRename {
         if tables.hasFunction(schemas.silver, old + "_asof") {
             all.append("DROP FUNCTION \(table: schemas.silver, old + "_asof")(timestamptz)")
         }
-        for stage in ["__bronze", "__silver"] where tables.has("stage", old + stage) {
+        for stage in ["__bronze", "__silver", "__scopes"] where tables.has("stage", old + stage) {
             all.append("DROP TABLE \(table: "stage", old + stage)")
         }
         return (all + audit).map { $0.text.split(whereSeparator: \.isNewline).joined(separator: " ") }

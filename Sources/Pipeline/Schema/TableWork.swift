@@ -70,6 +70,7 @@ struct TableWork {
         }
         guard refusals.isEmpty else { return }
         makeStage(name + "__bronze", bronze.createStage, tables)
+        if entity.explosion != nil { makeStage(name + "__scopes", bronze.createScopes, tables) }
         makeStage(name + "__silver", silver.createStage, tables)
     }
 

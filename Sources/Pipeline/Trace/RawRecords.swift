@@ -15,20 +15,22 @@ struct RawRecords {
 
     let store: RawStore
     let entity: Entity
+    /// The entity that landed the files, where it is another one.
+    let parent: Entity?
+    let timezone: String
 
     /// The batch whose files hold the records of the run: its own, or those of the run that it is the same as.
-    private func batch(of run: UUIDValue) throws -> (manifest: Manifest, folder: String) {
-        let manifest = try store.manifest(of: entity.id, run: run).manifest
-        return (manifest, store.folder(of: entity.id, run: manifest.sameAs ?? run))
+    private func batch(of run: UUIDValue) throws -> BatchSource {
+        try BatchSource(run, of: entity, parent: parent, timezone: timezone, in: store)
     }
 
     /// The path of a raw file.
     func path(of file: Int, in run: UUIDValue) throws -> String {
-        let (manifest, folder) = try batch(of: run)
-        guard manifest.files.indices.contains(file - 1) else {
+        let batch = try batch(of: run)
+        guard batch.manifest.files.indices.contains(file - 1) else {
             throw StepError(.parse, "the manifest of run \(run) has no file \(file); restore it from its backup")
         }
-        return "\(folder)/\(manifest.files[file - 1].name)"
+        return "\(batch.folder)/\(batch.manifest.files[file - 1].name)"
     }
 
     /// Lends the wanted records of one file to `body`, with their position.
@@ -36,24 +38,25 @@ struct RawRecords {
         file: Int, in run: UUIDValue, records wanted: Set<Int>,
         _ body: (borrowing RecordWindow, _ index: Int, _ record: Int, _ isCSV: Bool) throws -> Void
     ) throws {
-        var (manifest, folder) = try batch(of: run)
-        guard manifest.files.indices.contains(file - 1) else {
+        var batch = try batch(of: run)
+        guard batch.manifest.files.indices.contains(file - 1) else {
             throw StepError(.parse, "the manifest of run \(run) has no file \(file); restore it from its backup")
         }
-        manifest.files = [manifest.files[file - 1]]
-        var reader = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
+        batch.keepFiles([file - 1])
+        var reader = try batch.reader()
         while try reader.next() {
             for index in 0..<reader.window.count {
                 let record = reader.firstRecord + index
                 guard wanted.contains(record), reader.problem(at: index) == nil else { continue }
-                try body(reader.window, index, record, manifest.shape.format == .csv)
+                try body(reader.window, index, record, batch.manifest.shape.format == .csv)
             }
         }
     }
 
     /// The texts of the wanted records of one file as received; of CSV the row's own text.
     func texts(file: Int, in run: UUIDValue, records wanted: Set<Int>) throws -> [Int: [UInt8]] {
-        let (manifest, folder) = try batch(of: run)
+        let batch = try batch(of: run)
+        let (manifest, folder) = (batch.manifest, batch.folder)
         guard manifest.shape.format == .csv, manifest.files.indices.contains(file - 1) else {
             return try documents(file: file, in: run, records: wanted)
         }

@@ -33,7 +33,10 @@ struct TraceOrigins {
     let key: UUIDValue
 
     private var entity: Entity { query.table.entity }
-    private var records: RawRecords { RawRecords(store: query.store, entity: entity) }
+    private var records: RawRecords {
+        RawRecords(
+            store: query.store, entity: entity, parent: query.table.parent, timezone: query.table.system.timezone)
+    }
 
     func read(on connection: PostgresConnection) async throws -> Found {
         var found = Found()

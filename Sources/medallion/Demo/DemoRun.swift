@@ -63,6 +63,14 @@ struct DemoRun {
             "SELECT * FROM gold.customer_moves ORDER BY moved_at, id"
         ),
         (
+            "A list within records is a table of its own; what sells best, by the lines of the orders:",
+            """
+            SELECT p.name, count(*) AS orders, sum(l.quantity) AS pieces FROM silver.shop_order_lines_current l
+              JOIN silver.shop_products_current p ON p.id = l.product_id
+              GROUP BY p.name ORDER BY pieces DESC, p.name LIMIT 3
+            """
+        ),
+        (
             "The audit knows every step:",
             """
             SELECT entity_name, layer, load_type, nr_records_in AS "in", nr_records_inserted AS ins,

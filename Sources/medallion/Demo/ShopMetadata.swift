@@ -20,7 +20,8 @@ enum ShopMetadata {
         """
     }
 
-    /// `metadata/entities.json`: customers and products in full, orders by their changes.
+    /// `metadata/entities.json`: customers and products in full, orders by their changes, and the lines within
+    /// them.
     static let entities = """
         [
           {
@@ -97,6 +98,20 @@ enum ShopMetadata {
               {"name": "lines", "type": "json", "description": "Products, quantities and prices."},
               {"name": "ordered_at", "type": "timestamptz", "description": "When it was ordered."},
               {"name": "updated_at", "type": "timestamptz", "nullable": false, "description": "Last change; the cursor."}
+            ]
+          },
+          {
+            "name": "order_lines",
+            "description": "The lines of the orders: one row for each product of an order.",
+            "system_id": "shop",
+            "load_type": "delta",
+            "bronze": {"pattern": "explode", "from": "orders", "path": "/lines", "parent_columns": ["id"]},
+            "key": ["order_id", "product_id"],
+            "columns": [
+              {"name": "order_id", "type": "int", "path": "/_parent/id", "references": "orders.id", "description": "The order."},
+              {"name": "product_id", "type": "int", "references": "products.id", "description": "What was ordered."},
+              {"name": "quantity", "type": "int", "nullable": false, "description": "Pieces."},
+              {"name": "price", "type": "numeric", "precision": 10, "scale": 2, "description": "Price of one piece."}
             ]
           }
         ]

@@ -1,0 +1,53 @@
+internal import ConnectorKit
+internal import Metadata
+internal import Primitives
+
+/// Where the documents of a batch come from: landed files and, for an exploded entity, the lists within their records.
+struct BatchSource {
+    let entity: Entity
+    /// The entity that landed the files, where it is another one.
+    let parent: Entity?
+    let timezone: String
+    private(set) var manifest: Manifest
+    let folder: String
+
+    /// The files of a batch; those that a batch shares with an earlier one, and those of an exploded entity's parent,
+    /// lie in the folder of who landed them.
+    /// - Throws: `StepError` where the manifest is missing or damaged.
+    init(_ run: UUIDValue, of entity: Entity, parent: Entity?, timezone: String, in store: RawStore) throws {
+        let owner = parent?.id ?? entity.id
+        self.entity = entity
+        self.parent = parent
+        self.timezone = timezone
+        manifest = try store.manifest(of: owner, run: run).manifest
+        folder = store.folder(of: owner, run: manifest.sameAs ?? run)
+        guard parent == nil || manifest.shape.format != .csv else {
+            throw StepError(
+                .schema, "\(owner) is read from CSV, which has no lists; explode an entity of JSON records instead")
+        }
+    }
+
+    /// Keeps only the files at these places, from 0; the others are not opened.
+    mutating func keepFiles(_ places: [Int]) { manifest.files = places.map { manifest.files[$0] } }
+
+    /// Reads the documents.
+    /// - Parameter keepsParents: Collect the parents of exploded documents for `BatchReader.takeParents`.
+    func reader(keepsParents: Bool = false) throws -> BatchReader {
+        let paths = DocumentReader.paths(of: entity)
+        guard let parent, let explosion = entity.explosion else {
+            return try BatchReader(manifest, folder: folder, paths: paths)
+        }
+        let records = try BatchReader(
+            manifest, folder: folder, paths: DocumentReader.paths(of: parent) + [explosion.path])
+        var reader = DocumentReader(parent, timezone: timezone, readsLooseBooleans: false)
+        let filter = CursorFilter(parent, manifest, reader: &reader)
+        let items = ItemReader(
+            explosion, of: parent, records: records, reader: reader, filter: filter, keepsParents: keepsParents)
+        return BatchReader(items, paths: paths)
+    }
+
+    /// Reads the columns out of the documents.
+    func documentReader() -> DocumentReader {
+        DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.format == .csv)
+    }
+}
