@@ -113,7 +113,8 @@ struct TraceTests {
         // The third batch stores no files of its own.
         let run = try await warehouse.connection.query(
             "SELECT run_id, same_as FROM audit.raw_batch WHERE same_as IS NOT NULL")[0]
-        let records = RawRecords(store: warehouse.workspace.store, entity: warehouse.entity())
+        let records = RawRecords(
+            store: warehouse.workspace.store, entity: warehouse.entity(), parent: nil, timezone: "UTC")
         let again = try records.texts(file: 1, in: run.get("run_id"), records: [2])
         #expect(again == [2: Array("\"a,\nb\",2".utf8)])
         #expect(try records.path(of: 1, in: run.get("run_id")).contains("\(run.get("same_as", as: UUIDValue.self))"))
