@@ -227,6 +227,27 @@ struct EffectiveTimeEdgesTests {
         expect(try await warehouse.rebuildDifferences(from: .bronze), equals: [])
     }
 
+    @Test("a column added later is read from the newest document, though older ones have no place in time")
+    func refilled() async throws {
+        let columns = "id int key, name text, at timestamptz stored=false"
+        let attributes = #"{"effective_time_column": "at", "delta": {"mode": "all"}}"#
+        let warehouse = try await TestWarehouse(TestEntity(columns: columns))
+        try await warehouse.load(row(2, "X", 1))
+        try await warehouse.load(row(1, "A", 1, #","w":"new""#), row(2, "X", 1))
+        try warehouse.change(TestEntity(columns: columns, attributes))
+        try await warehouse.load([row(1, "Z", 1, #","w":"old""#)], type: .delta)
+        try warehouse.change(TestEntity(columns: columns + ", w text", attributes))
+        try await warehouse.load([row(3, "Y", 3)], type: .delta)
+        expect(
+            try await warehouse.table(),
+            equals: """
+                1 | Z | NULL | d1..d2
+                1 | A | new | d2..
+                2 | X | NULL | d1..
+                3 | Y | NULL | d3..
+                """)
+    }
+
     @Test("batches that wait are merged one by one, each with what was known before it")
     func pending() async throws {
         let warehouse = try await warehouse()
