@@ -6,7 +6,7 @@ SOURCES := Package.swift Sources Tests connectors
 MEDALLION := .build/release/medallion
 
 help: ## show this list
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
 
 setup: ## install by apt what is missing to build, run and test
 	@.ci/setup true
