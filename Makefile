@@ -1,6 +1,6 @@
 # What people do here, one line each; 'make' alone shows this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test lint format bench bench-merge clean
+.PHONY: help setup build run test test-nightly lint format bench bench-merge clean
 
 SOURCES := Package.swift Sources Tests connectors
 MEDALLION := .build/release/medallion
@@ -22,6 +22,9 @@ run: build ## load the ISO codes into the private cluster and show a gold table
 
 test: setup ## run all tests; those with PostgreSQL start a server of their own
 	swift test --disable-xctest --no-parallel
+
+test-nightly: setup ## run the random suites alone, over 10,000 histories; a failure names its seeds
+	MEDALLION_HISTORIES=10000 swift test --disable-xctest --no-parallel --filter 'Random(History|Timeline|Interruption)Tests'
 
 lint: ## check the format; changes nothing
 	swift format lint --strict --recursive --parallel $(SOURCES)

@@ -32,7 +32,7 @@ extension TestWarehouse {
         let last: SQLText = "\(table: "bronze", entity.id.table + "__last")"
         let hasTime = entity.effectiveTimeColumn != nil
         let startsElsewhere: SQLText = hasTime ? "false" : "t._valid_from <> t._run_timestamp"
-        let newest: SQLText = hasTime ? "_applies_at DESC, _order DESC NULLS LAST, " : ""
+        let newest: SQLText = hasTime ? "coalesce(_applies_at, _run_timestamp) DESC, _order DESC NULLS LAST, " : ""
         var promises: [(String, SQLText)] = [
             (
                 "a key has at most one open row",

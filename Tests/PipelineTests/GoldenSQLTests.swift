@@ -9,7 +9,7 @@ import Testing
 /// The SQL that one rich entity gets, kept beside the tests: a change of it must be meant.
 @Suite("SQL of silver")
 struct GoldenSQLTests {
-    private func entity(_ history: HistoryMode) -> Entity {
+    private func entity(_ history: HistoryMode, effectiveTime: String? = nil) -> Entity {
         Entity(
             id: EntityID(system: SystemID(rawValue: "shop"), name: "orders"), description: "Orders, as it's told",
             columns: [
@@ -25,7 +25,7 @@ struct GoldenSQLTests {
                 Column(name: "rank", type: .smallint, isStored: false), Column(name: "ref", type: .uuid),
                 Column(name: "items", type: .json), Column(name: "seal", type: .binary),
                 Column(name: "rate", type: .numeric(precision: nil, scale: nil)),
-            ], history: history)
+            ], history: history, effectiveTimeColumn: effectiveTime)
     }
 
     private func text(_ statements: [SQLText]) -> String { statements.map { $0.text + ";\n" }.joined(separator: "\n") }
@@ -49,5 +49,18 @@ struct GoldenSQLTests {
             [plan.rejectFixed, plan.dropRejected].compactMap { $0 }
             + [plan.closeDeleted, plan.closeChanged, plan.overwrite, plan.open, plan.remove]
         #expect(try Golden.difference(of: text(statements), from: "merge_\(history.rawValue).sql") == nil)
+    }
+
+    @Test("the statements of a merge that folds versions", arguments: [HistoryMode.scd2, .bitemporal])
+    func fold(history: HistoryMode) throws {
+        let run = RunIdentity(id: UUIDValue(high: 1, low: 2), timestamp: Instant(microseconds: 3))
+        let silver = SilverTable(entity(history, effectiveTime: "updated_at"), schema: "silver")
+        let plan = FoldPlan(table: silver, run: run, now: Instant(microseconds: 4))
+        let statements = [
+            silver.createStage, plan.markContinued, plan.countOverwriting, plan.overwriteContinued, plan.endContinued,
+            plan.end(isDelete: true), plan.end(isDelete: false), plan.addChains, plan.keepCreation,
+            plan.removeOutdated, plan.addDerived,
+        ]
+        #expect(try Golden.difference(of: text(statements), from: "fold_\(history.rawValue).sql") == nil)
     }
 }

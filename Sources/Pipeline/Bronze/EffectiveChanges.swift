@@ -25,26 +25,29 @@ struct EffectiveChanges {
             WHEN \(fragment: isRestore) THEN CASE WHEN l._is_deleted THEN 3 ELSE 5 END
             WHEN (l._key_hash IS NULL OR l._is_deleted) AND s.is_newest THEN 1 ELSE 2 END
         FROM (SELECT *, row_number() OVER (PARTITION BY _key_hash
-                ORDER BY _effective_at DESC, _order DESC NULLS LAST, _ordinal DESC) = 1 AS is_newest
-            FROM \(fragment: table.stage) WHERE _reject_reason IS NULL) s
+                ORDER BY _reject_reason IS NULL DESC, _effective_at DESC, _order DESC NULLS LAST, _ordinal DESC) = 1
+                AS is_newest,
+                bool_or(_reject_reason IS NOT NULL) OVER (PARTITION BY _key_hash) AS has_rejected
+            FROM \(fragment: table.stage)) s
         LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
-        WHERE l._key_hash IS NULL OR (
+        WHERE s._reject_reason IS NULL AND (l._key_hash IS NULL OR (
             (l._effective_at IS DISTINCT FROM s._effective_at OR l._doc_hash IS DISTINCT FROM s._doc_hash
                 OR l._is_deleted <> s._is_delete)
             AND (\(fragment: isRestore) OR \(fragment: isPresentDelete) OR s._doc_hash IS DISTINCT FROM (
                 SELECT o._doc_hash FROM \(fragment: table.log) o
                 WHERE o._key_hash = s._key_hash AND o._effective_at = s._effective_at
                     AND (o._change = 'delete') = s._is_delete
-                ORDER BY o._run_timestamp DESC, o._raw_file DESC, o._record_no DESC LIMIT 1)))
+                ORDER BY o._run_timestamp DESC, o._raw_file DESC, o._record_no DESC LIMIT 1))))
         """
     }
 
-    /// The newest record of a key brings the key back, or back to an older state.
+    /// The newest record of a key brings the key back, or back to an older state. A rejected record of the key may be
+    /// newer, so beside one nothing older is the present.
     private var isRestore: SQLText {
         """
         coalesce(NOT s._is_delete AND s.is_newest AND (l._is_deleted AND (\(fragment: isFull) OR l._by_absence)
-            OR \(fragment: isFull) AND NOT l._is_deleted AND s._effective_at < \(fragment: known)
-                AND s._doc_hash IS DISTINCT FROM l._doc_hash), false)
+            OR \(fragment: isFull) AND NOT l._is_deleted AND NOT s.has_rejected
+                AND s._effective_at < \(fragment: known) AND s._doc_hash IS DISTINCT FROM l._doc_hash), false)
         """
     }
 
@@ -52,7 +55,7 @@ struct EffectiveChanges {
     private var isPresentDelete: SQLText {
         """
         coalesce(\(fragment: isFull) AND s._is_delete AND s.is_newest AND NOT l._is_deleted
-            AND s._effective_at < \(fragment: known), false)
+            AND NOT s.has_rejected AND s._effective_at < \(fragment: known), false)
         """
     }
 
@@ -71,9 +74,9 @@ struct EffectiveChanges {
                 AND (g._change = 'restore' OR \(fragment: isFull) AND g._change = 'delete' AND NOT l._is_deleted
                     AND g._effective_at < \(fragment: known) AND NOT EXISTS (
                         SELECT FROM \(fragment: table.stage) n
-                        WHERE n._key_hash = g._key_hash AND n._reject_reason IS NULL
-                            AND (n._effective_at, coalesce(n._order, ''), n._raw_file, n._record_no)
-                                > (g._effective_at, coalesce(g._order, ''), g._raw_file, g._record_no)))
+                        WHERE n._key_hash = g._key_hash AND (n._reject_reason IS NOT NULL
+                            OR (n._effective_at, coalesce(n._order, ''), n._raw_file, n._record_no)
+                                > (g._effective_at, coalesce(g._order, ''), g._raw_file, g._record_no))))
             """
     }
 

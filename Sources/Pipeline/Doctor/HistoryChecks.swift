@@ -8,7 +8,10 @@ struct HistoryChecks {
 
     private static let rules: [(column: String, meaning: String)] = [
         ("open_twice", "keys with more than one open row"), ("overlaps", "rows that overlap the next one of their key"),
-        ("backwards", "rows that end before they begin"), ("deleted_open", "open rows that are marked deleted"),
+        ("backwards", "rows that end before they begin"),
+        ("deleted_open", "rows that are marked deleted and do not end"),
+        ("known_together", "pairs of rows of a key that overlap and were known at the same time"),
+        ("unlearned", "rows that were superseded before they were recorded"),
         ("open_not_live", "open rows whose key is not live in bronze"),
         ("live_not_open", "keys that are live in bronze without an open row"),
     ]
@@ -58,22 +61,38 @@ struct HistoryChecks {
 
     private func invariants(_ silver: SilverTable, _ bronze: BronzeTable) -> SQLText {
         """
-        SELECT count(*) AS all_rows, count(*) FILTER (WHERE s._valid_to IS NULL) AS open_rows,
+        SELECT count(*) FILTER (WHERE s.is_known) AS all_rows,
+            count(*) FILTER (WHERE s.is_known AND s._valid_to IS NULL) AS open_rows,
             count(*) FILTER (WHERE s._valid_to <= s._valid_from) AS backwards,
             count(*) FILTER (WHERE s._is_deleted AND s._valid_to IS NULL) AS deleted_open,
-            count(*) FILTER (WHERE s.next_from < coalesce(s._valid_to, 'infinity')) AS overlaps,
+            count(*) FILTER (WHERE s.is_known AND s.next_from < coalesce(s._valid_to, 'infinity')) AS overlaps,
             (SELECT count(*) FROM (
                 SELECT _key_hash FROM \(fragment: silver.history) WHERE \(fragment: silver.isOpen())
                 GROUP BY _key_hash HAVING count(*) > 1) x) AS open_twice,
+            \(fragment: knowledge(silver)),
             (SELECT count(*) FROM \(fragment: silver.history) t WHERE \(fragment: silver.isOpen("t")) AND NOT EXISTS (
                 SELECT FROM \(fragment: bronze.last) l WHERE l._key_hash = t._key_hash AND NOT l._is_deleted))
                 AS open_not_live,
             (SELECT count(*) FROM \(fragment: bronze.last) l WHERE NOT l._is_deleted AND NOT EXISTS (
                 SELECT FROM \(fragment: silver.history) t WHERE t._key_hash = l._key_hash AND \(fragment: silver.isOpen("t"))))
                 AS live_not_open
-        FROM (SELECT _valid_from, _valid_to, _is_deleted,
-                lead(_valid_from) OVER (PARTITION BY _key_hash ORDER BY _valid_from) AS next_from
-            FROM \(fragment: silver.history) t WHERE \(fragment: silver.isKnown("t"))) s
+        FROM (SELECT _valid_from, _valid_to, _is_deleted, \(fragment: silver.isKnown("t")) AS is_known,
+                lead(_valid_from) OVER (
+                    PARTITION BY _key_hash, (\(fragment: silver.isKnown("t"))) ORDER BY _valid_from) AS next_from
+            FROM \(fragment: silver.history) t) s
         """
+    }
+
+    /// What was held to be true at one time must be free of overlaps, too, long after it was superseded.
+    private func knowledge(_ silver: SilverTable) -> SQLText {
+        guard silver.isBitemporal else { return "0 AS known_together, 0 AS unlearned" }
+        return """
+            (SELECT count(*) FROM \(fragment: silver.history) a JOIN \(fragment: silver.history) b
+                ON b._key_hash = a._key_hash AND (b._valid_from, b._recorded_at) > (a._valid_from, a._recorded_at)
+                WHERE b._valid_from < coalesce(a._valid_to, 'infinity')
+                    AND b._recorded_at < coalesce(a._superseded_at, 'infinity')
+                    AND a._recorded_at < coalesce(b._superseded_at, 'infinity')) AS known_together,
+            (SELECT count(*) FROM \(fragment: silver.history) WHERE _superseded_at <= _recorded_at) AS unlearned
+            """
     }
 }

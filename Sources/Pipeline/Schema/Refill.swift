@@ -124,13 +124,17 @@ struct Refill {
             """
         let rejects = entity.storedColumns.contains { $0.role == .fixed } || entity.lateArrivals == .reject
         let order: SQLText = entity.history == .append ? "ASC" : "DESC"
+        // What came before the entity had an effective time counts from its batch's instant, as in the merge.
+        let position: SQLText =
+            entity.effectiveTimeColumn == nil
+            ? "" : "coalesce(_applies_at, _run_timestamp) DESC, _order DESC NULLS LAST,"
         return """
             SELECT DISTINCT ON (_key_hash) _key_hash, _run_timestamp, _raw_file, _record_no
             FROM \(fragment: bronze.log) b
             WHERE _change <> 'delete' AND doc IS NOT NULL
                 AND _run_timestamp <= \(literal: (merged ?? Instant(microseconds: 0)).description)::timestamptz
                 \(fragment: rejects ? rejected : "")
-            ORDER BY _key_hash, _applies_at DESC NULLS LAST, _order DESC NULLS LAST, _run_timestamp \(fragment: order),
+            ORDER BY _key_hash, \(fragment: position) _run_timestamp \(fragment: order),
                 _raw_file \(fragment: order), _record_no \(fragment: order)
             """
     }

@@ -29,6 +29,16 @@ struct FoldPlan {
         """
     }
 
+    /// How many first changes of chains overwrite something in the rows that go on, whatever later ones do.
+    var countOverwriting: SQLText {
+        """
+        SELECT count(*) FROM \(fragment: stage) s
+        JOIN \(fragment: history) t ON t._key_hash = s._key_hash AND t._valid_to IS NULL
+        LEFT JOIN \(fragment: stage) f ON f._key_hash = s._key_hash AND f._kind = 5
+        WHERE s._kind = 4 AND coalesce(f._scd1_hash, s._scd1_hash) <> t._scd1_hash
+        """
+    }
+
     /// Overwrites the scd1 columns of the rows that go on, and ends those that the chain ends.
     var overwriteContinued: SQLText {
         let overwritten = stored.filter { !$0.isKey && table.entity.role(of: $0) == .scd1 }

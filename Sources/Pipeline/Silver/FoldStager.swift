@@ -29,6 +29,8 @@ struct FoldStager: ~Copyable {
         case derivedKey = 3
         /// The first version of a chain, once it turned out to go on with the open row.
         case continued = 4
+        /// The first change of a chain whose first version ends with other overwritten columns: for the counts only.
+        case firstChange = 5
     }
 
     private struct Origin {
@@ -49,12 +51,16 @@ struct FoldStager: ~Copyable {
     private var fold: VersionFold
     private var key: UUIDValue?
     private var isFirstOfKey = true
+    /// The overwritten columns of the key's first change.
+    private var firstOverwritten: UUIDValue?
     /// Rows on their way.
     var buffer = CopyBuffer()
     /// Changes of the batch read so far.
     private(set) var changes = 0
     /// Keys whose chain begins with a version.
     private(set) var chains = 0
+    /// Chains whose first change is staged on its own.
+    private(set) var firstChanges = 0
 
     init(_ table: SilverTable, batch: Batch, timezone: String, missing: [UUIDValue: [String]], mode: Mode) {
         let entity = table.entity
@@ -107,11 +113,13 @@ struct FoldStager: ~Copyable {
         for origin in origins {
             var event = origin.event
             if origin.key != key { try finishKey() }
+            let isFirst = key == nil
             key = origin.key
             if event.isCounted { changes += 1 }
             if !event.isDelete {
                 try read(record, into: &event)
                 record += 1
+                if isFirst { firstOverwritten = event.overwritten }
             }
             try add(event)
         }
@@ -159,6 +167,7 @@ struct FoldStager: ~Copyable {
         }
         if case .chain = mode, head == nil { chains += 1 }
         isFirstOfKey = true
+        firstOverwritten = nil
         self.key = nil
     }
 
@@ -194,6 +203,10 @@ struct FoldStager: ~Copyable {
         case .chain: appendStageEnd(.version)
         case .derive: appendStageEnd(.derived)
         }
+        if isFirstOfKey, case .chain = mode, let first = firstOverwritten, first != version.latest.overwritten {
+            writeMark(of: key, .firstChange, at: version.from, isFirst: false, overwritten: first)
+            firstChanges += 1
+        }
         isFirstOfKey = false
     }
 
@@ -204,11 +217,13 @@ struct FoldStager: ~Copyable {
     }
 
     /// A row without values.
-    private mutating func writeMark(of key: UUIDValue, _ kind: Kind, at instant: Instant, isFirst: Bool) {
+    private mutating func writeMark(
+        of key: UUIDValue, _ kind: Kind, at instant: Instant, isFirst: Bool, overwritten: UUIDValue = .zero
+    ) {
         buffer.beginRow(columns: stored.count + 11)
         for _ in stored { buffer.appendNull() }
         buffer.append(uuid: key)
-        buffer.append(uuid: .zero)
+        buffer.append(uuid: overwritten)
         buffer.append(uuid: .zero)
         buffer.append(instant: instant)
         buffer.appendNull()

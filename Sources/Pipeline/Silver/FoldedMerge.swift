@@ -86,6 +86,8 @@ struct FoldedMerge {
         var counts: RowCounts
         /// Keys whose chain begins with a version.
         var keys: Int
+        /// True where some chain's first change has to be looked at on its own.
+        var hasFirstChanges: Bool
     }
 
     private func chain(
@@ -101,7 +103,7 @@ struct FoldedMerge {
             into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", from: source, on: writer)
         var counts = stager.effects.counts
         counts.input = stager.changes
-        return Chained(counts: counts, keys: stager.chains)
+        return Chained(counts: counts, keys: stager.chains, hasFirstChanges: stager.firstChanges > 0)
     }
 
     /// Brings the chains into the history and counts their first changes, whose effect only the history tells.
@@ -115,7 +117,10 @@ struct FoldedMerge {
         try await writer.execute("SET LOCAL random_page_cost = 1.1")
         var counts = chained.counts
         let continued = try await writer.execute(plan.markContinued)
-        counts.updated += try await writer.execute(plan.overwriteContinued)
+        let overwriting =
+            chained.hasFirstChanges ? try await writer.query(plan.countOverwriting)[0].get(0, as: Int.self) : nil
+        let overwritten = try await writer.execute(plan.overwriteContinued)
+        counts.updated += overwriting ?? overwritten
         try await writer.execute(plan.endContinued)
         counts.deleted += try await writer.execute(plan.end(isDelete: true))
         let closed = try await writer.execute(plan.end(isDelete: false))

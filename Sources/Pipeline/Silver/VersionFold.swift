@@ -86,20 +86,36 @@ struct VersionFold {
             return
         }
         if let first = pending.first, first.position != event.position { try applyPending(emit) }
-        var event = event
-        if let index = pending.firstIndex(where: { $0.isDelete == event.isDelete }) {
-            // The same place in time: of two upserts and of two deletes the later one counts.
-            correct(pending.remove(at: index), by: &event)
+        guard let index = pending.firstIndex(where: { $0.isDelete == event.isDelete }) else {
+            return pending.append(event)
         }
+        // The same place in time: of two upserts and of two deletes the later one counts.
+        let earlier = pending[index]
+        guard event.isDelete || earlier.fixed == event.fixed else { return reject(event) }
+        let isSame = earlier.overwritten == event.overwritten && earlier.versioned == event.versioned
+        if isSame, index == pending.count - 1 {
+            // Said once more: the row stays as the earlier one made it.
+            guard event.isCounted else { return }
+            if event.isLate { effects.counts.late += 1 } else { effects.counts.unchanged += 1 }
+            return
+        }
+        pending.remove(at: index)
+        var event = event
+        correct(earlier, by: &event, isSame: isSame)
         pending.append(event)
     }
 
-    private mutating func correct(_ earlier: Event, by event: inout Event) {
+    private mutating func reject(_ event: Event) {
+        guard event.isCounted else { return }
+        effects.counts.rejected += 1
+        effects.rejected.append(event)
+    }
+
+    private mutating func correct(_ earlier: Event, by event: inout Event, isSame: Bool) {
         if earlier.isCounted {
             if earlier.isLate { effects.counts.late += 1 } else { effects.counts.unchanged += 1 }
         }
         guard event.isCounted else { return }
-        let isSame = earlier.overwritten == event.overwritten && earlier.versioned == event.versioned
         if event.isLate {
             effects.counts.late += 1
         } else if isSame {
@@ -152,12 +168,8 @@ struct VersionFold {
             return
         }
         guard current.latest.fixed == event.fixed else {
-            if event.isCounted {
-                if event.isLate { effects.counts.late -= 1 }
-                effects.counts.rejected += 1
-                effects.rejected.append(event)
-            }
-            return
+            if event.isCounted, event.isLate { effects.counts.late -= 1 }
+            return reject(event)
         }
         if current.latest.versioned == event.versioned {
             count(current.latest.overwritten == event.overwritten ? \.unchanged : \.updated)

@@ -1,4 +1,3 @@
-import Foundation
 import Metadata
 import Postgres
 import Primitives
@@ -12,17 +11,13 @@ import Testing
 struct RandomHistoryTests {
     private static let perWarehouse = 10
     private static let loads = 6
-    /// How many histories; more by the environment, for a long night.
-    private static let histories = Int(ProcessInfo.processInfo.environment["MEDALLION_HISTORIES"] ?? "") ?? 60
-    /// Seeds begin here; set it to repeat a failure.
-    private static let firstSeed = UInt64(ProcessInfo.processInfo.environment["MEDALLION_SEED"] ?? "") ?? 1
 
     @Test(
         "agree with a reference, however a batch is ordered and cut",
-        arguments: stride(from: 0, to: histories, by: perWarehouse).map { firstSeed + UInt64($0) })
+        arguments: RandomHistories.starts(by: perWarehouse))
     func agree(firstSeed: UInt64) async throws {
         let seeds = (0..<UInt64(Self.perWarehouse)).map { firstSeed + $0 }
-        var histories = seeds.map(History.init)
+        var histories = seeds.map(RandomHistory.init)
         let attributes = #"{"allow_empty": true, "delta": {"mode": "all"}}"#
         let warehouse = try await TestWarehouse(
             try seeds.flatMap { seed in
@@ -62,7 +57,7 @@ struct RandomHistoryTests {
 }
 
 /// One random history: a reference and the loads that lead to it.
-private struct History {
+struct RandomHistory {
     private var generator: SeededGenerator
     private(set) var reference = ReferenceHistory()
     private var nextIsFull = true

@@ -1,4 +1,3 @@
-import Foundation
 import Metadata
 import Pipeline
 import Postgres
@@ -10,12 +9,7 @@ import Testing
 @Suite("Random timelines", .fewAtOnce)
 struct RandomTimelineTests {
     private static let perWarehouse = 10
-    private static let histories = Int(ProcessInfo.processInfo.environment["MEDALLION_HISTORIES"] ?? "") ?? 100
-    private static let firstSeed = UInt64(ProcessInfo.processInfo.environment["MEDALLION_SEED"] ?? "") ?? 1
-
-    private static var starts: [UInt64] {
-        stride(from: 0, to: histories, by: perWarehouse).map { firstSeed + UInt64($0) }
-    }
+    private static let starts = RandomHistories.starts(by: perWarehouse)
 
     private static func warehouse(_ seeds: [UInt64], history: String = "scd2") async throws -> TestWarehouse {
         let attributes = """
@@ -31,7 +25,7 @@ struct RandomTimelineTests {
             })
     }
 
-    private static func text(_ record: ReferenceTimeline.Record) -> String {
+    static func text(_ record: ReferenceTimeline.Record) -> String {
         let day = record.at < 10 ? "0\(record.at)" : "\(record.at)"
         var fields = [#""id":\#(record.id)"#, #""at":"2026-01-\#(day)T00:00:00Z""#, #""n":\#(record.n)"#]
         if record.isGone {
@@ -44,7 +38,7 @@ struct RandomTimelineTests {
     }
 
     /// Distinct changes: no two of a key, a time and a place in its order.
-    private static func changes(_ generator: inout SeededGenerator) -> [ReferenceTimeline.Record] {
+    static func changes(_ generator: inout SeededGenerator) -> [ReferenceTimeline.Record] {
         var records: [ReferenceTimeline.Record] = []
         for id in 1...Int.random(in: 1...4, using: &generator) {
             for n in 0..<Int.random(in: 1...9, using: &generator) {

@@ -42,8 +42,9 @@ struct ReferenceTimeline {
     private var changes: [Int: [Change]] = [:]
     private var arrivals = 0
 
-    /// Applies what a source delivered on a day.
-    mutating func apply(_ records: [Record], isFull: Bool, day: Int) {
+    /// Applies what a source delivered on a day, so many microseconds after its midnight.
+    mutating func apply(_ records: [Record], isFull: Bool, day: Int, micro: Int = 0) {
+        let arrival = Place(day: day, micro: micro)
         var present: Set<Int> = []
         for (id, records) in Dictionary(grouping: records, by: \.id) {
             present.insert(id)
@@ -53,7 +54,7 @@ struct ReferenceTimeline {
             }.sorted { ($0.at, $0.n) < ($1.at, $1.n) }
             let before = newest(id)
             for (index, record) in sorted.enumerated() {
-                put(record, isNewest: index == sorted.count - 1, before: before, isFull: isFull, day: day)
+                put(record, isNewest: index == sorted.count - 1, before: before, isFull: isFull, arrival: arrival)
             }
         }
         guard isFull else { return }
@@ -62,7 +63,7 @@ struct ReferenceTimeline {
             add(
                 id,
                 Change(
-                    place: max(Place(day: day), newest.place.next), record: nil, n: Int.min, arrival: 0, isDelete: true)
+                    place: max(arrival, newest.place.next), record: nil, n: Int.min, arrival: 0, isDelete: true)
             )
         }
     }
@@ -81,7 +82,7 @@ struct ReferenceTimeline {
         changes[id, default: []].append(change)
     }
 
-    private mutating func put(_ record: Record, isNewest: Bool, before: Change?, isFull: Bool, day: Int) {
+    private mutating func put(_ record: Record, isNewest: Bool, before: Change?, isFull: Bool, arrival: Place) {
         var place = Place(day: record.at)
         let all = changes[record.id] ?? []
         let known = all.filter { $0.record?.at == record.at && $0.isDelete == record.isGone }
@@ -95,7 +96,7 @@ struct ReferenceTimeline {
                 if place <= last.place { n = last.n == Int.min ? n : last.n + 1 }
                 (place, isKnown) = (max(place, last.place), false)
             } else if isFull, !last.isDelete, place < last.place {
-                (place, isKnown) = (max(Place(day: day), last.place.next), false)
+                (place, isKnown) = (max(arrival, last.place.next), false)
             }
         }
         guard !isKnown else { return }
