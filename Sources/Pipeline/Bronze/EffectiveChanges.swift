@@ -65,19 +65,30 @@ struct EffectiveChanges {
         return """
             UPDATE \(fragment: table.log) g SET
                 _order = CASE WHEN g._change = 'restore' AND g._effective_at <= \(fragment: known)
+                        OR \(fragment: isCorrection)
                     THEN coalesce(l._order, '') || '\\xff' ELSE g._order END,
-                _applies_at = CASE
+                _applies_at = CASE WHEN \(fragment: isCorrection) THEN l._applies_at
                 WHEN g._change = 'restore' AND l._is_deleted THEN greatest(g._effective_at, \(fragment: known))
                 ELSE \(fragment: present) END
             FROM \(fragment: table.last) l
             WHERE l._key_hash = g._key_hash AND g._run_timestamp = \(batch.run.timestamp)
-                AND (g._change = 'restore' OR \(fragment: isFull) AND g._change = 'delete' AND NOT l._is_deleted
+                AND (g._change = 'restore' OR \(fragment: isCorrection)
+                    OR \(fragment: isFull) AND g._change = 'delete' AND NOT l._is_deleted
                     AND g._effective_at < \(fragment: known) AND NOT EXISTS (
                         SELECT FROM \(fragment: table.stage) n
                         WHERE n._key_hash = g._key_hash AND (n._reject_reason IS NOT NULL
                             OR (n._effective_at, coalesce(n._order, ''), n._raw_file, n._record_no)
                                 > (g._effective_at, coalesce(g._order, ''), g._raw_file, g._record_no))))
             """
+    }
+
+    /// A document of the same effective time as the present one, which counts from later than that: it corrects the
+    /// present.
+    private var isCorrection: SQLText {
+        """
+        (g._change = 'upsert' AND NOT l._is_deleted AND g._effective_at = l._effective_at
+            AND l._applies_at > l._effective_at)
+        """
     }
 
     /// Brings the newest change of each key, in effective order, up to date.

@@ -51,6 +51,8 @@ struct FoldStager: ~Copyable {
     private var fold: VersionFold
     private var key: UUIDValue?
     private var isFirstOfKey = true
+    /// The key's changes, where their order of arrival decides which are left out.
+    private var held: [VersionFold.Event] = []
     /// The overwritten columns of the key's first change.
     private var firstOverwritten: UUIDValue?
     /// Rows on their way.
@@ -121,7 +123,7 @@ struct FoldStager: ~Copyable {
                 record += 1
                 if isFirst { firstOverwritten = event.overwritten }
             }
-            try add(event)
+            if reader.fixed.isEmpty { try add(event) } else { held.append(event) }
         }
     }
 
@@ -140,12 +142,54 @@ struct FoldStager: ~Copyable {
                     + "bronze but \(place)\(reason) under today's metadata; mend the column's type or format")
         }
         event.row = reader.row
+        guard reader.fixed.isEmpty else {
+            let isWhole =
+                missing[event.run.id].map { lacking in !reader.fixed.contains(where: lacking.contains) } ?? true
+            event.fixed = isWhole ? hash.values(event.row, reader.fixed) : nil
+            return
+        }
+        complete(&event)
+    }
+
+    /// Gives a change what its batch lacked, and its hashes.
+    private mutating func complete(_ event: inout VersionFold.Event) {
+        guard !event.isDelete else { return }
         if let lacking = missing[event.run.id], let known = fold.values {
             for column in lacking { event.row.copy(column, from: known) }
         }
         event.overwritten = hash.values(event.row, reader.overwritten)
         event.versioned = hash.values(event.row, reader.versioned)
-        if !reader.fixed.isEmpty { event.fixed = hash.values(event.row, reader.fixed) }
+    }
+
+    /// Folds the key's changes without those that change what never changes: what came first counts, in the order of
+    /// arrival, until the key is deleted.
+    private mutating func addHeld() throws {
+        let changes = held
+        held.removeAll(keepingCapacity: true)
+        var fixed: UUIDValue?
+        var rejected = Set<Int>()
+        let arrival = changes.indices.sorted {
+            (changes[$0].run.timestamp, changes[$0].file, changes[$0].record)
+                < (changes[$1].run.timestamp, changes[$1].file, changes[$1].record)
+        }
+        for index in arrival where !(changes[index].isLate && fold.leavesOutLate) {
+            if changes[index].isDelete {
+                if !changes[index].isLate { fixed = nil }
+            } else if let known = fixed, let given = changes[index].fixed, known != given {
+                rejected.insert(index)
+            } else {
+                fixed = fixed ?? changes[index].fixed
+            }
+        }
+        for (index, change) in changes.enumerated() {
+            guard !rejected.contains(index) else {
+                fold.reject(change)
+                continue
+            }
+            var change = change
+            complete(&change)
+            try add(change)
+        }
     }
 
     private mutating func add(_ event: VersionFold.Event) throws {
@@ -157,6 +201,7 @@ struct FoldStager: ~Copyable {
 
     private mutating func finishKey() throws {
         guard let key else { return }
+        try addHeld()
         var versions: [VersionFold.Version] = []
         let head = fold.finish { versions.append($0) }
         for version in versions { write(version) }

@@ -23,7 +23,8 @@ struct VersionFold {
         var row: TypedRow
         var overwritten = UUIDValue.zero
         var versioned = UUIDValue.zero
-        var fixed = UUIDValue.zero
+        /// Of the columns that never change; nil where the batch lacked one of them.
+        var fixed: UUIDValue?
     }
 
     /// One version of the key.
@@ -91,7 +92,6 @@ struct VersionFold {
         }
         // The same place in time: of two upserts and of two deletes the later one counts.
         let earlier = pending[index]
-        guard event.isDelete || earlier.fixed == event.fixed else { return reject(event) }
         let isSame = earlier.overwritten == event.overwritten && earlier.versioned == event.versioned
         if isSame, index == pending.count - 1 {
             // Said once more: the row stays as the earlier one made it.
@@ -105,7 +105,8 @@ struct VersionFold {
         pending.append(event)
     }
 
-    private mutating func reject(_ event: Event) {
+    /// Leaves out a change of a column that never changes.
+    mutating func reject(_ event: Event) {
         guard event.isCounted else { return }
         effects.counts.rejected += 1
         effects.rejected.append(event)
@@ -166,10 +167,6 @@ struct VersionFold {
             count(\.inserted)
             open = Version(from: max(event.position, end ?? event.position), opening: event, latest: event)
             return
-        }
-        guard current.latest.fixed == event.fixed else {
-            if event.isCounted, event.isLate { effects.counts.late -= 1 }
-            return reject(event)
         }
         if current.latest.versioned == event.versioned {
             count(current.latest.overwritten == event.overwritten ? \.unchanged : \.updated)

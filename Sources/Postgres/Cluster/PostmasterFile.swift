@@ -12,8 +12,9 @@ struct PostmasterFile: Sendable {
         let text: String
         do {
             text = try String(contentsOfFile: path, encoding: .utf8)
+        } catch let error as CocoaError where error.code == .fileReadNoSuchFile || error.code == .fileNoSuchFile {
+            return nil
         } catch {
-            if !fileExists(path), errno == ENOENT { return nil }
             throw PostgresError(
                 .usage, "cannot read \(path): \(error.localizedDescription)",
                 hint: "the private cluster belongs to another user; run as that user, or use --database-url")

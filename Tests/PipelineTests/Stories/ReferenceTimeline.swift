@@ -27,7 +27,7 @@ struct ReferenceTimeline {
     private struct Change {
         var place: Place
         var record: Record?
-        var n: Int
+        var n: Double
         var arrival: Int
         var isDelete: Bool
     }
@@ -63,7 +63,7 @@ struct ReferenceTimeline {
             add(
                 id,
                 Change(
-                    place: max(arrival, newest.place.next), record: nil, n: Int.min, arrival: 0, isDelete: true)
+                    place: max(arrival, newest.place.next), record: nil, n: -.infinity, arrival: 0, isDelete: true)
             )
         }
     }
@@ -87,17 +87,24 @@ struct ReferenceTimeline {
         let all = changes[record.id] ?? []
         let known = all.filter { $0.record?.at == record.at && $0.isDelete == record.isGone }
             .max { $0.arrival < $1.arrival }
+        var isPlaced = false
         var isKnown = known?.record == record || before?.record == record
-        var n = record.n * 2
+        var n = Double(record.n)
         if isNewest, let last = before, last.record != record {
             let byAbsence = last.isDelete && last.record == nil
             if last.isDelete, !record.isGone, isFull || byAbsence {
                 // What restores a key counts right behind what deleted it.
-                if place <= last.place { n = last.n == Int.min ? n : last.n + 1 }
-                (place, isKnown) = (max(place, last.place), false)
+                if place <= last.place { n = last.n == -.infinity ? n : last.n + 0.001 }
+                (place, isKnown, isPlaced) = (max(place, last.place), false, true)
             } else if isFull, !last.isDelete, place < last.place {
-                (place, isKnown) = (max(arrival, last.place.next), false)
+                (place, isKnown, isPlaced) = (max(arrival, last.place.next), false, true)
             }
+        }
+        if !isPlaced, !record.isGone, let last = before, !last.isDelete, last.record?.at == record.at,
+            last.place > place
+        {
+            // What is the present from later than its time is corrected there.
+            (place, n) = (last.place, last.n + 0.001)
         }
         guard !isKnown else { return }
         add(record.id, Change(place: place, record: record, n: n, arrival: 0, isDelete: record.isGone))
