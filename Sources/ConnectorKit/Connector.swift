@@ -1,3 +1,4 @@
+public import JSON
 public import Logging
 public import Metadata
 public import Primitives
@@ -55,6 +56,9 @@ public struct ConnectorContext: Sendable {
     public var projectFolder: String
     /// The process's environment, for `${VAR}` in paths; the composition root reads it.
     public var environment: [String: String]
+    /// The system's `connection` as checked: free-form attributes keep their order and the text of their numbers only
+    /// here.
+    public var connection: JSONValue = .object([])
     /// Looks up secrets by name.
     public var secrets: any SecretStore
     /// For how it happened; facts go to the audit.
@@ -81,12 +85,15 @@ public struct LoadWindow: Sendable, Equatable {
     public var from: String?
     /// Upper bound, noted before the first request.
     public var until: Instant
+    /// What the connector noted as its state in the last registered batch; nil in a full load.
+    public var state: String?
 
     /// A window.
-    public init(loadType: LoadType, from: String? = nil, until: Instant) {
+    public init(loadType: LoadType, from: String? = nil, until: Instant, state: String? = nil) {
         self.loadType = loadType
         self.from = from
         self.until = until
+        self.state = state
     }
 }
 

@@ -33,6 +33,8 @@ public struct ConnectorRegistry: Sendable {
         _ type: C.Type, _ system: SourceSystem, _ context: ConnectorContext
     ) throws -> AnyConnector {
         let configuration = try MetadataDecoding.decode(C.Configuration.self, from: system.connection)
+        var context = context
+        context.connection = system.connection
         return AnyConnector(try C(configuration, context: context))
     }
 }

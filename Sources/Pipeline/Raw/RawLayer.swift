@@ -34,6 +34,7 @@ struct RawLayer: Sendable {
                 cursorFrom: window.from, cursorTo: nil, request: writer.request, shape: shape,
                 metadataHash: metadataHash, sameAs: nil, files: writer.files)
             if writer.isUnfiltered { manifest.isUnfiltered = true }
+            manifest.state = writer.state ?? window.state
             manifest.cursorTo = try greatestCursor(
                 of: entity, timezone: timezone, in: manifest, folder: folder, after: cursor)
             if let earlier = try await identicalBatch(of: entity.id, manifest) {
@@ -81,11 +82,27 @@ struct RawLayer: Sendable {
         }
         let cursor = try await pool.withConnection { try await BatchLedger.cursor(of: entity.id, on: $0) }
         if case .reset = cursor { return (full, nil) }
-        guard delta.mode == .cursor else { return (LoadWindow(loadType: .delta, until: until), nil) }
+        let state = try await lastState(of: entity.id)
+        guard delta.mode == .cursor else {
+            return (LoadWindow(loadType: .delta, until: until, state: state), nil)
+        }
         guard let from = cursor.start(of: delta) else { return (full, nil) }
         let column = entity.columns.first { $0.name == delta.cursorColumn }
         let start = LookBack.apply(delta.lookbackSeconds, to: from, of: column?.type)
-        return (LoadWindow(loadType: .delta, from: start, until: until), from)
+        return (LoadWindow(loadType: .delta, from: start, until: until, state: state), from)
+    }
+
+    /// The state in the manifest of the last registered batch that was not given up.
+    private func lastState(of entity: EntityID) async throws -> String? {
+        let last = try await pool.withConnection { connection in
+            try await connection.query(
+                """
+                SELECT run_id FROM audit.raw_batch
+                WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name) AND state <> 'discarded'
+                ORDER BY run_timestamp DESC LIMIT 1
+                """)
+        }
+        return try last.first.flatMap { try store.manifest(of: entity, run: $0.get("run_id")).manifest.state }
     }
 
     /// The greatest cursor value landed, after the one in force and at most the window's bound; nil leaves the cursor

@@ -89,7 +89,8 @@ public struct Rebuild: Sendable {
             identity, request, trigger: .rebuild, triggerReference: verifies ? "verify" : nil)
         let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
         defer { heart.cancel() }
-        let replay = Replay(workspace: workspace, entity: entity, system: system, source: source, verifies: verifies,
+        let replay = Replay(
+            workspace: workspace, entity: entity, system: system, source: source, verifies: verifies,
             isKeyChange: isKeyChange)
         var found = Replay.Findings()
         var failure: (any Error)?
