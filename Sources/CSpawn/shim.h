@@ -11,10 +11,10 @@ extern int posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *
 extern int posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
 extern int pipe2(int ends[2], int flags);
 
-/// Sets the soft and the hard limit of a process.
-static inline int medallion_limit(pid_t process, int resource, unsigned long long value) {
-    unsigned long long limit[2] = {value, value};
-    return (int)syscall(SYS_prlimit64, process, resource, limit, (void *)0);
+/// Lets a process and its children leave no core file.
+static inline int medallion_forbid_core(pid_t process) {
+    unsigned long long none[2] = {0, 0};
+    return (int)syscall(SYS_prlimit64, process, RLIMIT_CORE, none, (void *)0);
 }
 
 /// A descriptor that polls as readable when the process has ended.
@@ -26,5 +26,3 @@ static inline int medallion_has_ended(pid_t child) {
     info.si_pid = 0;
     return waitid(P_PID, (id_t)child, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == child;
 }
-
-enum { medallion_limit_memory = RLIMIT_AS, medallion_limit_core = RLIMIT_CORE };

@@ -25,13 +25,22 @@ extension ProgramStart {
         unsafe posix_spawnattr_setpgroup(&attributes, 0)
         unsafe posix_spawnattr_setflags(
             &attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP))
+        // The limit is in force before the program's first instruction: prlimit(1) of util-linux sets it on itself and
+        // becomes the program. Set from outside, by prlimit(2), it would come after that instruction.
+        var (started, words) = (path, arguments)
+        if let memoryBytes {
+            guard unsafe access(path, X_OK) == 0 else { throw ProgramError("cannot run \(path)", errno) }
+            (started, words) = (
+                "/usr/bin/prlimit", ["prlimit", "--as=\(memoryBytes)", "--", path] + arguments.dropFirst()
+            )
+        }
         var child: pid_t = 0
-        let failure = unsafe withCStrings(arguments) { argv in
+        let failure = unsafe withCStrings(words) { argv in
             unsafe withCStrings(environment.map { "\($0.key)=\($0.value)" }.sorted()) { envp in
-                unsafe posix_spawn(&child, path, &actions, &attributes, argv, envp)
+                unsafe posix_spawn(&child, started, &actions, &attributes, argv, envp)
             }
         }
-        guard failure == 0 else { throw ProgramError("cannot run \(path)", failure) }
+        guard failure == 0 else { throw ProgramError("cannot run \(started)", failure) }
         return child
     }
 }

@@ -30,7 +30,7 @@ public struct ProgramStart: Sendable {
 /// How a program ended.
 public enum ProgramEnd: Sendable, Equatable {
     /// By itself, with this exit code.
-    case exit(Int32)
+    case code(Int32)
     /// By this signal.
     case signal(Int32)
 }
@@ -51,7 +51,7 @@ public enum ProgramEvent: Sendable, Equatable {
 ///
 /// Nothing of it stays: `end` ends the whole group. What leaves the group by setsid(2) is not followed. It is read on a
 /// queue of its own, and only when asked for, so that a slow reader slows the program down.
-/// Source: posix_spawn(3), pidfd_open(2), waitid(2), prlimit(2).
+/// Source: posix_spawn(3), pidfd_open(2), waitid(2), prlimit(1), prlimit(2).
 public actor RunningProgram {
     private let queue = ProgramQueue()
     private let process: pid_t
@@ -90,10 +90,7 @@ public actor RunningProgram {
         // A kernel without it gives -1, which poll(2) passes over: the end is then seen a moment later.
         handle = medallion_open_process(process)
         // No secret may end in a core file. A program that has ended already has no limits to set.
-        _ = medallion_limit(process, Int32(medallion_limit_core), 0)
-        if let bytes = start.memoryBytes {
-            _ = medallion_limit(process, Int32(medallion_limit_memory), UInt64(bytes))
-        }
+        _ = medallion_forbid_core(process)
     }
 
     deinit {
@@ -144,7 +141,7 @@ public actor RunningProgram {
         let rest = unsafe poll(&polled, 1, 0) > 0 ? read(&complaints) : nil
         // WIFEXITED, WEXITSTATUS and WTERMSIG of <sys/wait.h>.
         let signal = status & 0x7F
-        return (signal == 0 ? .exit(status >> 8 & 0xFF) : .signal(signal), rest ?? [])
+        return (signal == 0 ? .code(status >> 8 & 0xFF) : .signal(signal), rest ?? [])
     }
 
     /// The bytes at hand; nil, and the descriptor closed, at the end.

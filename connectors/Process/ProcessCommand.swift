@@ -19,6 +19,7 @@ struct ProcessCommand: Sendable {
     let mask: SecretMask
     let logger: Logger
     let lineBytes: Int
+    let fileBytes: Int
     private let path: String
     private let environment: [String: String]
     private let timeout: Duration
@@ -39,6 +40,7 @@ struct ProcessCommand: Sendable {
         self.mask = mask
         logger = context.logger
         lineBytes = configuration.maxLineMb << 20
+        fileBytes = configuration.fileMb << 20
         timeout = .seconds(configuration.timeoutS)
         memoryBytes = configuration.memoryMb.map { $0 << 20 }
         outputBytes = configuration.maxOutputMb << 20
@@ -118,8 +120,8 @@ struct ProcessCommand: Sendable {
         let last = await program.end(grace: .zero)
         words.add(last.complaint, logger)
         switch last.end {
-        case .exit(0): break
-        case .exit(let code): throw explained(ConnectorError("it ended with exit code \(code)"), words)
+        case .code(0): break
+        case .code(let code): throw explained(ConnectorError("it ended with exit code \(code)"), words)
         case .signal(let number):
             let hint = number == SIGKILL || number == SIGSEGV || number == SIGABRT ? "check connection.memory_mb" : ""
             throw explained(

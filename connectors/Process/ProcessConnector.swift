@@ -44,6 +44,7 @@ public struct ProcessConnector: Connector {
         var memoryMb: Int?
         var maxOutputMb: Int
         var maxLineMb: Int
+        var fileMb: Int
 
         enum CatalogUse: String, Decodable, Sendable, CaseIterable {
             case discover, none
@@ -77,6 +78,9 @@ public struct ProcessConnector: Connector {
                 "max_output_mb", .int(1...1_048_576), default: .number("10240"),
                 "Megabytes that it may write in one run."),
             Field("max_line_mb", .int(1...256), default: .number("16"), "Megabytes that one message may have."),
+            Field(
+                "file_mb", .int(1...4096), default: .number("64"),
+                "Megabytes of records after which a raw file is closed and the next one begun."),
         ]
     }
 

@@ -4,9 +4,6 @@ import Primitives
 
 /// Turns a program's messages into raw files of JSON Lines: the records of one stream, as received.
 struct RecordFiles {
-    /// Bytes after which a raw file is closed and the next one begun.
-    static let fileBytes = 64 << 20
-
     /// The last state that the program told; kept only with the batch.
     private(set) var state: [UInt8]?
 
@@ -107,7 +104,7 @@ struct RecordFiles {
     }
 
     private mutating func add(_ record: Span<UInt8>, into writer: inout RawWriter) throws {
-        if let bytes = openBytes, bytes + record.count >= Self.fileBytes { try closeFile(of: &writer) }
+        if let bytes = openBytes, bytes + record.count >= command.fileBytes { try closeFile(of: &writer) }
         if openBytes == nil {
             try writer.open()
             openBytes = 0
