@@ -10,7 +10,7 @@ struct AirbyteDialect: ProcessDialect {
     let announcesStreams = false
 
     func catalog(
-        _ command: ProcessCommand, _ settings: ProcessSettings, in folder: WorkFolder, isWanted: Bool
+        _ command: ProcessCommand, _ settings: ProcessSettings, in folder: WorkFolder
     ) async throws -> ProcessCatalog {
         let spec = try await ask(command, ["spec"], "SPEC", in: folder)["spec"]
         let literals = Self.literalSecrets(settings.written, spec?["connectionSpecification"], at: .root)

@@ -23,7 +23,7 @@ struct JSONLinesDialect: ProcessDialect {
     let announcesStreams = false
 
     func catalog(
-        _ command: ProcessCommand, _ settings: ProcessSettings, in folder: WorkFolder, isWanted: Bool
+        _ command: ProcessCommand, _ settings: ProcessSettings, in folder: WorkFolder
     ) async throws -> ProcessCatalog {
         let messages = try await command.messages(self, ["describe"], in: folder)
         let description = messages.first { $0["type"]?.stringValue == "describe" }

@@ -3,7 +3,6 @@ import JSON
 import Logging
 public import Metadata
 import Primitives
-import Synchronization
 
 /// Runs a program and lands what it writes: JSON, JSON Lines or CSV as they are, or the records of a Singer tap, an
 /// Airbyte source or a program that speaks our own JSON Lines protocol.
@@ -46,10 +45,6 @@ public struct ProcessConnector: Connector {
         var maxLineMb: Int
         var fileMb: Int
 
-        enum CatalogUse: String, Decodable, Sendable, CaseIterable {
-            case discover, none
-        }
-
         /// Every attribute.
         public static let fields = [
             Field(
@@ -68,8 +63,9 @@ public struct ProcessConnector: Connector {
                 "env", .map(.string), default: .object([]),
                 "Variables beside PATH, HOME and LANG; ${VAR} is taken from our environment. Never a secret."),
             Field(
-                "catalog", .oneOf(Configuration.CatalogUse.allCases.map(\.rawValue)), default: .string("discover"),
-                "Of a singer tap: discover = run it with --discover and select the stream, none = it has no catalog."),
+                "catalog", .oneOf(CatalogUse.allCases.map(\.rawValue)), default: .string("discover"),
+                "Of a singer tap: discover = run it with --discover and give it what it said, with the stream selected, as "
+                    + "--catalog; properties = the same as --properties, for old taps; none = it has no catalog."),
             Field("timeout_s", .number(0.1...86_400), default: .number("3600"), "Seconds that one run of it may take."),
             Field(
                 "memory_mb", .int(1...1_048_576),
@@ -131,12 +127,7 @@ public struct ProcessConnector: Connector {
     private let command: ProcessCommand
     private let temporaryFolder: String
     private let projectFolder: String
-    /// What the program said of itself; asked once for all entities, as a rule.
-    private let answers = Answers()
-
-    private final class Answers: Sendable {
-        let catalog = Mutex<ProcessCatalog?>(nil)
-    }
+    private let answers = ProcessAnswers()
 
     /// A connector of one program; its secrets are looked up here, once. Nothing is started yet.
     public init(_ configuration: Configuration, context: ConnectorContext) throws {
@@ -182,16 +173,11 @@ public struct ProcessConnector: Connector {
         let request = ProcessRequest(
             stream: source.stream ?? entity.id.name, window: window, keepsState: entity.loadType == .delta,
             options: entity.source["options"] ?? .object([]))
-        guard let dialect = configuration.protocol.dialect else {
+        guard let dialect = configuration.protocol.dialect(configuration.catalog) else {
             return try await landPayload(command, request, in: folder, into: &writer)
         }
-        let catalog: ProcessCatalog
-        if let known = answers.catalog.withLock({ $0 }) {
-            catalog = known
-        } else {
-            catalog = try await dialect.catalog(
-                command, settings, in: folder, isWanted: configuration.catalog == .discover)
-            answers.catalog.withLock { $0 = catalog }
+        let catalog = try await answers.catalog(for: source.args) { [command, settings] in
+            try await dialect.catalog(command, settings, in: folder)
         }
         let arguments: [String]
         do {

@@ -15,14 +15,24 @@ enum ProcessProtocol: String, Decodable, Sendable, CaseIterable {
     case plain, singer, airbyte, jsonl
 
     /// How its messages are read; nil where there are none.
-    var dialect: (any ProcessDialect)? {
+    func dialect(_ catalog: CatalogUse) -> (any ProcessDialect)? {
         switch self {
         case .plain: nil
-        case .singer: SingerDialect()
+        case .singer: SingerDialect(use: catalog)
         case .airbyte: AirbyteDialect()
         case .jsonl: JSONLinesDialect()
         }
     }
+}
+
+/// What a Singer tap does with a catalog.
+enum CatalogUse: String, Decodable, Sendable, CaseIterable {
+    /// It tells one and takes it back by `--catalog`.
+    case discover
+    /// It tells one and takes it back by `--properties`, as old taps do.
+    case properties
+    /// It knows none.
+    case none
 }
 
 /// One protocol of messages, a JSON object a line.
@@ -34,7 +44,7 @@ protocol ProcessDialect: Sendable {
 
     /// Asks the program what it is and what it has.
     func catalog(
-        _ command: ProcessCommand, _ settings: ProcessSettings, in folder: WorkFolder, isWanted: Bool
+        _ command: ProcessCommand, _ settings: ProcessSettings, in folder: WorkFolder
     ) async throws -> ProcessCatalog
 
     /// Writes the files of one landing; returns the arguments that go with them.

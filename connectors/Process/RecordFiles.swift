@@ -54,7 +54,13 @@ struct RecordFiles {
     /// - Throws: `ConnectorError` when the program never spoke of the stream that a full load is to bring.
     mutating func finish(_ request: ProcessRequest, into writer: inout RawWriter) throws {
         if dialect.announcesStreams, !wasAnnounced, request.window.loadType == .full {
-            throw command.named(unknownStream(stream, known: Array(others)))
+            let names = others.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            throw command.named(
+                ConnectorError(
+                    "it never spoke of stream '\(stream)'"
+                        + (names.isEmpty ? "" : ", but of \(names.joined(separator: ", "))"),
+                    hint: "set source.stream, or connection.catalog to \"properties\" for a tap that ignores --catalog")
+            )
         }
         try closeFile(of: &writer)
     }

@@ -4,14 +4,22 @@ import JSON
 
 /// Singer taps: catalog by `--discover`, one stream selected in it.
 struct SingerDialect: ProcessDialect {
+    let use: CatalogUse
     let hasEndMark = false
     let announcesStreams = true
 
     func catalog(
-        _ command: ProcessCommand, _ settings: ProcessSettings, in folder: WorkFolder, isWanted: Bool
+        _ command: ProcessCommand, _ settings: ProcessSettings, in folder: WorkFolder
     ) async throws -> ProcessCatalog {
-        guard isWanted else { return ProcessCatalog(streams: nil) }
-        let answer = try await command.answer(["--config", "config.json", "--discover"], in: folder)
+        guard use != .none else { return ProcessCatalog(streams: nil) }
+        let hint = "if it has no --discover, set connection.catalog to \"none\""
+        let answer: [UInt8]
+        do {
+            answer = try await command.answer(["--config", "config.json", "--discover"], in: folder)
+        } catch var error as ConnectorError {
+            if error.hint.isEmpty { error.hint = hint }
+            throw error
+        }
         do {
             guard let streams = try JSONReader.parse(answer)["streams"]?.arrayValue else {
                 throw ConnectorError("what --discover wrote has no list of streams", kind: .parse)
@@ -20,8 +28,7 @@ struct SingerDialect: ProcessDialect {
         } catch let error as JSONError {
             throw command.named(
                 ConnectorError(
-                    "what --discover wrote is no catalog: \(error)", kind: .parse,
-                    hint: "if it has no --discover, set connection.catalog to \"none\""))
+                    "what --discover wrote is no catalog: \(error)", kind: .parse, hint: hint))
         } catch let error as ConnectorError {
             throw command.named(error)
         }
@@ -35,7 +42,7 @@ struct SingerDialect: ProcessDialect {
             }
             try folder.write(
                 JSONValue.object([JSONMember("streams", .array(streams))]).serialized(), to: "catalog.json")
-            arguments += ["--catalog", "catalog.json"]
+            arguments += [use == .properties ? "--properties" : "--catalog", "catalog.json"]
         }
         if let state = request.window.state {
             try folder.write(Array(state.utf8), to: "state.json")

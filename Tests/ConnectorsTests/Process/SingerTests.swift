@@ -82,6 +82,18 @@ struct SingerTests {
         #expect(try scene.project.text(of: "arguments") == "--config config.json\n")
     }
 
+    @Test("an old tap gets its catalog as properties; one that cannot tell a catalog says what to set")
+    func otherCatalogs() async throws {
+        let old = try tap(
+            Self.schema + #"; echo "$*" > project/arguments"#, #"{"protocol": "singer", "catalog": "properties"}"#)
+        _ = try await old.land()
+        #expect(try old.project.text(of: "arguments") == "--config config.json --properties catalog.json\n")
+        let scene = try ProcessScene("echo 'what is --discover?' >&2; exit 2", #"{"protocol": "singer"}"#)
+        #expect(
+            await scene.failure() == "connector: program 'bin/program': it ended with exit code 2; its last words: "
+                + "what is --discover?; if it has no --discover, set connection.catalog to \"none\"")
+    }
+
     @Test("files of a batch become raw files, decompressed")
     func batch() async throws {
         let scene = try tap(
@@ -106,7 +118,7 @@ struct SingerTests {
             await scene.failure(#"{"stream": "thing"}"#)
                 == "connector: program 'bin/program': it has no stream 'thing'; "
                 + "it has others, things; set source.stream")
-        #expect(await scene.failure().contains("it has no stream 'things'; it has others"))
+        #expect(await scene.failure().contains("it never spoke of stream 'things', but of others; set source.stream"))
     }
 
     @Test("a tap that breaks off lands nothing and leaves no state")
