@@ -71,14 +71,18 @@ struct WorkFolder: Sendable {
     }
 
     private static func clear(_ path: String) {
-        // The program may have made folders that even their owner cannot enter. Links are removed, not followed.
         if (try? FileManager.default.removeItem(atPath: path)) != nil { return }
-        for name in FileManager.default.enumerator(atPath: path)?.compactMap({ $0 as? String }) ?? [] {
-            var status = stat()
-            let isFolder = lstat("\(path)/\(name)", &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-            if isFolder { chmod("\(path)/\(name)", 0o700) }
-        }
+        unlock(path)
         // What is left now lies in a folder that nobody else may enter.
         try? FileManager.default.removeItem(atPath: path)
+    }
+
+    /// The program may have made folders that even their owner cannot enter. Links are not followed.
+    private static func unlock(_ folder: String) {
+        var status = stat()
+        guard lstat(folder, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return }
+        chmod(folder, 0o700)
+        // A folder that still cannot be listed cannot be removed either.
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? [] { unlock("\(folder)/\(name)") }
     }
 }
