@@ -29,6 +29,9 @@ public protocol Connector: Sendable {
     /// A complete example: `[system object, entity object]` as JSON.
     static var example: String { get }
 
+    /// True where it notes a state, so that a delta load needs the one of the batch before; false by default.
+    static var keepsState: Bool { get }
+
     /// Makes a connector for one system. Opens nothing yet.
     init(_ configuration: Configuration, context: ConnectorContext) throws
 
@@ -40,6 +43,9 @@ public protocol Connector: Sendable {
 }
 
 extension Connector {
+    /// False: where to begin is told by the window alone.
+    public static var keepsState: Bool { false }
+
     /// What the metadata loader and `describe` need to know.
     public static var description: ConnectorDescription {
         ConnectorDescription(

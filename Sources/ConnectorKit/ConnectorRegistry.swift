@@ -46,6 +46,9 @@ public struct AnyConnector: Sendable {
     /// Hides a connector's type.
     public init(_ connector: some Connector) { self.connector = connector }
 
+    /// True where a delta load needs the state that the batch before noted.
+    public var keepsState: Bool { type(of: connector).keepsState }
+
     /// How documents lie in the payloads that `land` writes for this entity.
     /// - Throws: `ConnectorError` when the entity's `source` does not make sense.
     public func shape(of entity: Entity) throws -> DocumentShape { try shape(connector, entity) }

@@ -107,6 +107,8 @@ public struct ProcessConnector: Connector {
 
     /// `process`.
     public static let name = "process"
+    /// Programs keep their place in their own words.
+    public static let keepsState = true
     /// One sentence.
     public static let summary = "Runs a program: a Singer tap, an Airbyte source, or anything that writes JSON or CSV."
     /// A complete system and entity.

@@ -23,7 +23,8 @@ struct RawLayer: Sendable {
             let (manifest, sha256) = try store.manifest(of: entity.id, run: step.run.id)
             return try await register(manifest, sha256: sha256, of: entity.id, step: step)
         }
-        let (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
+        var (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
+        if window.loadType == .delta, connector.keepsState { window.state = try await lastState(of: entity.id) }
         let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
         do {
             let shape = try connector.shape(of: entity)
@@ -82,14 +83,11 @@ struct RawLayer: Sendable {
         }
         let cursor = try await pool.withConnection { try await BatchLedger.cursor(of: entity.id, on: $0) }
         if case .reset = cursor { return (full, nil) }
-        let state = try await lastState(of: entity.id)
-        guard delta.mode == .cursor else {
-            return (LoadWindow(loadType: .delta, until: until, state: state), nil)
-        }
+        guard delta.mode == .cursor else { return (LoadWindow(loadType: .delta, until: until), nil) }
         guard let from = cursor.start(of: delta) else { return (full, nil) }
         let column = entity.columns.first { $0.name == delta.cursorColumn }
         let start = LookBack.apply(delta.lookbackSeconds, to: from, of: column?.type)
-        return (LoadWindow(loadType: .delta, from: start, until: until, state: state), from)
+        return (LoadWindow(loadType: .delta, from: start, until: until), from)
     }
 
     /// The state in the manifest of the last registered batch that was not given up.
