@@ -33,6 +33,7 @@ let package = Package(
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
         system("CXXHash", "libxxhash", apt: "libxxhash-dev"),
         system("CPgQuery", nil, apt: "libpg-query-dev"),
+        system("CSpawn", nil, apt: "libc6-dev"),
         .target(
             name: "CSimdJSON",
             cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"])],
@@ -48,6 +49,7 @@ let package = Package(
             dependencies: ["CLibPQ", "Primitives", .product(name: "Logging", package: "swift-log")],
             swiftSettings: wrapping),
         .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: wrapping),
+        .target(name: "Programs", dependencies: ["CSpawn"], swiftSettings: wrapping),
         .target(name: "LoopbackHTTP", swiftSettings: wrapping),  // a small server for the demo and the tests
         // sql/platform: the numbered migrations, embedded into the binary.
         .target(
@@ -79,7 +81,7 @@ let package = Package(
         .target(
             name: "Connectors",
             dependencies: [
-                "ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Compression",
+                "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Compression",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "connectors",

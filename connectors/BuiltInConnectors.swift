@@ -7,6 +7,7 @@ public enum BuiltInConnectors {
         var registry = ConnectorRegistry()
         registry.register(FileConnector.self)
         registry.register(RestConnector.self)
+        registry.register(ProcessConnector.self)
         registry.register(FakeConnector.self)
         return registry
     }

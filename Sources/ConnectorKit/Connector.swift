@@ -1,3 +1,4 @@
+public import JSON
 public import Logging
 public import Metadata
 public import Primitives
@@ -30,6 +31,8 @@ public protocol Connector: Sendable {
 
     /// True where `source` says that records are rows of strings, as in CSV; false as a rule.
     static func isTabular(_ source: Source) -> Bool
+    /// True where it notes a state, so that a delta load needs the one of the batch before; false by default.
+    static var keepsState: Bool { get }
 
     /// Makes a connector for one system. Opens nothing yet.
     init(_ configuration: Configuration, context: ConnectorContext) throws
@@ -42,6 +45,9 @@ public protocol Connector: Sendable {
 }
 
 extension Connector {
+    /// False: where to begin is told by the window alone.
+    public static var keepsState: Bool { false }
+
     /// What the metadata loader and `describe` need to know.
     public static var description: ConnectorDescription {
         ConnectorDescription(
@@ -66,6 +72,9 @@ public struct ConnectorContext: Sendable {
     public var projectFolder: String
     /// The process's environment, for `${VAR}` in paths; the composition root reads it.
     public var environment: [String: String]
+    /// The system's `connection` as checked: free-form attributes keep their order and the text of their numbers only
+    /// here.
+    public var connection: JSONValue = .object([])
     /// Looks up secrets by name.
     public var secrets: any SecretStore
     /// For how it happened; facts go to the audit.
@@ -92,12 +101,15 @@ public struct LoadWindow: Sendable, Equatable {
     public var from: String?
     /// Upper bound, noted before the first request.
     public var until: Instant
+    /// What the connector noted as its state in the last registered batch; nil in a full load.
+    public var state: String?
 
     /// A window.
-    public init(loadType: LoadType, from: String? = nil, until: Instant) {
+    public init(loadType: LoadType, from: String? = nil, until: Instant, state: String? = nil) {
         self.loadType = loadType
         self.from = from
         self.until = until
+        self.state = state
     }
 }
 

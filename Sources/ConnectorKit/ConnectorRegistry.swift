@@ -33,6 +33,8 @@ public struct ConnectorRegistry: Sendable {
         _ type: C.Type, _ system: SourceSystem, _ context: ConnectorContext
     ) throws -> AnyConnector {
         let configuration = try MetadataDecoding.decode(C.Configuration.self, from: system.connection)
+        var context = context
+        context.connection = system.connection
         return AnyConnector(try C(configuration, context: context))
     }
 }
@@ -43,6 +45,9 @@ public struct AnyConnector: Sendable {
 
     /// Hides a connector's type.
     public init(_ connector: some Connector) { self.connector = connector }
+
+    /// True where a delta load needs the state that the batch before noted.
+    public var keepsState: Bool { type(of: connector).keepsState }
 
     /// How documents lie in the payloads that `land` writes for this entity.
     /// - Throws: `ConnectorError` when the entity's `source` does not make sense.

@@ -39,6 +39,8 @@ public struct Manifest: Codable, Sendable {
     /// True where a delta load could not be limited to its window at the source: records older than `cursorFrom` are
     /// then left out in bronze.
     public var isUnfiltered: Bool?
+    /// Where the source wants to go on after this batch, in its own words.
+    public var state: String?
     /// How documents lie in the files.
     public var shape: DocumentShape
     /// Hash of the metadata that the run used.
@@ -87,6 +89,7 @@ public struct Manifest: Codable, Sendable {
         case cursorTo = "cursor_to"
         case request
         case isUnfiltered = "unfiltered"
+        case state
         case shape
         case metadataHash = "metadata_hash"
         case sameAs = "same_as"

@@ -18,6 +18,9 @@ public struct RawWriter: ~Copyable {
     /// The request as made, secrets masked.
     public private(set) var request: String?
 
+    /// Where the source wants to go on next time, in its own words.
+    public private(set) var state: String?
+
     /// True where the source gave more than the window asked for.
     public private(set) var isUnfiltered = false
 
@@ -73,6 +76,9 @@ public struct RawWriter: ~Copyable {
 
     /// Notes that the source could not be asked for the window alone: the pipeline then leaves out older records.
     public mutating func noteUnfiltered() { isUnfiltered = true }
+
+    /// Notes where the source wants to go on: the next delta load gets it, once this batch is registered.
+    public mutating func note(state: String) { self.state = state }
 
     /// Notes the request as made, secrets masked, for the manifest.
     public mutating func note(request: String) { self.request = request }

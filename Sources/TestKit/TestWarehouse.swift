@@ -96,7 +96,10 @@ public final class TestWarehouse: Sendable {
             JSONMember("description", .string("A system of a test")), JSONMember("type", .string("file")),
             JSONMember("connection", .object([JSONMember("root", .string("source"))])),
         ]
-        members += try JSONReader.parse(system).objectValue ?? []
+        for given in try JSONReader.parse(system).objectValue ?? [] {
+            members.removeAll { $0.name == given.name }
+            members.append(given)
+        }
         try folder.write(JSONValue.array([.object(members)]).text(), to: "metadata/systems.json")
         try folder.write(JSONValue.array(entities.map(\.metadata)).text(), to: "metadata/entities.json")
         return try CatalogLoader.load(project: folder.path, connectors: BuiltInConnectors.registry.descriptions)

@@ -10,6 +10,7 @@ import Testing
     enum Kind: String, CaseIterable, CustomTestStringConvertible {
         case file
         case rest
+        case process
         case fake
 
         var testDescription: String { rawValue }
@@ -19,6 +20,7 @@ import Testing
                 switch self {
                 case .file: try .file()
                 case .rest: try .rest()
+                case .process: try .process()
                 case .fake: .fake
                 }
             }
@@ -109,5 +111,27 @@ extension ConnectorSubject {
         return ConnectorSubject(
             name: "rest", system: system("rest", connection), entity: entity(source("/things")),
             refusedEntity: entity(source("/refused")), records: 4, secretNames: ["api_token"], resources: [server])
+    }
+
+    /// A program that has its key, and gives it away when it is asked for another stream.
+    static func process() throws -> ConnectorSubject {
+        let folder = try TemporaryFolder()
+        let program = try folder.write(
+            """
+            case "$1" in
+            describe) echo '{"type":"describe","protocol":1,"commands":["read"]}';;
+            read)
+                if grep -q refused request.json; then cat config.json >&2; exit 1; fi
+                grep -q '"key":"' config.json || exit 2
+                for id in 1 2 3; do echo "{\\"type\\":\\"record\\",\\"stream\\":\\"things\\",\\"record\\":{\\"id\\":$id}}"; done;;
+            esac
+            echo '{"type":"done"}'
+            """, to: "program")
+        let connection = """
+            {"protocol": "jsonl", "command": ["sh", "\(program)"], "config": {"key": {"secret": "api_key"}}}
+            """
+        return ConnectorSubject(
+            name: "process", system: system("process", connection), entity: entity("{}"),
+            refusedEntity: entity(#"{"stream": "refused"}"#), records: 3, secretNames: ["api_key"], resources: [folder])
     }
 }

@@ -32,7 +32,7 @@ struct FolderPath {
         return path
     }
 
-    private static func expandVariables(
+    static func expandVariables(
         _ text: String, _ environment: [String: String]
     ) throws(Problem) -> String {
         var result = ""

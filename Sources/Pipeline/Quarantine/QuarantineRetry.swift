@@ -130,10 +130,13 @@ public struct QuarantineRetry: Sendable {
                 folder: folder, shape: selection.shape, compresses: entity.rawCompression == .zstd)
             try selection.write(into: &writer)
             let runs = Set(selection.accepted.map(\.entry.run.id)).sorted().map(\.description)
-            let manifest = Manifest(
+            var manifest = Manifest(
                 runID: step.run.id, runTimestamp: step.run.timestamp, entity: entity.id, loadType: .delta,
                 cursorFrom: nil, cursorTo: nil, request: "retry of records rejected in \(runs.joined(separator: ", "))",
                 shape: selection.shape, metadataHash: workspace.catalog.hash, sameAs: nil, files: writer.files)
+            // The next delta load goes on from where the source stands, retry or not.
+            let raw = RawLayer(store: store, pool: workspace.pool, metadataHash: workspace.catalog.hash)
+            manifest.state = try await raw.lastState(of: entity.id)
             let sha256 = try store.publish(manifest, of: entity.id)
             var counts = RowCounts()
             counts.input = manifest.recordCount

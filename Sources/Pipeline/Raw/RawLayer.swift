@@ -23,7 +23,8 @@ struct RawLayer: Sendable {
             let (manifest, sha256) = try store.manifest(of: entity.id, run: step.run.id)
             return try await register(manifest, sha256: sha256, of: entity.id, step: step)
         }
-        let (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
+        var (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
+        if window.loadType == .delta, connector.keepsState { window.state = try await lastState(of: entity.id) }
         let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
         do {
             let shape = try connector.shape(of: entity)
@@ -34,6 +35,7 @@ struct RawLayer: Sendable {
                 cursorFrom: window.from, cursorTo: nil, request: writer.request, shape: shape,
                 metadataHash: metadataHash, sameAs: nil, files: writer.files)
             if writer.isUnfiltered { manifest.isUnfiltered = true }
+            manifest.state = writer.state ?? window.state
             manifest.cursorTo = try greatestCursor(
                 of: entity, timezone: timezone, in: manifest, folder: folder, after: cursor)
             if let earlier = try await identicalBatch(of: entity.id, manifest) {
@@ -86,6 +88,19 @@ struct RawLayer: Sendable {
         let column = entity.columns.first { $0.name == delta.cursorColumn }
         let start = LookBack.apply(delta.lookbackSeconds, to: from, of: column?.type)
         return (LoadWindow(loadType: .delta, from: start, until: until), from)
+    }
+
+    /// The state in the manifest of the last registered batch that was not given up.
+    func lastState(of entity: EntityID) async throws -> String? {
+        let last = try await pool.withConnection { connection in
+            try await connection.query(
+                """
+                SELECT run_id FROM audit.raw_batch
+                WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name) AND state <> 'discarded'
+                ORDER BY run_timestamp DESC LIMIT 1
+                """)
+        }
+        return try last.first.flatMap { try store.manifest(of: entity, run: $0.get("run_id")).manifest.state }
     }
 
     /// The greatest cursor value landed, after the one in force and at most the window's bound; nil leaves the cursor
