@@ -224,11 +224,15 @@ struct medallion_extractor {
         return MEDALLION_RECORD_OK;
     }
 
-    int elements(ondemand::array array, int depth) {
+    int elements(ondemand::array array, size_t place, int depth) {
+        // A path may name an element by its index, as a JSON pointer does.
+        bool is_named = place != SIZE_MAX && !nodes[place].children.empty();
+        size_t index = 0;
         for (auto element : array) {
             ondemand::value one;
             if (std::move(element).get(one)) return MEDALLION_RECORD_MALFORMED;
-            int state = value(one, SIZE_MAX, depth);
+            int state = value(one, is_named ? child(place, std::to_string(index)) : SIZE_MAX, depth);
+            index++;
             if (state != MEDALLION_RECORD_OK) return state;
         }
         return MEDALLION_RECORD_OK;
@@ -249,7 +253,7 @@ struct medallion_extractor {
         } else {
             ondemand::array array;
             if (value.get_array().get(array)) return MEDALLION_RECORD_MALFORMED;
-            state = elements(array, depth + 1);
+            state = elements(array, place, depth + 1);
         }
         if (state != MEDALLION_RECORD_OK || !target) return state;
         // The value ends before the next token.

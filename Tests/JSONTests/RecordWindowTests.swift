@@ -127,6 +127,28 @@ extension Span<UInt8> {
         #expect(window.state(0) == .notUTF8)
     }
 
+    @Test("elements of lists are found by their index, as in a JSON pointer")
+    func elements() {
+        var window = RecordWindow(
+            .lines, paths: [["a", "0"], ["a", "1", "b"], ["a", "10"], ["c", "0", "0"], ["a"]])
+        let record = #"{"a":["x",{"b":7}],"c":[[true],2]}"#
+        window.append(Array(record.utf8).span)
+        window.append(Array(#"{"a":{"0":"member"},"c":"no list"}"#.utf8).span)
+        window.extract()
+        var cells: [String] = []
+        for record in 0..<window.count {
+            for column in 0..<5 {
+                let text = window.withCell(record, column) { String(decoding: $0.copied, as: UTF8.self) }
+                cells.append("\(window.kind(record, column)) \(text)")
+            }
+        }
+        #expect(
+            cells == [
+                "string x", "number 7", "missing ", "true true", #"array ["x",{"b":7}]"#,
+                "string member", "missing ", "missing ", "missing ", #"object {"0":"member"}"#,
+            ])
+    }
+
     @Test("cells are lent by path: nested, escaped, missing, objects and lists as their text")
     func cells() {
         let paths = [["id"], ["address", "city"], ["address"], ["tags"], ["gone"], ["n\"e"], ["id"]]
