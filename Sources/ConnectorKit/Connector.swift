@@ -40,11 +40,27 @@ public protocol Connector: Sendable {
     /// How documents lie in the payloads that `land` will write for this source.
     func shape(of source: Source) throws -> DocumentShape
 
+    /// Asks the source whether it lets us in: one line for each thing found, as in `PostgreSQL 15.18 as reader`.
+    ///
+    /// nil, the default, where the type has no question of its own: the first payload of each entity is then read.
+    /// - Throws: `ConnectorError` that says what was refused and what to do.
+    func check() async throws -> [String]?
+
+    /// What the source's own catalogue offers; nil, the default, where it has none and only samples can tell.
+    /// - Throws: `ConnectorError` when the source refuses.
+    func discover() async throws -> [DiscoveredEntity]?
+
     /// Lands one batch. Throws `ConnectorError` when the source refuses, lies or breaks off.
     func land(_ entity: Entity, source: Source, window: LoadWindow, into writer: inout RawWriter) async throws
 }
 
 extension Connector {
+    /// nil: it has no question of its own.
+    public func check() async throws -> [String]? { nil }
+
+    /// nil: it has no catalogue.
+    public func discover() async throws -> [DiscoveredEntity]? { nil }
+
     /// False: where to begin is told by the window alone.
     public static var keepsState: Bool { false }
 

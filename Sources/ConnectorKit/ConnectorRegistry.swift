@@ -53,6 +53,14 @@ public struct AnyConnector: Sendable {
     /// - Throws: `ConnectorError` when the entity's `source` does not make sense.
     public func shape(of entity: Entity) throws -> DocumentShape { try shape(connector, entity) }
 
+    /// What the source answers to the question whether it lets us in; nil where the type cannot ask.
+    /// - Throws: `ConnectorError` when it refuses.
+    public func check() async throws -> [String]? { try await connector.check() }
+
+    /// What the source's own catalogue offers; nil where it has none.
+    /// - Throws: `ConnectorError` when the source refuses.
+    public func discover() async throws -> [DiscoveredEntity]? { try await connector.discover() }
+
     /// Lands one batch of the entity.
     /// - Throws: `ConnectorError` when the source refuses, lies or breaks off.
     public func land(_ entity: Entity, window: LoadWindow, into writer: inout RawWriter) async throws {
