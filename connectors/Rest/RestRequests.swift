@@ -8,10 +8,10 @@ import Primitives
 /// Sends the requests of one system: URLs, credentials, limits and repeats.
 struct RestRequests: Sendable {
     private let base: HTTPURL
-    private let credentials: RestCredentials
+    let identity: RestIdentity
     private let limits: HTTPLimits
     private let retry: RestRetry
-    private let mask: SecretMask
+    private var mask: SecretMask { identity.known.mask }
     private let client: HTTPClient
     private let logger: Logger
 
@@ -21,8 +21,6 @@ struct RestRequests: Sendable {
         } catch {
             throw ConnectorError("connection.base_url: \(error.message)")
         }
-        credentials = try RestCredentials(configuration, store: context.secrets)
-        mask = SecretMask(values: credentials.secrets)
         limits = HTTPLimits(
             connect: .seconds(configuration.connectTimeout), idle: .seconds(configuration.idleTimeout),
             total: .seconds(configuration.timeout), bodyBytes: configuration.maximumBodyMegabytes << 20)
@@ -30,6 +28,10 @@ struct RestRequests: Sendable {
         let caFile = configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" }
         client = HTTPClient(caFile: caFile)
         logger = context.logger
+        let known = KnownSecrets(context.secrets)
+        identity = try RestIdentity(
+            configuration, written: context.connection, base: base, known: known,
+            requests: ProofRequests(client: client, limits: limits, retry: retry, known: known, logger: logger))
     }
 
     /// The URL of a resource with its parameters, the one of a delta load included.
@@ -52,7 +54,7 @@ struct RestRequests: Sendable {
 
     /// The request as it is noted in the manifest.
     func noted(_ url: HTTPURL) -> String {
-        let query = [url.query, credentials.parameter.map { "\($0.name)=‹secret›" }].compactMap(\.self)
+        let query = [url.query, identity.queryParameter.map { "\($0)=‹secret›" }].compactMap(\.self)
         return mask.mask("GET \(url)" + (query.isEmpty ? "" : "?" + query.joined(separator: "&")))
     }
 
@@ -65,9 +67,9 @@ struct RestRequests: Sendable {
         while true {
             let left = retry.deadline - (ContinuousClock.now - started) / .seconds(1)
             let failure: RestFailure
-            switch await answer(at: url, within: attempt == 1 ? nil : .seconds(max(left, 0.1))) {
+            switch try await answer(at: url, within: attempt == 1 ? nil : .seconds(max(left, 0.1))) {
             case .success(let response):
-                guard let found = RestFailure(response, page: number, credentials.secretName, mask) else {
+                guard let found = RestFailure(response, page: number, identity.secretName, mask) else {
                     return response.status == 204 ? nil : RestPage(response)
                 }
                 failure = found
@@ -91,25 +93,16 @@ struct RestRequests: Sendable {
         }
     }
 
-    private func answer(at url: HTTPURL, within deadline: Duration?) async -> Result<HTTPResponse, HTTPError> {
+    private func answer(at url: HTTPURL, within deadline: Duration?) async throws -> Result<HTTPResponse, HTTPError> {
         do {
-            var request = HTTPRequest(url: try authorized(url), limits: limits)
+            var request = HTTPRequest(url: url, limits: limits)
             if let deadline { request.limits.total = min(limits.total, deadline) }
             request.headers.append(HTTPHeader("Accept", "application/json"))
             request.headers.append(HTTPHeader("User-Agent", "medallion"))
-            for header in credentials.headers { request.headers.set(header) }
-            return .success(try await client.send(request))
-        } catch {
+            return .success(try await identity.send(request, over: client))
+        } catch let error as HTTPError {
             return .failure(error)
         }
-    }
-
-    /// The URL with the key that belongs into the query, unless the source's own link already holds it.
-    private func authorized(_ url: HTTPURL) throws(HTTPError) -> HTTPURL {
-        guard let parameter = credentials.parameter else { return url }
-        let start = percentEncoded(parameter.name) + "="
-        guard url.query?.split(separator: "&").contains(where: { $0.hasPrefix(start) }) != true else { return url }
-        return try url.adding([(parameter.name, parameter.value.reveal())])
     }
 }
 
