@@ -47,3 +47,8 @@ final class KnownSecrets: Sendable {
         return true
     }
 }
+
+extension KnownSecrets: CustomReflectable {
+    /// Shows no children, so that `dump` prints no secret.
+    var customMirror: Mirror { Mirror(self, children: []) }
+}

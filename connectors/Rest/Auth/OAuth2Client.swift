@@ -86,7 +86,8 @@ struct OAuth2Grant: Sendable {
     /// The secret whose value the server may replace.
     let refreshReference: SecretReference?
     let secretNames: [String]
-    private let initialRefreshToken: Secret?
+    /// The value of that secret when the run began.
+    let initialRefreshToken: Secret?
     private let endpoint: TokenEndpoint
 
     init(_ client: OAuth2Client, base: HTTPURL, known: KnownSecrets) throws {

@@ -25,11 +25,13 @@ struct ProofRequest: Sendable {
         let sent = names.isEmpty ? "" : " (secret \(names))"
         if (300..<400).contains(response.status) {
             return ConnectorError(
-                known.mask("the \(what) \(http.description) was redirected with \(response.status)\(sent)"), kind: .auth,
+                known.mask("the \(what) \(http.description) was redirected with \(response.status)\(sent)"),
+                kind: .auth,
                 hint: "it is not sent elsewhere: set the address that answers itself")
         }
         return ConnectorError(
-            known.mask("the \(what) \(http.description) was refused with \(response.status)\(words.text)\(sent)"), kind: .auth,
+            known.mask("the \(what) \(http.description) was refused with \(response.status)\(words.text)\(sent)"),
+            kind: .auth,
             hint: words.code.flatMap { remedies[$0] } ?? remedy)
     }
 
@@ -119,7 +121,7 @@ struct ServerWords {
     init(_ body: [UInt8], _ known: KnownSecrets) {
         guard !body.isEmpty else { return }
         guard let object = parsedObject(body) else {
-            text = ": '\(Self.line(String(decoding: body.prefix(4096), as: UTF8.self), known))'"
+            text = ": '\(Self.line(String(decoding: body.prefix(64 << 10), as: UTF8.self), known))'"
             return
         }
         // Some write an object where the standard has a code.
@@ -134,8 +136,9 @@ struct ServerWords {
         }
     }
 
-    /// Masked before it is cut: half a secret at the cut would pass unseen.
-    private static func line(_ text: String, _ known: KnownSecrets) -> String {
+    /// The text as one masked line of at most 200 characters.
+    static func line(_ text: String, _ known: KnownSecrets) -> String {
+        // Masked before it is cut: half a secret at the cut would pass unseen.
         let scalars = known.mask(text).unicodeScalars
         let clean = scalars.prefix(200).map { scalar in
             scalar.properties.generalCategory == .control || scalar.properties.isBidiControl ? " " : Character(scalar)

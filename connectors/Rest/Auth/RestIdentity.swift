@@ -178,7 +178,7 @@ actor RestIdentity {
             held = Held(proof: new.proof, until: new.lifetime.map(expiry))
             generation += 1
             isUnproven = afterRefusal
-            if let token = new.refreshToken { try await keep(token) }
+            if let token = new.refreshToken { await keep(token) }
         } catch let error as ConnectorError {
             if error.kind == .auth, !error.isTransient { refusal = error }
             throw error
@@ -192,19 +192,26 @@ actor RestIdentity {
     }
 
     /// A server that rotates refresh tokens takes each of them once; what it gave instead must not be lost.
-    private func keep(_ token: Secret) async throws {
-        guard case .oauth2(let grant) = source, let reference = grant.refreshReference,
-            try token.reveal() != (newestRefreshToken ?? known.resolve(reference)).reveal()
-        else { return }
+    private func keep(_ token: Secret) async {
+        guard case .oauth2(let grant) = source, let reference = grant.refreshReference else { return }
+        let isNew = !token.reveal().utf8.elementsEqual(
+            (newestRefreshToken ?? grant.initialRefreshToken)?.reveal().utf8 ?? "".utf8)
+        guard isNew else { return }
         newestRefreshToken = token
-        guard try await !known.replace(reference, by: token) else { return }
+        var reason = "it cannot be written to"
+        do {
+            if try await known.replace(reference, by: token) { return }
+        } catch {
+            reason = known.mask("\(error)")
+        }
+        // The run can go on: it has the token in memory.
         requests.logger.warning(
             "the server replaced the refresh token and the secret store cannot keep it: the next run may need a new one",
-            metadata: ["secret": "\(reference.secret)"])
+            metadata: ["secret": "\(reference.secret)", "error": "\(reason)"])
     }
 
     private nonisolated func refused(_ request: HTTPRequest, _ response: HTTPResponse) -> ConnectorError {
-        let says = response.headers["WWW-Authenticate"].map { ": \(known.mask(String($0.prefix(2000))).prefix(200))" }
+        let says = response.headers["WWW-Authenticate"].map { ": \(ServerWords.line($0, known))" }
         let names = secretName.map { " (secret '\($0)')" } ?? ""
         return ConnectorError(
             known.mask(
@@ -212,4 +219,9 @@ actor RestIdentity {
                     + "\(says ?? "")\(names)"), kind: .auth,
             hint: "check what it allows this client or user: scope, audience, rights")
     }
+}
+
+extension RestIdentity: CustomReflectable {
+    /// Shows no children, so that `dump` prints no secret.
+    nonisolated var customMirror: Mirror { Mirror(self, children: []) }
 }
