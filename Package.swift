@@ -34,6 +34,7 @@ let package = Package(
         system("CXXHash", "libxxhash", apt: "libxxhash-dev"),
         system("CPgQuery", nil, apt: "libpg-query-dev"),
         system("CSpawn", nil, apt: "libc6-dev"),
+        system("CSync", nil, apt: "libc6-dev"),
         .target(
             name: "CSimdJSON",
             cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"])],
@@ -65,7 +66,7 @@ let package = Package(
         .target(
             name: "ConnectorKit",
             dependencies: [
-                "Metadata", "JSON", "Primitives", "Hashing", "Compression",
+                "CSync", "Metadata", "JSON", "Primitives", "Hashing", "Compression",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),

@@ -1,3 +1,5 @@
+internal import CSync
+
 #if canImport(Glibc)
     internal import Glibc
 #else
@@ -42,8 +44,9 @@ public struct DurableFile: ~Copyable {
     }
 
     /// Syncs the content and gives the file its name; the folder is synced by `syncFolder` once per batch.
-    public mutating func publish() throws {
-        guard fsync(descriptor) == 0 else { throw DurableFileError("sync", path) }
+    /// - Parameter syncs: False where `syncFiles` follows for many files at once.
+    public mutating func publish(syncs: Bool = true) throws {
+        guard !syncs || fsync(descriptor) == 0 else { throw DurableFileError("sync", path) }
         let closed = close(descriptor)
         descriptor = -1
         guard closed == 0 else { throw DurableFileError("close", path) }
@@ -54,6 +57,24 @@ public struct DurableFile: ~Copyable {
             throw failure
         }
         unlink(path + ".part")
+    }
+
+    /// Makes the content of files durable that were published without: one by one where they are few, else with all that
+    /// their file system has to write, for a journal's commit a file is what takes the time. Source: syncfs(2).
+    public static func syncFiles(_ names: [String], in folder: String) throws {
+        let opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard opened >= 0 else { throw DurableFileError("open folder", folder) }
+        defer { close(opened) }
+        guard names.count <= 8 else {
+            guard syncfs(opened) == 0 else { throw DurableFileError("sync files of", folder) }
+            return
+        }
+        for name in names {
+            let file = openat(opened, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+            guard file >= 0 else { throw DurableFileError("open", "\(folder)/\(name)") }
+            defer { close(file) }
+            guard fsync(file) == 0 else { throw DurableFileError("sync", "\(folder)/\(name)") }
+        }
     }
 
     /// Makes the names within the folder durable.

@@ -23,7 +23,7 @@ struct RoomsTests {
             "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing", "Compression",
             "Logging",
         ],
-        "ConnectorKit": ["Metadata", "JSON", "Primitives", "Hashing", "Compression", "Logging"],
+        "ConnectorKit": ["CSync", "Metadata", "JSON", "Primitives", "Hashing", "Compression", "Logging"],
         "Metadata": ["JSON", "Primitives", "Hashing"],
         "Postgres": ["CLibPQ", "Primitives", "Logging"],
         "HTTPTransport": ["CLibCurl", "Primitives"],

@@ -34,6 +34,7 @@ struct RawLayer: Sendable {
             let shape = try connector.shape(of: entity)
             var writer = RawWriter(folder: folder, shape: shape, compresses: entity.rawCompression == .zstd)
             try await connector.land(entity, window: window, into: &writer)
+            try writer.finish()
             var manifest = Manifest(
                 runID: step.run.id, runTimestamp: step.run.timestamp, entity: entity.id, loadType: window.loadType,
                 cursorFrom: window.from, cursorTo: nil, request: writer.request, shape: shape,
