@@ -197,20 +197,6 @@ struct RestOAuth2AuthTests {
         #expect(ContinuousClock.now - started < .seconds(4))
     }
 
-    @Test("that is cancelled leaves the token request to those who still wait for it")
-    func oneOfTwoCancelled() async throws {
-        let scene = try AuthScene(
-            api: pages(1, where: bearer(1)), issuer: { tokens()($0, $1).delayed(milliseconds: 500) })
-        let connector = try scene.connector("{\(client)}")
-        let first = Task { try await scene.land(connector) }
-        while scene.proved.all.isEmpty { await Task.yield() }
-        let second = Task { try await scene.land(connector).records }
-        first.cancel()
-        #expect(try await second.value == 1)
-        await #expect(throws: CancellationError.self) { try await first.value }
-        #expect(scene.proved.all.count <= 2)
-    }
-
     @Test(
         "is refused before anything is sent",
         arguments: [

@@ -64,6 +64,9 @@ actor RestIdentity {
         source.placement.flatMap { $0.place == .query ? $0.name : nil }
     }
 
+    /// Requests that wait for the proof which is being asked for.
+    var nrWaiting: Int { renewal?.waiting ?? 0 }
+
     /// Sends a request as us; where the source refuses a proof that can be renewed, once more with a new one.
     /// - Throws: `HTTPError` without an answer; `ConnectorError` where there is no proof, or also a new one is refused.
     nonisolated func send(_ request: HTTPRequest, over client: HTTPClient) async throws -> HTTPResponse {
@@ -150,16 +153,13 @@ actor RestIdentity {
         }
         guard let running = renewal else { return }
         renewal?.waiting += 1
-        do {
-            try await withTaskCancellationHandler {
-                try await running.task.value
-            } onCancel: {
-                Task { await leave(running.number) }
-            }
-        } catch {
-            try Task.checkCancellation()
-            throw error
+        let outcome = await withTaskCancellationHandler {
+            await running.task.result
+        } onCancel: {
+            Task { await leave(running.number) }
         }
+        try Task.checkCancellation()
+        try outcome.get()
     }
 
     /// The last one who leaves ends the request: nobody needs its answer.
