@@ -1,6 +1,7 @@
 import ConnectorKit
 import Foundation
 import HTTPTransport
+import Primitives
 import JSON
 
 /// `oauth2`: a client of a token endpoint, by client credentials or, where one is given, a refresh token.

@@ -27,8 +27,9 @@ actor RestIdentity {
     nonisolated let known: KnownSecrets
     /// The secrets of `auth`, for the error that the source refuses them.
     nonisolated let secretName: String?
+    /// `headers` of the connection, for requests to its own host.
+    nonisolated let headers: [HTTPHeader]
     private nonisolated let base: HTTPURL
-    private nonisolated let headers: [HTTPHeader]
     private nonisolated let source: RestProofSource
     private nonisolated let requests: ProofRequests
     private let clock: any WallClock
@@ -68,12 +69,15 @@ actor RestIdentity {
     var nrWaiting: Int { renewal?.waiting ?? 0 }
 
     /// Sends a request as us; where the source refuses a proof that can be renewed, once more with a new one.
+    /// - Parameter isRefusal: What the metadata say of an answer; nil leaves it to its status.
     /// - Throws: `HTTPError` without an answer; `ConnectorError` where there is no proof, or also a new one is refused.
-    nonisolated func send(_ request: HTTPRequest, over client: HTTPClient) async throws -> HTTPResponse {
+    nonisolated func send(
+        _ request: HTTPRequest, over client: HTTPClient, isRefusal: (HTTPResponse) -> Bool? = { _ in nil }
+    ) async throws -> HTTPResponse {
         var authorized = request
         var number = try await authorize(&authorized)
         var response = try await client.send(authorized)
-        guard source.renewsOn(response.status) else {
+        guard isRefusal(response) ?? source.renewsOn(response.status) else {
             await accept(number)
             return response
         }
@@ -81,12 +85,12 @@ actor RestIdentity {
         authorized = request
         number = try await authorize(&authorized)
         response = try await client.send(authorized)
-        guard !source.renewsOn(response.status) else { throw refused(request, response) }
+        guard !(isRefusal(response) ?? source.renewsOn(response.status)) else { throw refused(request, response) }
         await accept(number)
         return response
     }
 
-    /// Adds the configured headers and what proves who we are, asking for it first where there is none that holds.
+    /// Adds what proves who we are, asking for it first where there is none that holds.
     /// - Returns: The number of the proof, for `accept` and `refuse`.
     func authorize(_ request: inout HTTPRequest) async throws -> Int {
         guard request.url.isSameOrigin(as: base) else {
@@ -94,7 +98,6 @@ actor RestIdentity {
                 "\(request.description): credentials go to \(base.origin) only",
                 hint: "set connection.base_url to the address that serves every request")
         }
-        for header in headers { request.headers.set(header) }
         switch source {
         case .fixed(let proof, _): try proof?.add(to: &request)
         case .aws(let signer): try signer.sign(&request)
@@ -110,6 +113,7 @@ actor RestIdentity {
 
     /// Renews a proof that the source refused; false where a new one would not help.
     func refuse(_ number: Int) async throws -> Bool {
+        guard source.isRenewable else { return false }
         if number < generation { return true }
         guard !isUnproven else { return false }
         try await renew(afterRefusal: true)
@@ -215,8 +219,8 @@ actor RestIdentity {
         let names = secretName.map { " (secret '\($0)')" } ?? ""
         return ConnectorError(
             known.mask(
-                "\(request.description): the source refused \(source.noun) with \(response.status), a new one as well"
-                    + "\(says ?? "")\(names)"), kind: .auth,
+                "\(request.description): the source refused \(source.noun) with \(response.status)"
+                    + "\(source.isRenewable ? ", a new one as well" : "")\(says ?? "")\(names)"), kind: .auth,
             hint: "check what it allows this client or user: scope, audience, rights")
     }
 }

@@ -1,5 +1,6 @@
 import ConnectorKit
 import HTTPTransport
+import Primitives
 
 /// What proves who we are: a value and where it stands. The value stays wrapped until a request is made.
 struct RestProof: Sendable {

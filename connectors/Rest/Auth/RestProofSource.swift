@@ -66,7 +66,16 @@ enum RestProofSource: Sendable {
         switch self {
         case .session: "the session"
         case .oauth2: "the access token"
-        case .jwt, .fixed, .aws: "the token"
+        case .jwt: "the token"
+        case .fixed, .aws: "the credentials"
+        }
+    }
+
+    /// True where another proof can be had.
+    var isRenewable: Bool {
+        switch self {
+        case .fixed, .aws: false
+        case .oauth2, .session, .jwt: true
         }
     }
 
