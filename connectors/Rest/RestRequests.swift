@@ -55,11 +55,10 @@ struct RestRequests: Sendable {
             let failure: RestFailure
             switch try await answer(to: call, expected, within: attempt == 1 ? nil : .seconds(max(left, 0.1))) {
             case .success(let response):
-                let rule = rule(for: response, expected)
+                let rule = expected.rule(for: response, rules)
                 if rule?.action == .ignore { return .nothing }
                 guard
-                    let found = RestFailure(
-                        response, of: call, page: number, rule, expected, identity.secretName, mask)
+                    let found = RestFailure(response, of: call, page: number, rule, expected, identity.secretName, mask)
                 else {
                     if response.status == 304 { return .unchanged }
                     return response.status == 204 ? .nothing : .page(RestPage(response))
@@ -86,10 +85,6 @@ struct RestRequests: Sendable {
         }
     }
 
-    private func rule(for response: HTTPResponse, _ expected: RestExpectation) -> RestErrorRule? {
-        (expected.rules + rules).first { $0.applies(to: response) }
-    }
-
     private func answer(
         to call: RestCall, _ expected: RestExpectation, within deadline: Duration?
     ) async throws -> Result<HTTPResponse, HTTPError> {
@@ -108,9 +103,9 @@ struct RestRequests: Sendable {
             for header in call.headers { request.headers.set(header) }
             guard call.isOwnHost else { return .success(try await client.send(request)) }
             return .success(
-                try await identity.send(request, over: client) { response in
+                try await identity.send(request, over: client) { [rules] response in
                     // A rule of the metadata decides before the status.
-                    rule(for: response, expected).map { $0.action == .refreshToken }
+                    expected.rule(for: response, rules).map { $0.action == .refreshToken }
                 })
         } catch let error as HTTPError {
             return .failure(error)
@@ -135,6 +130,11 @@ struct RestExpectation: Sendable {
     var isGraphQL = false
     /// What answers mean, before the rules of the connection.
     var rules: [RestErrorRule] = []
+
+    /// The first rule that applies to an answer.
+    func rule(for response: HTTPResponse, _ more: [RestErrorRule]) -> RestErrorRule? {
+        (rules + more).first { $0.applies(to: response) }
+    }
 
     /// What is asked for.
     var accept: String {

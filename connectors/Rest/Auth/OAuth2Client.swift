@@ -3,6 +3,7 @@ import Foundation
 import HTTPTransport
 import Primitives
 import JSON
+import Primitives
 
 /// `oauth2`: a client of a token endpoint, by client credentials or, where one is given, a refresh token.
 struct OAuth2Client: Decodable, Sendable {

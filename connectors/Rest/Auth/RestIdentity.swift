@@ -113,7 +113,7 @@ actor RestIdentity {
 
     /// Renews a proof that the source refused; false where a new one would not help.
     func refuse(_ number: Int) async throws -> Bool {
-        guard source.isRenewable else { return false }
+        guard source.canRenew else { return false }
         if number < generation { return true }
         guard !isUnproven else { return false }
         try await renew(afterRefusal: true)
@@ -220,7 +220,7 @@ actor RestIdentity {
         return ConnectorError(
             known.mask(
                 "\(request.description): the source refused \(source.noun) with \(response.status)"
-                    + "\(source.isRenewable ? ", a new one as well" : "")\(says ?? "")\(names)"), kind: .auth,
+                    + "\(source.canRenew ? ", a new one as well" : "")\(says ?? "")\(names)"), kind: .auth,
             hint: "check what it allows this client or user: scope, audience, rights")
     }
 }

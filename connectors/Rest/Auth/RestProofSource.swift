@@ -72,7 +72,7 @@ enum RestProofSource: Sendable {
     }
 
     /// True where another proof can be had.
-    var isRenewable: Bool {
+    var canRenew: Bool {
         switch self {
         case .fixed, .aws: false
         case .oauth2, .session, .jwt: true
