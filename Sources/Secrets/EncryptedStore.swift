@@ -158,7 +158,8 @@ public struct EncryptedStore: Sendable {
 
     /// Reads, changes and writes while nobody else does.
     private func change<Outcome>(_ body: (inout Content) throws -> Outcome) throws -> Outcome {
-        try makePrivateFolder(of: path)
+        // The private cluster's user has to pass through the same folder.
+        try makePrivateFolder(of: path, mode: 0o711)
         let lock = Glibc.open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard lock >= 0 else {
             throw ConnectorError("cannot make \(path).lock: \(String(cString: strerror(errno)))", kind: .auth)

@@ -142,12 +142,12 @@ public struct StoreKey: Sendable {
     }
 }
 
-/// Makes the folder of a file that only its owner may use, unless it exists.
-func makePrivateFolder(of file: String) throws {
+/// Makes the folder of a file unless it exists: for the owner alone, or one that others may pass through.
+func makePrivateFolder(of file: String, mode: Int = 0o700) throws {
     let folder = URL(fileURLWithPath: file).deletingLastPathComponent()
     do {
         try FileManager.default.createDirectory(
-            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            at: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: mode])
     } catch {
         throw ConnectorError("cannot make the folder \(folder.path): \(error.localizedDescription)", kind: .auth)
     }

@@ -84,6 +84,16 @@ struct Composition {
         return try await use(PostgresConfiguration(url: url), migrates: migrates, body)
     }
 
+    /// Has secrets looked up for the mask alone; says which are not known.
+    private func learn(_ names: Set<String>, from secrets: any SecretStore) async throws {
+        try await secrets.prepare(names)
+        for name in names.sorted() {
+            do { _ = try secrets.secret(named: name) } catch {
+                MaskedStandardError().write("medallion: note: \(error); it cannot be hidden in what follows\n")
+            }
+        }
+    }
+
     private func use<Result: Sendable>(
         _ database: PostgresConfiguration, migrates: Bool,
         _ body: @Sendable (PostgresConfiguration, PostgresPool) async throws -> Result
@@ -119,7 +129,7 @@ struct Composition {
         let (catalog, gold) = try loadMetadata()
         let options = self.options
         let secrets = try secrets ?? secretChain()
-        if showsSources { try await secrets.prepare(catalog.secretNames) }
+        if showsSources { try await learn(catalog.secretNames, from: secrets) }
         return try await withDatabase(migrates: migrates) { database, pool in
             let environment = ProcessInfo.processInfo.environment
             return try await body(
