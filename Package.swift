@@ -48,7 +48,7 @@ let package = Package(
             name: "Postgres",
             dependencies: ["CLibPQ", "Primitives", .product(name: "Logging", package: "swift-log")],
             swiftSettings: wrapping),
-        .target(name: "HTTPTransport", dependencies: ["CLibCurl"], swiftSettings: wrapping),
+        .target(name: "HTTPTransport", dependencies: ["CLibCurl", "Primitives"], swiftSettings: wrapping),
         .target(name: "Programs", dependencies: ["CSpawn"], swiftSettings: wrapping),
         .target(name: "LoopbackHTTP", swiftSettings: wrapping),  // a small server for the demo and the tests
         // sql/platform: the numbered migrations, embedded into the binary.

@@ -1,6 +1,7 @@
 internal import ConnectorKit
 internal import HTTPTransport
 internal import JSON
+internal import Primitives
 
 /// Vault's HTTP API, as much of it as is needed. Redirects are not followed: the token is for one server.
 struct VaultRequests: Sendable {

@@ -26,7 +26,7 @@ struct RoomsTests {
         "ConnectorKit": ["Metadata", "JSON", "Primitives", "Hashing", "Compression", "Logging"],
         "Metadata": ["JSON", "Primitives", "Hashing"],
         "Postgres": ["CLibPQ", "Primitives", "Logging"],
-        "HTTPTransport": ["CLibCurl"],
+        "HTTPTransport": ["CLibCurl", "Primitives"],
         "Programs": ["CSpawn"],
         "JSON": ["CSimdJSON"],
         "SQLGrammar": ["CPgQuery"],
