@@ -87,12 +87,17 @@ let package = Package(
             ],
             path: "connectors",
             swiftSettings: settings),
+        // Where secrets come from: encrypted file, Vault, programs. Plugins and pipeline see `SecretStore` only.
+        .target(
+            name: "Secrets",
+            dependencies: ["ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing"],
+            swiftSettings: settings),
         // 6: argv, environment, exit codes, wiring.
         .executableTarget(
             name: "medallion",
             dependencies: [
                 "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
-                "PlatformSQL",
+                "PlatformSQL", "Secrets",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -113,14 +118,16 @@ let package = Package(
 var testTargets: [Target] {
     let tested = [
         "Primitives", "Hashing", "Compression", "JSON", "SQLGrammar", "Postgres", "HTTPTransport", "Metadata",
-        "ConnectorKit", "Pipeline", "Connectors",
+        "ConnectorKit", "Pipeline", "Connectors", "Secrets",
     ]
     return tested.map { name in
         Target.testTarget(
             name: "\(name)Tests",
-            dependencies: Set([
-                name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
-            ]).sorted().map {
+            dependencies: Set(
+                [
+                    name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
+                ] + (name == "Secrets" ? ["Hashing"] : [])
+            ).sorted().map {
                 .target(name: $0)
             },
             exclude: name == "Pipeline" ? ["Golden"] : [],
@@ -132,7 +139,7 @@ var testTargets: [Target] {
             dependencies: [
                 "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata",
                 "ConnectorKit",
-                "Connectors", "Pipeline", "medallion",
+                "Connectors", "Pipeline", "Secrets", "medallion",
             ],
             swiftSettings: settings),
     ]

@@ -8,7 +8,7 @@ struct RoomsTests {
     static let mayImport: [String: Set<String>] = [
         "medallion": [
             "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
-            "PlatformSQL", "ArgumentParser", "Logging",
+            "PlatformSQL", "Secrets", "ArgumentParser", "Logging",
         ],
         "TestKit": [
             "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
@@ -23,6 +23,7 @@ struct RoomsTests {
             "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing", "Compression",
             "Logging",
         ],
+        "Secrets": ["ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing"],
         "ConnectorKit": ["CSync", "Metadata", "JSON", "Primitives", "Hashing", "Compression", "Logging"],
         "Metadata": ["JSON", "Primitives", "Hashing"],
         "Postgres": ["CLibPQ", "Primitives", "Logging"],
@@ -60,7 +61,7 @@ struct RoomsTests {
             "random numbers and ids", #"\bUUID\(\)|\.random\("#,
             [
                 "Sources/Primitives/", "Sources/Pipeline/Run/", "Sources/medallion/", "Sources/TestKit/",
-                "connectors/Rest/",
+                "connectors/Rest/", "Sources/Secrets/",
             ]
         ),
         (

@@ -1,3 +1,4 @@
+import ConnectorKit
 import Foundation
 import Glibc
 
@@ -15,6 +16,8 @@ enum Terminal {
         return Int(size.ws_col)
     }
 
-    /// Writes to standard output at once.
-    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    /// Writes to standard output at once, secrets replaced.
+    static func write(_ text: String) {
+        FileHandle.standardOutput.write(Data(Composition.known.mask(text).utf8))
+    }
 }
