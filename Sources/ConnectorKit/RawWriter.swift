@@ -31,6 +31,9 @@ public struct RawWriter: ~Copyable {
         self.compresses = compresses
     }
 
+    /// A path in the batch's folder for a file on its way, which whoever writes it removes.
+    public var temporaryPath: String { folder + "/incoming.part" }
+
     /// Files landed so far in this batch.
     public var fileCount: Int { files.count }
 
@@ -138,24 +141,24 @@ private struct OpenPayload: ~Copyable {
 /// Counts the records of a payload and checks that it is whole.
 private struct PayloadScan: ~Copyable {
     private var json: RecordScanner
-    private var csv: CSVScanner?
+    private var converter: RecordConverter?
 
     static let hint = "check the source's answer, its format and records_path; nothing of this batch was kept"
 
     init(_ shape: DocumentShape) throws {
         json = RecordScanner(try shape.recordFormat)
-        csv = shape.format == .csv ? CSVScanner() : nil
+        converter = try RecordConverter.make(shape)
     }
 
-    var records: Int { csv?.records ?? json.records }
+    var records: Int { converter?.records ?? json.records }
 
     mutating func feed(_ chunk: Span<UInt8>) throws {
-        guard csv == nil else { return try csv?.feed(chunk) { _ in } ?? () }
+        guard converter == nil else { return try converter?.feed(chunk) { _ in } ?? () }
         try json.feed(chunk)
     }
 
     mutating func finish() throws {
-        guard csv == nil else { return try csv?.finish { _ in } ?? () }
+        guard converter == nil else { return try converter?.finish { _ in } ?? () }
         try json.finish()
     }
 }

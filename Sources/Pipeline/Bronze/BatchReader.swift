@@ -7,9 +7,10 @@ internal import Primitives
 struct BatchReader: ~Copyable {
     private let files: [Manifest.File]
     private let folder: String
-    private let isCSV: Bool
+    private let shape: DocumentShape
     private var current: RawFileReader?
-    private var csv: CSVScanner?
+    /// Of a file whose records become JSON on their way.
+    private var converter: RecordConverter?
     private var problems: [Int: String] = [:]
     /// Makes the documents of an exploded entity; nil where records are documents.
     private let items: ItemReader?
@@ -24,7 +25,7 @@ struct BatchReader: ~Copyable {
     init(_ manifest: Manifest, folder: String, paths: [[String]]) throws {
         files = manifest.files
         self.folder = folder
-        isCSV = manifest.shape.format == .csv
+        shape = manifest.shape
         items = nil
         window = RecordWindow(try manifest.shape.recordFormat, paths: paths)
     }
@@ -33,7 +34,7 @@ struct BatchReader: ~Copyable {
     init(_ items: ItemReader, paths: [[String]]) {
         files = []
         folder = ""
-        isCSV = false
+        shape = DocumentShape(format: .jsonl)
         self.items = items
         window = RecordWindow(.lines, paths: paths)
     }
@@ -52,10 +53,10 @@ struct BatchReader: ~Copyable {
             current = try RawFileReader(files[fileNumber], folder: folder)
             fileNumber += 1
             firstRecord = 1
-            csv = isCSV ? CSVScanner() : nil
+            converter = try RecordConverter.make(shape)
         }
         do {
-            if isCSV { try nextRows() } else { try nextText() }
+            if shape.isConverted { try nextRows() } else { try nextText() }
         } catch let error as StepError {
             throw error
         } catch {
@@ -85,16 +86,16 @@ struct BatchReader: ~Copyable {
         }
     }
 
-    /// Rows become JSON objects of strings on their way; a row that cannot is kept as an empty object and its problem.
+    /// Records become JSON objects of strings on their way; a row that cannot is kept as an empty object and its problem.
     private mutating func nextRows() throws {
         window.clear()
         problems.removeAll()
         var rows: [(document: [UInt8], problem: String?)] = []
         if let chunk = try current?.next() {
-            try csv?.feed(chunk.span) { rows.append(($0.document, $0.problem)) }
+            try converter?.feed(chunk.span) { rows.append(($0.document, $0.problem)) }
         } else {
             current = nil
-            try csv?.finish { rows.append(($0.document, $0.problem)) }
+            try converter?.finish { rows.append(($0.document, $0.problem)) }
         }
         for (index, row) in rows.enumerated() {
             if let problem = row.problem { problems[index] = problem }
