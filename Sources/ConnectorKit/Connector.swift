@@ -31,6 +31,12 @@ public protocol Connector: Sendable {
 
     /// True where `source` says that records are rows of strings, as in CSV; false as a rule.
     static func isTabular(_ source: Source) -> Bool
+    /// What is wrong with a `source` whose fields are right, each at its place within; nothing by default.
+    static func objections(to source: JSONValue) -> [ConnectorDescription.Objection]
+    /// True where it asks once for each of `LoadWindow.parents`; false by default.
+    static var takesParents: Bool { get }
+    /// True where it can tell that nothing changed since a state that it noted; false by default.
+    static var revalidates: Bool { get }
     /// True where it notes a state, so that a delta load needs the one of the batch before; false by default.
     static var keepsState: Bool { get }
 
@@ -61,6 +67,15 @@ extension Connector {
     /// nil: it has no catalogue.
     public func discover() async throws -> [DiscoveredEntity]? { nil }
 
+    /// Nothing.
+    public static func objections(to source: JSONValue) -> [ConnectorDescription.Objection] { [] }
+
+    /// False: an entity is asked for as a whole.
+    public static var takesParents: Bool { false }
+
+    /// False: what did not change is landed again.
+    public static var revalidates: Bool { false }
+
     /// False: where to begin is told by the window alone.
     public static var keepsState: Bool { false }
 
@@ -68,7 +83,7 @@ extension Connector {
     public static var description: ConnectorDescription {
         ConnectorDescription(
             name: name, summary: summary, connectionFields: Configuration.fields, sourceFields: Source.fields,
-            example: example
+            example: example, takesParents: takesParents, objections: { objections(to: $0) }
         ) { source in
             // A source that cannot be decoded has been reported by the check of its fields.
             guard let source = try? MetadataDecoding.decode(Source.self, from: source) else { return false }
@@ -93,24 +108,27 @@ public struct ConnectorContext: Sendable {
     public var connection: JSONValue = .object([])
     /// Looks up secrets by name.
     public var secrets: any SecretStore
+    /// How much the system may be asked, by all its entities together.
+    public var budget: RateBudget
     /// For how it happened; facts go to the audit.
     public var logger: Logger
 
     /// What a connector may use besides its configuration.
     public init(
         system: SystemID, projectFolder: String, environment: [String: String], secrets: any SecretStore,
-        logger: Logger
+        budget: RateBudget = RateBudget(), logger: Logger
     ) {
         self.system = system
         self.projectFolder = projectFolder
         self.environment = environment
         self.secrets = secrets
+        self.budget = budget
         self.logger = logger
     }
 }
 
 /// What to fetch.
-public struct LoadWindow: Sendable, Equatable {
+public struct LoadWindow: Sendable {
     /// Everything, or changes only.
     public var loadType: LoadType
     /// Lower bound of a delta load, lookback applied: the text to put into the request; nil = from the beginning.
@@ -119,6 +137,11 @@ public struct LoadWindow: Sendable, Equatable {
     public var until: Instant
     /// What the connector noted as its state in the last registered batch; nil in a full load.
     public var state: String?
+    /// The rows for each of which the source is to be asked; nil for an entity that is asked for as a whole.
+    public var parents: ParentRows?
+    /// What the connector noted as its state in the batch that still is the whole truth: where the source says that
+    /// nothing changed since, `RawWriter.noteUnchanged` lands it anew. Nil where it must be read in any case.
+    public var unchangedSince: String?
 
     /// A window.
     public init(loadType: LoadType, from: String? = nil, until: Instant, state: String? = nil) {

@@ -49,6 +49,9 @@ public struct AnyConnector: Sendable {
     /// True where a delta load needs the state that the batch before noted.
     public var keepsState: Bool { type(of: connector).keepsState }
 
+    /// True where it can tell that nothing changed since a state that it noted.
+    public var revalidates: Bool { type(of: connector).revalidates }
+
     /// How documents lie in the payloads that `land` writes for this entity.
     /// - Throws: `ConnectorError` when the entity's `source` does not make sense.
     public func shape(of entity: Entity) throws -> DocumentShape { try shape(connector, entity) }

@@ -13,6 +13,8 @@ public struct Manifest: Codable, Sendable {
         public var sha256: String
         /// Records that the payload holds.
         public var records: Int
+        /// The row of `for_each` that the file's records belong to: a JSON object. They get it as `_parent`.
+        public var parent: String?
     }
 
     /// The file's name within the batch's folder.

@@ -1,6 +1,6 @@
 internal import Compression
 internal import Hashing
-internal import JSON
+public import JSON
 internal import Primitives
 
 /// A connector's only way out: every payload becomes a raw file, complete or absent.
@@ -20,6 +20,12 @@ public struct RawWriter: ~Copyable {
 
     /// Where the source wants to go on next time, in its own words.
     public private(set) var state: String?
+
+    /// True where the source said that nothing changed since `LoadWindow.unchangedSince`.
+    public private(set) var isUnchanged = false
+
+    /// The row of `for_each` that the next files belong to.
+    private var parent: String?
 
     /// True where the source gave more than the window asked for.
     public private(set) var isUnfiltered = false
@@ -72,13 +78,20 @@ public struct RawWriter: ~Copyable {
     @discardableResult
     public mutating func close() throws -> Manifest.File {
         guard var open = payload.take() else { preconditionFailure("open a payload before closing it") }
-        let file = try open.close()
+        var file = try open.close()
+        file.parent = parent
         files.append(file)
         return file
     }
 
     /// Notes that the source could not be asked for the window alone: the pipeline then leaves out older records.
     public mutating func noteUnfiltered() { isUnfiltered = true }
+
+    /// Notes that nothing changed since `LoadWindow.unchangedSince`: the batch has that one's files.
+    public mutating func noteUnchanged() { isUnchanged = true }
+
+    /// Notes the row of `for_each`, an object, that the files landed from now on belong to.
+    public mutating func note(parent: JSONValue?) { self.parent = parent?.text() }
 
     /// Notes where the source wants to go on: the next delta load gets it, once this batch is registered.
     public mutating func note(state: String) { self.state = state }

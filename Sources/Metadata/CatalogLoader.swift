@@ -61,17 +61,23 @@ public enum CatalogLoader {
             hash: hash(systems.map(\.object), entities.map(\.object)))
     }
 
-    /// An exploded entity comes behind its parent.
+    /// An entity comes behind the one that it is made of or asked for.
     private static func parentsFirst(_ entities: [Entity]) -> [Entity] {
         var ordered: [Entity] = []
         for entity in entities
-        where entity.explosion == nil || !entities.contains(where: { $0.id == entity.explosion?.parent }) {
+        where entity.parent == nil || !entities.contains(where: { $0.id == entity.parent }) {
             ordered.append(entity)
         }
-        for entity in entities.reversed() {
-            guard let parent = entity.explosion?.parent, let place = ordered.firstIndex(where: { $0.id == parent })
-            else { continue }
-            ordered.insert(entity, at: place + 1)
+        var rest = Array(entities.filter { !ordered.map(\.id).contains($0.id) }.reversed())
+        while !rest.isEmpty {
+            let before = rest.count
+            rest.removeAll { entity in
+                guard let place = ordered.firstIndex(where: { $0.id == entity.parent }) else { return false }
+                ordered.insert(entity, at: place + 1)
+                return true
+            }
+            // A cycle has been reported, and no catalogue is made of it.
+            guard rest.count < before else { return ordered + rest }
         }
         return ordered
     }

@@ -23,6 +23,7 @@ struct CatalogRules {
         checkFormerNames()
         checkReferences()
         checkExplosions()
+        checkForEach()
     }
 
     private var ids: [String] { systems.compactMap(\.id?.rawValue) }

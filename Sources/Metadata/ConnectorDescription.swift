@@ -14,10 +14,31 @@ public struct ConnectorDescription: Sendable {
     public var example: String
     /// True where the records of a `source` are rows of strings, as in CSV.
     public var isTabular: @Sendable (JSONValue) -> Bool
+    /// True where `for_each` is obeyed.
+    public var takesParents: Bool
+    /// What is wrong with a `source` whose fields are right, each at its place within.
+    public var objections: @Sendable (JSONValue) -> [Objection]
+
+    /// What a connector objects to in a `source`.
+    public struct Objection: Sendable, Hashable {
+        /// Member names from the source on.
+        public var place: [String]
+        /// What is wrong.
+        public var what: String
+        /// What would be right.
+        public var expected: String
+        /// An objection.
+        public init(_ place: [String], _ what: String, expected: String) {
+            self.place = place
+            self.what = what
+            self.expected = expected
+        }
+    }
 
     /// Describes a connector type.
     public init(
         name: String, summary: String, connectionFields: [Field], sourceFields: [Field], example: String,
+        takesParents: Bool = false, objections: @escaping @Sendable (JSONValue) -> [Objection] = { _ in [] },
         isTabular: @escaping @Sendable (JSONValue) -> Bool = { _ in false }
     ) {
         self.name = name
@@ -25,6 +46,8 @@ public struct ConnectorDescription: Sendable {
         self.connectionFields = connectionFields
         self.sourceFields = sourceFields
         self.example = example
+        self.takesParents = takesParents
+        self.objections = objections
         self.isTabular = isTabular
     }
 }

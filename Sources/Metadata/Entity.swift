@@ -63,16 +63,19 @@ public struct DeltaLoad: Sendable {
     public var initial: String?
     /// `lookback_s`: seconds (or units of an integer cursor) that the window reaches back.
     public var lookbackSeconds: Int
+    /// `stop_when_older`: the source gives the newest first, so that a page's last record may end the load.
+    public var stopsWhenOlder: Bool
     /// How a delta load asks for changes.
     public init(
         mode: Mode, cursorColumn: String? = nil, requestParameter: String? = nil, initial: String? = nil,
-        lookbackSeconds: Int = 0
+        lookbackSeconds: Int = 0, stopsWhenOlder: Bool = false
     ) {
         self.mode = mode
         self.cursorColumn = cursorColumn
         self.requestParameter = requestParameter
         self.initial = initial
         self.lookbackSeconds = lookbackSeconds
+        self.stopsWhenOlder = stopsWhenOlder
     }
 }
 
@@ -169,6 +172,8 @@ public struct Entity: Sendable {
     public var documentStorage: DocumentStorage
     /// `bronze.pattern` with `from`, `path` and `parent_columns`; nil for an entity that lands its own batches.
     public var explosion: Explosion?
+    /// `for_each`: the rows or values for each of which the source is asked; nil for one request in all.
+    public var forEach: ForEach?
     /// `raw.compress`.
     public var rawCompression: RawCompression
     /// `checks`: what must hold of the current rows after each merge.
@@ -196,7 +201,8 @@ public struct Entity: Sendable {
         deleteMarker: DeleteMarker? = nil, fullScope: String? = nil, allowsEmpty: Bool = false,
         maxDeleteFraction: Double = 0.3,
         maxRejectFraction: Double = 0.01, schemaMode: SchemaMode = .evolve, documentStorage: DocumentStorage = .jsonb,
-        explosion: Explosion? = nil, rawCompression: RawCompression = .none, checks: [Check] = [],
+        explosion: Explosion? = nil, forEach: ForEach? = nil, rawCompression: RawCompression = .none,
+        checks: [Check] = [],
         isActive: Bool = true, order: Int = 0,
         owner: String? = nil, tags: [String] = [], timezone: String? = nil, renamedFrom: String? = nil,
         origin: String = ""
@@ -220,6 +226,7 @@ public struct Entity: Sendable {
         self.schemaMode = schemaMode
         self.documentStorage = documentStorage
         self.explosion = explosion
+        self.forEach = forEach
         self.rawCompression = rawCompression
         self.checks = checks
         self.isActive = isActive

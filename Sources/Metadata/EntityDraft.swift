@@ -12,6 +12,7 @@ struct EntityDraft {
     var checks: [Check] = []
     var checkReferences: [(text: String, place: JSONPointer)] = []
     var explosion: Explosion?
+    var forEach: ForEach?
 
     init(_ object: LocatedObject) {
         self.object = object
@@ -44,7 +45,13 @@ struct EntityDraft {
         guard let system = value["system_id"]?.stringValue, let connector = connectors[system],
             let source = value["source"], !isExploded
         else { return }
-        value.replace("source", with: check.check(source, against: connector.sourceFields, at: place("source")))
+        let checked = check.check(source, against: connector.sourceFields, at: place("source"))
+        value.replace("source", with: checked)
+        for objection in connector.objections(checked) {
+            check.report(
+                objection.place.reduce(place("source")) { $0.appending($1) }, objection.what,
+                expected: objection.expected)
+        }
     }
 
     mutating func checkColumns() {
@@ -146,13 +153,15 @@ struct EntityDraft {
             check.report(place.appending("cursor_column"), "missing", expected: "a column, since mode is cursor")
         }
         if written?["cursor_column"] == nil {
-            for attribute in ["request_param", "initial", "lookback_s"] where written?[attribute] != nil {
+            for attribute in ["request_param", "initial", "lookback_s", "stop_when_older"]
+            where written?[attribute] != nil {
                 check.report(place.appending(attribute), "given without cursor_column", expected: "both, or neither")
             }
         }
         var load = DeltaLoad(mode: mode ?? (cursor == nil ? .all : .cursor), cursorColumn: cursor)
         load.requestParameter = object["request_param"]?.stringValue
         load.lookbackSeconds = object["lookback_s"]?.intValue ?? 0
+        load.stopsWhenOlder = object["stop_when_older"]?.boolValue ?? false
         if let cursor, isColumn(cursor, at: place.appending("cursor_column")) {
             load.initial = applyCursor(cursor, object, place)
         }
@@ -223,7 +232,7 @@ struct EntityDraft {
             maxRejectFraction: value["max_reject_fraction"]?.doubleValue ?? 0.01,
             schemaMode: choice(value["schema_mode"], .evolve),
             documentStorage: choice(value["bronze"]?["doc"], .jsonb), explosion: explosion,
-            rawCompression: choice(value["raw"]?["compress"], .none), checks: checks,
+            forEach: forEach, rawCompression: choice(value["raw"]?["compress"], .none), checks: checks,
             isActive: value["active"]?.boolValue ?? true,
             order: value["order"]?.intValue ?? 0, owner: value["owner"]?.stringValue,
             tags: value["tags"]?.strings ?? [],

@@ -32,6 +32,7 @@ struct EntityReading {
         draft.checkColumns()
         draft.applyKey()
         draft.readExplosion()
+        draft.readForEach(connectors)
         draft.checkHistory()
         draft.checkEffectiveTime()
         draft.checkDeletes()

@@ -42,6 +42,9 @@ public struct Explosion: Sendable, Hashable {
 }
 
 extension Entity {
+    /// The entity that must be loaded before this one: whose batches it is made of, or for whose rows it is asked.
+    public var parent: EntityID? { explosion?.parent ?? forEach?.entity }
+
     /// The columns that hold the parent's, with the name of that one; empty where nothing is exploded.
     public var parentColumns: [(column: Column, parent: String)] {
         columns.compactMap { column in

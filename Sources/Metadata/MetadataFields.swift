@@ -25,7 +25,12 @@ enum MetadataFields {
         Field("retries", .int(0...100), default: .number("0"), "How often a transient error is tried again in a run."),
         Field("timeout_s", .int(1...604_800), default: .number("3600"), "Seconds that one run may take."),
         Field("concurrency", .int(1...64), default: .number("4"), "Entities at once."),
-        Field("rate_limit", .notYetSupported, "Requests per second."),
+        Field(
+            "rate_limit",
+            .object([
+                Field("requests", .int(1...1_000_000), required: true, "So many requests of all entities together,"),
+                Field("per_s", .number(0.001...86_400), default: .number("1"), "in so many seconds."),
+            ]), "How much the system may be asked; without, as fast as it answers."),
         Field("notify", .notYetSupported, "Whom to tell."),
         Field(
             "schemas",
@@ -45,6 +50,7 @@ enum MetadataFields {
             Field("source", .map(.any), default: .object([]), "What to read: the connector's own attributes."),
             Field("key", .array(.string), "Key columns; or `\"key\": true` on the columns."),
             Field("delta", .object(delta), "How a delta load asks for changes."),
+            Field("for_each", .object(forEach), "Ask once for each row of another entity, or for each listed value."),
         ] + history + guards + housekeeping
 
     static let delta: [Field] = [
@@ -60,8 +66,19 @@ enum MetadataFields {
         Field(
             "lookback_s", .int(0...315_360_000), default: .number("0"),
             "Seconds (units of an integer cursor) that the window reaches back."),
-        Field("stop_when_older", .notYetSupported, "Stop paging at records older than the cursor."),
+        Field(
+            "stop_when_older", .bool, default: .bool(false),
+            "True where the source gives the newest first: a delta load ends with a page whose last record is older."),
         Field("on_null_cursor", .notYetSupported, "What to do with records without a cursor."),
+    ]
+
+    private static let forEach: [Field] = [
+        Field("entity", .pattern(namePattern), "An entity of the same system: once for each of its current rows."),
+        Field("columns", .array(.string), "Its columns that expressions know as parent.<name>."),
+        Field(
+            "changed_only", .bool, default: .bool(false),
+            "True: a delta load asks only for the rows that changed since the last batch."),
+        Field("values", .array(.any), "Or: once for each of these, known as parent.value, or parent.<member>."),
     ]
 
     private static let history: [Field] = [

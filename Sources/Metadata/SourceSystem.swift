@@ -26,6 +26,19 @@ public struct SourceSystem: Sendable {
         case halt
     }
 
+    /// So many requests in so many seconds.
+    public struct RateLimit: Sendable, Hashable {
+        /// Requests.
+        public var requests: Int
+        /// Seconds.
+        public var seconds: Double
+        /// A limit.
+        public init(requests: Int, seconds: Double) {
+            self.requests = requests
+            self.seconds = seconds
+        }
+    }
+
     /// The schemas that hold the system's bronze and silver tables.
     public struct Schemas: Sendable, Hashable {
         /// Schema of the bronze tables; `bronze` by default.
@@ -69,6 +82,8 @@ public struct SourceSystem: Sendable {
     public var timeoutSeconds: Int
     /// `concurrency`: entities at once.
     public var concurrency: Int
+    /// `rate_limit`: how much the system may be asked by all its entities together; nil: without limit.
+    public var rateLimit: RateLimit?
     /// `schemas`.
     public var schemas: Schemas
     /// Where the object stands: `metadata/systems.json: systems[0]`.
@@ -79,7 +94,7 @@ public struct SourceSystem: Sendable {
         id: SystemID, name: String, description: String, type: String, connection: JSONValue, isActive: Bool = true,
         owner: String? = nil, tags: [String] = [], schedule: String? = nil, timezone: String = "UTC",
         after: [SystemID] = [], onFailure: FailurePolicy = .continue, retries: Int = 0, timeoutSeconds: Int = 3600,
-        concurrency: Int = 4, schemas: Schemas = Schemas(), origin: String = ""
+        concurrency: Int = 4, rateLimit: RateLimit? = nil, schemas: Schemas = Schemas(), origin: String = ""
     ) {
         self.id = id
         self.name = name
@@ -96,6 +111,7 @@ public struct SourceSystem: Sendable {
         self.retries = retries
         self.timeoutSeconds = timeoutSeconds
         self.concurrency = concurrency
+        self.rateLimit = rateLimit
         self.schemas = schemas
         self.origin = origin
     }

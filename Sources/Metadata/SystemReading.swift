@@ -128,7 +128,12 @@ extension SourceSystem {
             timezone: value["timezone"]?.stringValue ?? "UTC", after: [],
             onFailure: value["on_failure"]?.stringValue.flatMap(FailurePolicy.init) ?? .continue,
             retries: value["retries"]?.intValue ?? 0, timeoutSeconds: value["timeout_s"]?.intValue ?? 3600,
-            concurrency: value["concurrency"]?.intValue ?? 4, schemas: schemas, origin: origin)
+            concurrency: value["concurrency"]?.intValue ?? 4,
+            rateLimit: value["rate_limit"].flatMap { limit in
+                limit["requests"]?.intValue.map {
+                    SourceSystem.RateLimit(requests: $0, seconds: limit["per_s"]?.doubleValue ?? 1)
+                }
+            }, schemas: schemas, origin: origin)
     }
 }
 

@@ -11,6 +11,11 @@ struct BatchReader: ~Copyable {
     private var current: RawFileReader?
     /// Of a file whose records become JSON on their way.
     private var converter: RecordConverter?
+    /// Takes the records of a file that belongs to a row of `for_each`, before they get it.
+    private var received: RecordWindow?
+    /// `{"_parent":{…}` of the file at hand, with which each of its documents begins; nil where records are documents.
+    private var head: [UInt8]?
+    private let format: RecordFormat
     private var problems: [Int: String] = [:]
     /// Makes the documents of an exploded entity; nil where records are documents.
     private let items: ItemReader?
@@ -27,7 +32,8 @@ struct BatchReader: ~Copyable {
         self.folder = folder
         shape = manifest.shape
         items = nil
-        window = RecordWindow(try manifest.shape.recordFormat, paths: paths)
+        format = try manifest.shape.recordFormat
+        window = RecordWindow(format, paths: paths)
     }
 
     /// Reads the items of lists within records; `paths` are those of the items' documents.
@@ -36,7 +42,8 @@ struct BatchReader: ~Copyable {
         folder = ""
         shape = DocumentShape(format: .jsonl)
         self.items = items
-        window = RecordWindow(.lines, paths: paths)
+        format = .lines
+        window = RecordWindow(format, paths: paths)
     }
 
     /// Goes on to the next window, which may be empty; false at the end of the batch.
@@ -54,6 +61,7 @@ struct BatchReader: ~Copyable {
             fileNumber += 1
             firstRecord = 1
             converter = try RecordConverter.make(shape)
+            enterParent(files[fileNumber - 1].parent)
         }
         do {
             if shape.isConverted { try nextRows() } else { try nextText() }
@@ -77,7 +85,47 @@ struct BatchReader: ~Copyable {
     /// are documents.
     func takeParents(isLast: Bool) -> [UInt8]? { items?.takeParents(isLast: isLast) }
 
+    /// Documents of the file begin with this row. Its window is made anew: the last one's text may not have ended.
+    private mutating func enterParent(_ parent: String?) {
+        if (head == nil) != (parent == nil) { window.clear() }
+        head = parent.map { Array("{\"\(Explosion.parentMember)\":\($0)".utf8) }
+        received = head == nil || isCSV ? nil : RecordWindow(format, paths: [])
+    }
+
+    /// Adds a record, in its parent's name where it has one.
+    private mutating func add(_ record: Span<UInt8>) {
+        guard let head, let document = BatchReader.join(head, record) else { return window.append(record) }
+        window.append(document.span)
+    }
+
+    /// The object with the head before its members; nil for what is no object and will be rejected as it is.
+    private static func join(_ head: [UInt8], _ record: Span<UInt8>) -> [UInt8]? {
+        guard record.count > 1, record[0] == UInt8(ascii: "{") else { return nil }
+        var next = 1
+        while next < record.count, record[next] <= 0x20 { next += 1 }
+        var document = head
+        if next < record.count, record[next] != UInt8(ascii: "}") { document.append(UInt8(ascii: ",")) }
+        record.extracting(1...).withUnsafeBufferPointer { document.append(contentsOf: $0) }
+        return document
+    }
+
     private mutating func nextText() throws {
+        guard head != nil else { return try nextPlainText() }
+        window.clear()
+        if let chunk = try current?.next() {
+            try received?.push(chunk.span)
+        } else {
+            current = nil
+            try received?.finish()
+        }
+        for record in 0..<(received?.count ?? 0) {
+            let bytes = received?.withRecord(record) { [UInt8](copying: $0) } ?? []
+            add(bytes.span)
+        }
+        window.extract()
+    }
+
+    private mutating func nextPlainText() throws {
         if let chunk = try current?.next() {
             try window.push(chunk.span)
         } else {
@@ -99,7 +147,7 @@ struct BatchReader: ~Copyable {
         }
         for (index, row) in rows.enumerated() {
             if let problem = row.problem { problems[index] = problem }
-            window.append(row.problem == nil ? row.document.span : BatchReader.emptyObject.span)
+            add(row.problem == nil ? row.document.span : BatchReader.emptyObject.span)
         }
         window.extract()
     }

@@ -256,7 +256,7 @@ extension CellKind {
 }
 
 extension [UInt8] {
-    fileprivate init(copying span: Span<UInt8>) {
+    init(copying span: Span<UInt8>) {
         self = span.withUnsafeBufferPointer { Array($0) }
     }
 }

@@ -135,7 +135,9 @@ public struct QuarantineRetry: Sendable {
                 cursorFrom: nil, cursorTo: nil, request: "retry of records rejected in \(runs.joined(separator: ", "))",
                 shape: selection.shape, metadataHash: workspace.catalog.hash, sameAs: nil, files: writer.files)
             // The next delta load goes on from where the source stands, retry or not.
-            let raw = RawLayer(store: store, pool: workspace.pool, metadataHash: workspace.catalog.hash)
+            let raw = RawLayer(
+                store: store, pool: workspace.pool, metadataHash: workspace.catalog.hash,
+                catalog: workspace.catalog)
             manifest.state = try await raw.lastState(of: entity.id)
             let sha256 = try store.publish(manifest, of: entity.id)
             var counts = RowCounts()

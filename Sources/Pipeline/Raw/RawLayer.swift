@@ -13,6 +13,7 @@ struct RawLayer: Sendable {
     let store: RawStore
     let pool: PostgresPool
     let metadataHash: UUIDValue
+    let catalog: Catalog
 
     /// Lands one batch of the entity.
     func land(
@@ -25,6 +26,9 @@ struct RawLayer: Sendable {
         }
         var (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
         if window.loadType == .delta, connector.keepsState { window.state = try await lastState(of: entity.id) }
+        window.parents = try await parents(of: entity, window.loadType)
+        let standing = window.loadType == .full ? try await standingBatch(of: entity.id) : nil
+        if connector.revalidates { window.unchangedSince = standing?.manifest.state }
         let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
         do {
             let shape = try connector.shape(of: entity)
@@ -36,11 +40,17 @@ struct RawLayer: Sendable {
                 metadataHash: metadataHash, sameAs: nil, files: writer.files)
             if writer.isUnfiltered { manifest.isUnfiltered = true }
             manifest.state = writer.state ?? window.state
-            manifest.cursorTo = try greatestCursor(
-                of: entity, timezone: timezone, in: manifest, folder: folder, after: cursor)
-            if let earlier = try await identicalBatch(of: entity.id, manifest) {
-                store.removeFiles(of: entity.id, run: step.run.id, names: manifest.files.map(\.name))
-                manifest.sameAs = earlier
+            if let standing, writer.isUnchanged {
+                manifest.files = standing.manifest.files
+                manifest.state = writer.state ?? standing.manifest.state
+                (manifest.cursorTo, manifest.sameAs) = (standing.manifest.cursorTo, standing.holder)
+            } else {
+                manifest.cursorTo = try greatestCursor(
+                    of: entity, timezone: timezone, in: manifest, folder: folder, after: cursor)
+                if let standing, !manifest.files.isEmpty, manifest.files == standing.manifest.files {
+                    store.removeFiles(of: entity.id, run: step.run.id, names: manifest.files.map(\.name))
+                    manifest.sameAs = standing.holder
+                }
             }
             try Task.checkCancellation()
             let sha256 = try store.publish(manifest, of: entity.id)
@@ -132,26 +142,46 @@ struct RawLayer: Sendable {
         return greatest?.text
     }
 
-    /// The run that holds the same bytes, when this full batch may be skipped unparsed.
-    private func identicalBatch(of entity: EntityID, _ manifest: Manifest) async throws -> UUIDValue? {
-        guard manifest.loadType == .full, !manifest.files.isEmpty else { return nil }
+    /// The last batch, where it is a full one that is merged and still stands for the source as it was: a full batch
+    /// of the same bytes may then be skipped unparsed. With the run whose folder holds its files.
+    private func standingBatch(of entity: EntityID) async throws -> (manifest: Manifest, holder: UUIDValue)? {
         let last = try await pool.withConnection { connection in
             try await connection.query(
                 """
-                SELECT b.run_id, coalesce(b.same_as, b.run_id) AS holder, b.state, b.load_type, b.metadata_hash,
-                    b.nr_rejected, array(SELECT f.sha256 FROM audit.raw_file f
-                        WHERE f.run_id = b.run_id AND f.system_id = b.system_id AND f.entity_name = b.entity_name
-                        ORDER BY f.file_no) AS checksums
-                FROM audit.raw_batch b
-                WHERE b.system_id = \(entity.system.rawValue) AND b.entity_name = \(entity.name)
-                ORDER BY b.run_timestamp DESC LIMIT 1
+                SELECT run_id, coalesce(same_as, run_id) AS holder FROM (
+                    SELECT * FROM audit.raw_batch
+                    WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
+                    ORDER BY run_timestamp DESC LIMIT 1) b
+                WHERE state = 'merged' AND load_type = 'full' AND nr_rejected = 0 AND metadata_hash = \(metadataHash)
                 """)
         }
-        guard let row = last.first, try row.get("state") == "merged", try row.get("load_type") == "full",
-            try row.get("metadata_hash") == metadataHash, try row.get("nr_rejected", as: Int.self) == 0,
-            try row.get("checksums") == manifest.files.map(\.sha256)
-        else { return nil }
-        return try row.get("holder", as: UUIDValue.self)
+        guard let row = last.first else { return nil }
+        return (try store.manifest(of: entity, run: row.get("run_id")).manifest, try row.get("holder"))
+    }
+
+    /// The rows for each of which the entity is asked; in a delta load perhaps only those touched since its last batch.
+    private func parents(of entity: Entity, _ loadType: LoadType) async throws -> ParentRows? {
+        switch entity.forEach {
+        case nil: return nil
+        case .values(let values)?: return ParentRows(values)
+        case .entity(let id, let columns, let changedOnly)?:
+            guard let parent = catalog.entity(id), let system = catalog.system(id.system) else { return nil }
+            let since = changedOnly && loadType == .delta ? try await lastLanding(of: entity.id) : nil
+            return LiveParents(
+                table: SilverTable(parent, schema: system.schemas.silver), columns: columns, touchedAfter: since,
+                pool: pool
+            ).rows
+        }
+    }
+
+    private func lastLanding(of entity: EntityID) async throws -> Instant? {
+        try await pool.withConnection { connection in
+            try await connection.query(
+                """
+                SELECT max(landed_at) AS landed_at FROM audit.raw_batch
+                WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name) AND state <> 'discarded'
+                """)
+        }.first?.get("landed_at")
     }
 }
 

@@ -39,7 +39,7 @@ struct SystemRun: Sendable {
                 for: system,
                 context: ConnectorContext(
                     system: system.id, projectFolder: workspace.projectFolder, environment: workspace.environment,
-                    secrets: workspace.secrets, logger: workspace.logger))
+                    secrets: workspace.secrets, budget: RateBudget(system.rateLimit), logger: workspace.logger))
             try await withTimeout { try await runEntities(entities, connector, ledger, known) }
         }
     }
@@ -48,7 +48,9 @@ struct SystemRun: Sendable {
     private func runLayers(
         of entity: Entity, _ connector: AnyConnector, _ ledger: RunLedger, landsAgain: Bool
     ) async throws {
-        let raw = RawLayer(store: workspace.store, pool: workspace.pool, metadataHash: workspace.catalog.hash)
+        let raw = RawLayer(
+            store: workspace.store, pool: workspace.pool, metadataHash: workspace.catalog.hash,
+            catalog: workspace.catalog)
         let bronze = BronzeLayer(
             store: workspace.store, pool: workspace.pool, catalog: workspace.catalog,
             allowsDeletes: request.allowsDeletes,
@@ -83,8 +85,8 @@ struct SystemRun: Sendable {
     /// Entities at once: a merge holds two connections, the audit needs one in between.
     private var width: Int { max(1, min(system.concurrency, (workspace.connections - 2) / 2)) }
 
-    /// Runs entities side by side, at most `width` at once; failures are collected, siblings go on. An exploded entity
-    /// waits for its parent, and is skipped where that one failed.
+    /// Runs entities side by side, at most `width` at once; failures are collected, siblings go on. An entity
+    /// waits for the one that it is made of or asked for, and is skipped where that one failed.
     private func runEntities(
         _ entities: [Entity], _ connector: AnyConnector, _ ledger: RunLedger, _ news: EntityNews
     ) async throws {
@@ -94,7 +96,7 @@ struct SystemRun: Sendable {
             var (running, halted) = (0, false)
             var succeeded: [EntityID: Bool] = [:]
             func parent(of entity: Entity) -> EntityID? {
-                entity.explosion.map(\.parent).flatMap { known.contains($0) ? $0 : nil }
+                entity.parent.flatMap { known.contains($0) ? $0 : nil }
             }
             func startReady() {
                 while running < width,

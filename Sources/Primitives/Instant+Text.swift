@@ -1,5 +1,3 @@
-public import Primitives
-
 extension Instant {
     /// Reads ISO 8601 with an offset or `Z`; nil for anything else.
     public init?(iso8601 text: String) {

@@ -1,27 +1,27 @@
-internal import Primitives
-
 /// A date, a time of day and an offset, as far as a text gives them.
-struct CivilTime {
-    var date = CivilDate(daysSinceEpoch: 0)
+package struct CivilTime {
+    package var date = CivilDate(daysSinceEpoch: 0)
     /// Microseconds since midnight.
-    var ofDay: Int64 = 0
-    var hasTime = false
+    package var ofDay: Int64 = 0
+    package var hasTime = false
     /// Seconds east of UTC; nil where the text says nothing.
-    var offset: Int?
+    package var offset: Int?
 
     /// Microseconds since 1970-01-01T00:00:00 of the same clock.
-    var local: Int64 { date.daysSinceEpoch * 86_400_000_000 + ofDay }
+    package var local: Int64 { date.daysSinceEpoch * 86_400_000_000 + ofDay }
 }
 
 /// Why a text is no date or time.
-struct TemporalMismatch: Error {
-    var reason: String
-    init(_ reason: String) { self.reason = reason }
+package struct TemporalMismatch: Error {
+    package var reason: String
+    package init(_ reason: String) { self.reason = reason }
 }
 
 /// Reads ISO 8601 strictly: nothing is guessed, rounded or rolled over to the next day.
-struct TemporalReader {
+package struct TemporalReader {
     private var at = 0
+
+    package init() {}
 
     private func isAtEnd(_ text: Span<UInt8>) -> Bool { at == text.count }
 
@@ -50,7 +50,7 @@ struct TemporalReader {
     }
 
     /// `YYYY-MM-DD`, then for timestamps `T` or a space, `HH:MM[:SS[.ffffff]]` and `Z` or `±HH[[:]MM]`.
-    mutating func dateTime(_ text: Span<UInt8>) throws(TemporalMismatch) -> CivilTime {
+    package mutating func dateTime(_ text: Span<UInt8>) throws(TemporalMismatch) -> CivilTime {
         var result = CivilTime()
         result.date = try date(text)
         if !isAtEnd(text) {
@@ -66,14 +66,14 @@ struct TemporalReader {
     }
 
     /// `YYYY-MM-DD` alone.
-    mutating func dateOnly(_ text: Span<UInt8>) throws(TemporalMismatch) -> CivilDate {
+    package mutating func dateOnly(_ text: Span<UInt8>) throws(TemporalMismatch) -> CivilDate {
         let result = try date(text)
         guard isAtEnd(text) else { throw TemporalMismatch("has text behind the date") }
         return result
     }
 
     /// `HH:MM[:SS[.ffffff]]` alone, in microseconds since midnight.
-    mutating func timeOnly(_ text: Span<UInt8>) throws(TemporalMismatch) -> Int64 {
+    package mutating func timeOnly(_ text: Span<UInt8>) throws(TemporalMismatch) -> Int64 {
         let result = try time(text)
         guard isAtEnd(text) else { throw TemporalMismatch("has text behind the time") }
         return result
@@ -142,7 +142,7 @@ struct TemporalReader {
     }
 
     /// A strptime subset: %Y %m %d %H %M %S %f (1 to 6 digits) %z %y, %% and literal characters.
-    mutating func formatted(_ text: Span<UInt8>, _ format: [UInt8]) throws(TemporalMismatch) -> CivilTime {
+    package mutating func formatted(_ text: Span<UInt8>, _ format: [UInt8]) throws(TemporalMismatch) -> CivilTime {
         var result = CivilTime()
         var (year, month, day, hour, minute, second, micro) = (1970, 1, 1, 0, 0, 0, 0)
         var position = 0
