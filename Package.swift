@@ -122,6 +122,7 @@ var testTargets: [Target] {
             name: "\(name)Tests",
             dependencies: Set([
                 name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
+                "Hashing",
             ]).sorted().map {
                 .target(name: $0)
             },

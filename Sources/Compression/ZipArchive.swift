@@ -27,7 +27,7 @@ import CZip
             throw CompressionError.corrupt(.zip, reason: unsafe String(cString: zip_error_strerror(&problem)))
         }
         do {
-            members = try Self.members(of: opened)
+            members = try unsafe Self.members(of: opened)
         } catch {
             unsafe zip_discard(opened)
             throw error
@@ -55,7 +55,8 @@ import CZip
                 throw CompressionError.corrupt(.zip, reason: "the name '\(printable(name))' leads out of it")
             }
             guard unsafe status.encryption_method == UInt16(ZIP_EM_NONE) else {
-                throw CompressionError.library(.zip, reason: "'\(printable(name))' is encrypted, which is not supported")
+                throw CompressionError.library(
+                    .zip, reason: "'\(printable(name))' is encrypted, which is not supported")
             }
             if !name.hasSuffix("/") { members.append(Member(name: name, bytes: unsafe Int(status.size), index: index)) }
         }
@@ -88,5 +89,7 @@ import CZip
 
 /// A foreign name as one line.
 private func printable(_ name: String) -> String {
-    String(String.UnicodeScalarView(name.unicodeScalars.prefix(200).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 }))
+    String(
+        String.UnicodeScalarView(name.unicodeScalars.prefix(200).map { $0.value < 0x20 || $0.value == 0x7F ? "?" : $0 })
+    )
 }

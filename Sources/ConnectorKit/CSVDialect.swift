@@ -36,14 +36,16 @@ public struct CSVDialect: Sendable, Hashable, Codable {
     /// The encodings that metadata may name, as iconv(1) calls them.
     public static let encodings = [
         utf8, "latin1", "iso-8859-2", "iso-8859-5", "iso-8859-7", "iso-8859-9", "iso-8859-15", "windows-1250",
-        "windows-1251", "windows-1252", "windows-1253", "windows-1254", "cp437", "cp850", "koi8-r", "macintosh", "utf-16",
+        "windows-1251", "windows-1252", "windows-1253", "windows-1254", "cp437", "cp850", "koi8-r", "macintosh",
+        "utf-16",
         "utf-16le", "utf-16be", "utf-32", "shift_jis", "euc-jp", "euc-kr", "big5", "gb18030",
     ]
 
     /// What contradicts itself; nil for a dialect that can be read.
     public var problem: String? {
         func isOneASCII(_ text: String) -> Bool {
-            text.utf8.count == 1 && text.utf8.allSatisfy { $0 < 0x80 && $0 != .lineFeed && $0 != .carriageReturn && $0 != 0 }
+            text.utf8.count == 1
+                && text.utf8.allSatisfy { $0 < 0x80 && $0 != .lineFeed && $0 != .carriageReturn && $0 != 0 }
         }
         if !isOneASCII(delimiter) { return "delimiter is not one ASCII character" }
         if !quote.isEmpty, !isOneASCII(quote) { return "quote is neither one ASCII character nor \"\"" }

@@ -100,7 +100,9 @@ public struct CSVScanner {
             line = rowLine
             throw failure("a quoted cell of the row that begins here is never closed", hint: "add the missing quote")
         }
-        guard hasHeader || dialect.names != nil else { throw failure("there is no header", hint: "the first line must name the columns") }
+        guard hasHeader || dialect.names != nil else {
+            throw failure("there is no header", hint: "the first line must name the columns")
+        }
         state = .rowStart
     }
 }
@@ -157,7 +159,9 @@ extension CSVScanner {
         }
     }
 
-    private mutating func startCell(_ byte: UInt8, _ position: inout Int, _ emit: (ConvertedRecord) throws -> Void) throws {
+    private mutating func startCell(_ byte: UInt8, _ position: inout Int, _ emit: (ConvertedRecord) throws -> Void)
+        throws
+    {
         switch byte {
         case quote where quote != 0xFF:
             beginCell()
@@ -218,7 +222,9 @@ extension CSVScanner {
         }
     }
 
-    private mutating func endQuotes(_ byte: UInt8, _ position: inout Int, _ emit: (ConvertedRecord) throws -> Void) throws {
+    private mutating func endQuotes(_ byte: UInt8, _ position: inout Int, _ emit: (ConvertedRecord) throws -> Void)
+        throws
+    {
         switch byte {
         case quote:
             append(escaped: byte)

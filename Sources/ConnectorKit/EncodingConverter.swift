@@ -57,7 +57,8 @@ struct EncodingConverter: ~Copyable {
         }
     }
 
-    private mutating func convert(from start: Int, into buffer: inout [UInt8]) -> (code: Int32, read: Int, written: Int) {
+    private mutating func convert(from start: Int, into buffer: inout [UInt8]) -> (code: Int32, read: Int, written: Int)
+    {
         let (count, room) = (pending.count - start, buffer.count)
         return pending.withUnsafeMutableBytes { source in
             buffer.withUnsafeMutableBytes { target in

@@ -36,9 +36,6 @@ public struct RecordConverter: ~Copyable {
         encoding = nil
     }
 
-    /// Records seen so far, bad ones included.
-    public var records: Int { csv?.records ?? number }
-
     /// Goes on with the next bytes and lends every record that they complete.
     /// - Throws: `ConnectorError` of kind parse naming the line, or whatever `emit` throws.
     public mutating func feed(_ chunk: Span<UInt8>, _ emit: (_ record: ConvertedRecord) throws -> Void) throws {
@@ -48,7 +45,11 @@ public struct RecordConverter: ~Copyable {
         } else if csv != nil {
             try csv?.feed(chunk, emit)
         } else {
-            try lend(try wrapped { () throws(XMLError) in try xml?.feed(chunk) ?? [] }, emit)
+            do {
+                try lend(try xml?.feed(chunk) ?? [], emit)
+            } catch let error as XMLError {
+                throw ConnectorError(error.description, kind: .parse)
+            }
         }
     }
 
@@ -57,21 +58,17 @@ public struct RecordConverter: ~Copyable {
     public mutating func finish(_ emit: (_ record: ConvertedRecord) throws -> Void) throws {
         try encoding?.finish()
         if csv != nil { return try csv?.finish(emit) ?? () }
-        try lend(try wrapped { () throws(XMLError) in try xml?.finish() ?? [] }, emit)
+        do {
+            try lend(try xml?.finish() ?? [], emit)
+        } catch let error as XMLError {
+            throw ConnectorError(error.description, kind: .parse)
+        }
     }
 
     private mutating func lend(_ records: [XMLRecord], _ emit: (ConvertedRecord) throws -> Void) throws {
         for record in records {
             number += 1
             try emit(ConvertedRecord(number: number, line: record.line, document: record.json, problem: nil))
-        }
-    }
-
-    private mutating func wrapped(_ body: () throws(XMLError) -> [XMLRecord]) throws -> [XMLRecord] {
-        do {
-            return try body()
-        } catch {
-            throw ConnectorError(error.description, kind: .parse)
         }
     }
 }

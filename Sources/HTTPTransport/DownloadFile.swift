@@ -6,7 +6,7 @@ final class DownloadFile: Sendable {
 
     /// Makes the file, where nothing may be yet.
     init(_ path: String, for what: String) throws(HTTPError) {
-        descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
+        descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else {
             throw HTTPError(.file, "\(what): cannot make \(path): \(unsafe String(cString: strerror(errno)))")
         }

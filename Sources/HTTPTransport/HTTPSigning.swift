@@ -1,5 +1,5 @@
 internal import Hashing
-public import Primitives
+internal import Primitives
 
 /// Signs requests as AWS and those who speak its S3 do: Signature Version 4
 /// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html).
@@ -35,10 +35,13 @@ public struct HTTPSigning: Sendable, CustomStringConvertible, CustomReflectable 
         let time = basicTime(instant)
         let day = String(time.prefix(8))
         var request = request
-        let hash = SHA256.hex(of: (request.body ?? []).span)
+        let body = request.body ?? []
+        let hash = SHA256.hex(of: body.span)
         request.headers.set(HTTPHeader("X-Amz-Date", time))
         request.headers.set(HTTPHeader("X-Amz-Content-Sha256", hash))
-        if let sessionToken { request.headers.set(HTTPHeader("X-Amz-Security-Token", sessionToken, isCredential: true)) }
+        if let sessionToken {
+            request.headers.set(HTTPHeader("X-Amz-Security-Token", sessionToken, isCredential: true))
+        }
         let (canonical, names) = canonicalRequest(request, hash)
         let scope = "\(day)/\(region)/\(service)/aws4_request"
         let text = "AWS4-HMAC-SHA256\n\(time)\n\(scope)\n\(SHA256.hex(of: Array(canonical.utf8).span))"

@@ -20,7 +20,9 @@ struct XMLElement {
 
     /// A string, null or an object.
     func appendValue(to json: inout [UInt8], _ lists: Set<String>) {
-        let isNil = attributes.contains { $0.name == "xsi:nil" && ($0.value == Array("true".utf8) || $0.value == [0x31]) }
+        let isNil = attributes.contains {
+            $0.name == "xsi:nil" && ($0.value == Array("true".utf8) || $0.value == [0x31])
+        }
         if children.isEmpty, attributes.isEmpty || isNil {
             if text.isEmpty || isNil {
                 json += "null".utf8

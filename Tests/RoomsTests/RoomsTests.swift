@@ -20,7 +20,8 @@ struct RoomsTests {
             "Logging",
         ],
         "Connectors": [
-            "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing", "Compression", "Logging",
+            "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing", "Compression",
+            "Logging",
         ],
         "ConnectorKit": ["Metadata", "JSON", "XML", "Primitives", "Hashing", "Compression", "Logging"],
         "Metadata": ["JSON", "Primitives", "Hashing"],

@@ -43,7 +43,9 @@ struct FileGroups {
     private static func pattern(of path: String) -> String {
         var names = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
         for (index, name) in names.enumerated() {
-            let end = index == names.count - 1 ? name.firstIndex(of: ".").map { endingStart(name, $0) } ?? name.endIndex : name.endIndex
+            let end =
+                index == names.count - 1
+                ? name.firstIndex(of: ".").map { endingStart(name, $0) } ?? name.endIndex : name.endIndex
             let (stem, ending) = (name[..<end], name[end...])
             guard let first = stem.firstIndex(where: isDigit), let last = stem.lastIndex(where: isDigit) else {
                 names[index] = escaped(stem) + ending

@@ -59,15 +59,18 @@ struct FileLanding {
     ) async throws -> FileLedger.Entry? {
         let copy = writer.temporaryPath
         defer { unlink(copy) }
+        let limit = (source.maxFileMb ?? 10_240) << 20
         do {
-            guard let fetched = try await place.fetch(file, known: entry?.stamp, to: copy) else { return entry }
+            guard let fetched = try await place.fetch(file, known: entry?.stamp, to: copy, limit: limit) else {
+                return entry
+            }
             guard !isSettling(fetched.stamp) else {
                 try wait(file)
                 return entry
             }
             let local = SourceFile(
                 path: fetched.localPath, name: file.path, compression: fetched.compression,
-                members: try source.members.map { try FilePattern($0) }, limit: (source.maxFileMb ?? 10_240) << 20)
+                members: try source.members.map { try FilePattern($0) }, limit: limit)
             if let entry, try local.sha256() == entry.sha256 {
                 return FileLedger.Entry(stamp: fetched.stamp, sha256: entry.sha256)
             }

@@ -1,5 +1,7 @@
 import ConnectorKit
+import JSON
 import Metadata
+import Primitives
 
 /// `order` of a source: in which order files are landed.
 struct FileOrder: Decodable, Sendable {

@@ -12,9 +12,11 @@ protocol FilePlace: Sendable {
     func files(matching pattern: FilePattern, detailed: Bool) async throws -> [PlacedFile]
 
     /// Makes a file readable on this machine; nil where the place itself says that it is still as `known`.
-    /// - Parameter path: Where a copy may be put; nothing is there yet, and the caller removes it.
+    /// - Parameters:
+    ///   - path: Where a copy may be put; nothing is there yet, and the caller removes it.
+    ///   - limit: Bytes that it may have.
     /// - Throws: `ConnectorError` where the place refuses, and for a cut copy.
-    func fetch(_ file: PlacedFile, known: FileStamp?, to path: String) async throws -> FetchedFile?
+    func fetch(_ file: PlacedFile, known: FileStamp?, to path: String, limit: Int) async throws -> FetchedFile?
 
     /// Says what there is instead of what the pattern asks for.
     func nothingFound(_ pattern: FilePattern) throws -> ConnectorError

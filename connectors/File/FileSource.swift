@@ -1,6 +1,7 @@
 public import ConnectorKit
 import JSON
 public import Metadata
+import Primitives
 
 /// An entity's `source` in every type that reads files: which files, in what notation and order.
 public struct FileSource: ConnectorConfiguration {
@@ -144,7 +145,8 @@ public struct FileSource: ConnectorConfiguration {
         guard let csv else { return nil }
         guard csv.header == csv.names.isEmpty else {
             throw ConnectorError(
-                csv.header ? "source.csv.names: the header holds the names" : "source.csv.header is false, but names is empty",
+                csv.header
+                    ? "source.csv.names: the header holds the names" : "source.csv.header is false, but names is empty",
                 hint: csv.header ? "remove names, or set header to false" : "name every column")
         }
         let dialect = CSVDialect(
@@ -178,7 +180,8 @@ struct FileTemplate {
         do {
             return try Template(text).text(
                 in: TemplateScope([
-                    "now": .instant(window.until), "system": .text(entity.system.rawValue), "entity": .text(entity.name),
+                    "now": .instant(window.until), "system": .text(entity.system.rawValue),
+                    "entity": .text(entity.name),
                     "window": .json(
                         .object([
                             JSONMember("from", window.from.map { .string($0) } ?? .null),

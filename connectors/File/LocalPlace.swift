@@ -16,7 +16,7 @@ struct LocalPlace: FilePlace {
 
     func nothingFound(_ pattern: FilePattern) throws -> ConnectorError { try pattern.nothingFound(below: root) }
 
-    func fetch(_ file: PlacedFile, known: FileStamp?, to path: String) async throws -> FetchedFile? {
+    func fetch(_ file: PlacedFile, known: FileStamp?, to path: String, limit: Int) async throws -> FetchedFile? {
         FetchedFile(localPath: "\(root)/\(file.path)", stamp: file.stamp)
     }
 

@@ -14,22 +14,27 @@ struct SourceFile {
     /// The members of a zip file; nil for all.
     var members: FilePattern?
     /// Bytes that it may have when decompressed.
-    var limit: Int
+    var limit = 10_240 << 20
 
     /// Writes the file, decompressed, as one payload; of a zip file each member.
     /// - Returns: SHA-256 of the file as it lies there.
     /// - Throws: `ConnectorError` when it cannot be read, is damaged, too large, or changed while it was read.
+    @discardableResult
     func land(into writer: inout RawWriter) throws -> String {
         var input = try FileInput(path)
+        var digest = SHA256()
         do {
             let compression = compression ?? FileEnding(name).compression
             if compression == .zip {
                 try landMembers(into: &writer)
-                try input.forEachChunk { _ in }
+                try input.forEachChunk { digest.update($0) }
             } else {
                 try writer.open()
                 var decoder = try Decoder(compression, limit: limit)
-                try input.forEachChunk { try decoder.push($0) { try writer.append($0) } }
+                try input.forEachChunk { chunk in
+                    digest.update(chunk)
+                    try decoder.push(chunk) { try writer.append($0) }
+                }
                 try decoder.finish()
             }
             try input.checkUnchanged()
@@ -40,14 +45,15 @@ struct SourceFile {
             guard let damage = error as? CompressionError else { throw error }
             throw ConnectorError("\(damage)", kind: .parse, hint: hint(for: damage))
         }
-        return hexadecimal(input.digest())
+        return hexadecimal(digest.finish())
     }
 
     /// SHA-256 of the file as it lies there.
     func sha256() throws -> String {
         var input = try FileInput(path)
-        try input.forEachChunk { _ in }
-        return hexadecimal(input.digest())
+        var digest = SHA256()
+        try input.forEachChunk { digest.update($0) }
+        return hexadecimal(digest.finish())
     }
 
     private func landMembers(into writer: inout RawWriter) throws {
@@ -126,7 +132,6 @@ private struct FileInput: ~Copyable {
     private let before: stat
     private var buffer = [UInt8](repeating: 0, count: 1 << 20)
     private var count = 0
-    private var hash = SHA256()
 
     init(_ path: String) throws {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
@@ -152,13 +157,9 @@ private struct FileInput: ~Copyable {
             guard length >= 0 else { throw systemError("cannot read it behind byte \(count)") }
             guard length > 0 else { return }
             count += length
-            hash.update(buffer.span.extracting(0..<length))
             try body(buffer.span.extracting(0..<length))
         }
     }
-
-    /// SHA-256 of what was read.
-    mutating func digest() -> [UInt8] { hash.finish() }
 
     /// - Throws: a transient `ConnectorError` when size or modification time are not what they were at the start.
     func checkUnchanged() throws {

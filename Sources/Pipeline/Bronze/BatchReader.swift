@@ -89,7 +89,7 @@ struct BatchReader: ~Copyable {
     private mutating func enterParent(_ parent: String?) {
         if (head == nil) != (parent == nil) { window.clear() }
         head = parent.map { Array("{\"\(Explosion.parentMember)\":\($0)".utf8) }
-        received = head == nil || isCSV ? nil : RecordWindow(format, paths: [])
+        received = head == nil || shape.isConverted ? nil : RecordWindow(format, paths: [])
     }
 
     /// Adds a record, in its parent's name where it has one.
