@@ -18,6 +18,7 @@ import CXML
     private var recordLine = 0
     private var recordBytes = 0
     private static let largestRecord = 16 << 20
+    private static let greatestDepth = 256
 
     init(path: [String], lists: [String]) {
         self.path = path
@@ -64,6 +65,10 @@ import CXML
     ) {
         guard error == nil else { return }
         let name = unsafe qualified(local, prefix)
+        // libxml2 counts only where it builds a tree.
+        guard names.count + open.count < Self.greatestDepth else {
+            return refuse("elements are nested more than \(Self.greatestDepth) deep")
+        }
         if open.isEmpty {
             names.append(name)
             if names.elementsEqual(path.dropLast()) { sawParent = true }

@@ -44,7 +44,8 @@ public struct XMLRecord: Sendable, Hashable {
             preconditionFailure("libxml2 has no memory for a parser")
         }
         unsafe parser = made
-        unsafe _ = xmlCtxtUseOptions(parser, Int32(XML_PARSE_NONET.rawValue))
+        // NOENT: without it, &amp; in an attribute comes as &#38;. There are no other entities, for want of a DOCTYPE.
+        unsafe _ = xmlCtxtUseOptions(parser, Int32(XML_PARSE_NONET.rawValue | XML_PARSE_NOENT.rawValue))
         unsafe elements.parser = made
     }
 

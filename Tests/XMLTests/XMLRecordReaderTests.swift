@@ -88,7 +88,7 @@ import XML
             ("<r><i>\u{1}</i></r>", "line 1: "), ("<r><i a='1' a='2'/></r>", "line 1: Attribute a redefined"),
             (
                 "<r><i>" + String(repeating: "<x>", count: 300) + String(repeating: "</x>", count: 300) + "</i></r>",
-                "line 1: Excessive depth in document: 256"
+                "line 1: elements are nested more than 256 deep"
             ),
         ])
     func refused(text: String, message: String) {

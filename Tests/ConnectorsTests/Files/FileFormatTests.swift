@@ -7,7 +7,7 @@ import Testing
     private func scene(_ files: [String: [UInt8]]) throws -> RemoteScene {
         let root = try TemporaryFolder()
         for (name, bytes) in files { try root.write(bytes, to: name) }
-        return try RemoteScene("file", #"{"root": "\#(root.path)"}"#)
+        return try RemoteScene("file", #"{"root": "\#(root.path)"}"#, root: root)
     }
 
     @Test("XML is landed as received, and refused where it is made to do harm")
@@ -47,7 +47,7 @@ import Testing
         let root = try TemporaryFolder()
         try writeZip(["b.csv=id\n2\n", "a/x.csv=id\n1\n", "readme.txt=x", "c.json=[]"], to: root.path(of: "all.zip"))
         try writeZip(["a.csv=id\n3\n", "../a.csv=id\n4\n"], to: root.path(of: "slip.zip"))
-        let scene = try RemoteScene("file", #"{"root": "\#(root.path)"}"#)
+        let scene = try RemoteScene("file", #"{"root": "\#(root.path)"}"#, root: root)
         #expect(
             try await scene.land(#"{"path": "all.zip", "members": "**/*.csv"}"#).texts == ["id\n1\n", "id\n2\n"])
         #expect(try await scene.land(#"{"path": "all.zip", "members": "*.csv"}"#).texts == ["id\n2\n"])
@@ -69,7 +69,7 @@ import Testing
             try root.write(text, to: "a.csv")
             try run("/usr/bin/gzip", [root.path(of: "a.csv")])
         }
-        let scene = try RemoteScene("file", #"{"root": "\#(root.path)"}"#)
+        let scene = try RemoteScene("file", #"{"root": "\#(root.path)"}"#, root: root)
         #expect(try await scene.land(#"{"path": "\#(name)"}"#).texts == [text])
         let bytes = try root.bytes(of: name)
         for length in [1, bytes.count / 2, bytes.count - 1] {
@@ -88,7 +88,7 @@ import Testing
         if ending == ".zip" {
             try run("/usr/bin/python3", ["-m", "zipfile", "-c", root.path(of: "a.csv.zip"), root.path(of: "a.csv")])
         }
-        let scene = try RemoteScene("file", #"{"root": "\#(root.path)"}"#)
+        let scene = try RemoteScene("file", #"{"root": "\#(root.path)"}"#, root: root)
         let failure = await scene.failure(#"{"path": "a.csv\#(ending)", "max_file_mb": 1}"#)
         #expect(failure.contains("larger than 1048576 bytes when decompressed; raise source.max_file_mb"), "\(failure)")
     }

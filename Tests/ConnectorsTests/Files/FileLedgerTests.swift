@@ -12,7 +12,7 @@ import Testing
     private func scene(_ files: [String: String]) throws -> (RemoteScene, TemporaryFolder) {
         let root = try TemporaryFolder()
         for (name, text) in files { try root.write(text, to: name) }
-        return (try RemoteScene("file", #"{"root": "\#(root.path)"}"#), root)
+        return (try RemoteScene("file", #"{"root": "\#(root.path)"}"#, root: root), root)
     }
 
     private func touch(_ path: String, _ instant: Instant) {

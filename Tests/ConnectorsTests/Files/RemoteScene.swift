@@ -19,7 +19,13 @@ struct RemoteScene {
         var state: String?
     }
 
-    init(_ type: String, _ connection: String, secrets: [String: String] = [:]) throws {
+    /// What must live as long as the scene.
+    private let root: TemporaryFolder?
+
+    init(
+        _ type: String, _ connection: String, secrets: [String: String] = [:], root: TemporaryFolder? = nil
+    ) throws {
+        self.root = root
         self.type = type
         self.connection = connection
         self.secrets = secrets
