@@ -37,6 +37,9 @@ public struct RawWriter: ~Copyable {
         self.compresses = compresses
     }
 
+    /// A path in the batch's folder for a file on its way, which whoever writes it removes.
+    public var temporaryPath: String { folder + "/incoming.part" }
+
     /// Files landed so far in this batch.
     public var fileCount: Int { files.count }
 
@@ -200,24 +203,33 @@ private struct OpenPayload: ~Copyable {
 /// Counts the records of a payload and checks that it is whole.
 private struct PayloadScan: ~Copyable {
     private var json: RecordScanner
-    private var csv: CSVScanner?
+    private let isConverted: Bool
+    private var converter: RecordConverter?
+    private var converted = 0
 
     static let hint = "check the source's answer, its format and records_path; nothing of this batch was kept"
 
     init(_ shape: DocumentShape) throws {
-        json = RecordScanner(try shape.recordFormat)
-        csv = shape.format == .csv ? CSVScanner() : nil
+        let format = try shape.recordFormat
+        let converter = try RecordConverter.make(shape)
+        json = RecordScanner(format)
+        isConverted = shape.isConverted
+        self.converter = converter
     }
 
-    var records: Int { csv?.records ?? json.records }
+    var records: Int { isConverted ? converted : json.records }
 
     mutating func feed(_ chunk: Span<UInt8>) throws {
-        guard csv == nil else { return try csv?.feed(chunk) { _ in } ?? () }
-        try json.feed(chunk)
+        guard isConverted else { return try json.feed(chunk) }
+        var count = 0
+        try converter?.feed(chunk) { _ in count += 1 }
+        converted += count
     }
 
     mutating func finish() throws {
-        guard csv == nil else { return try csv?.finish { _ in } ?? () }
-        try json.finish()
+        guard isConverted else { return try json.finish() }
+        var count = 0
+        try converter?.finish { _ in count += 1 }
+        converted += count
     }
 }

@@ -112,7 +112,7 @@ struct RestIdentityAuthTests {
             try JSONReader.parse(#"{"base_url": "\#(base)", "auth": \#(auth)}"#),
             against: RestConnector.Configuration.fields)
         let configuration = try MetadataDecoding.decode(RestConnector.Configuration.self, from: connection)
-        let known = KnownSecrets(FixedSecretStore(["s": AuthScene.secret]))
+        let known = RestSecrets(FixedSecretStore(["s": AuthScene.secret]))
         return try RestIdentity(
             configuration, written: connection, base: HTTPURL(base), known: known,
             requests: ProofRequests(
