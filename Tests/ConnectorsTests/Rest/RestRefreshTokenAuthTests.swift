@@ -41,9 +41,10 @@ private final class KeepingStore: WritableSecretStore {
 
     func secret(named name: String) throws -> Secret { Secret(values.withLock { $0[name] ?? "" }) }
 
-    func replace(_ value: Secret, named name: String) async throws {
+    func replace(_ value: Secret, named name: String) async throws -> Bool {
         if isFull { throw ConnectorError("no room for \(value.reveal())", kind: .auth) }
         values.withLock { $0[name] = value.reveal() }
+        return true
     }
 }
 
