@@ -1,7 +1,6 @@
 import ConnectorKit
 import Foundation
 import HTTPTransport
-import Primitives
 import JSON
 import Primitives
 
