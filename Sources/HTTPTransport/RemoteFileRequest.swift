@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// A folder or a file on a server that speaks SFTP or FTP.
 public struct RemoteFileRequest: Sendable, CustomStringConvertible {
     /// What is asked for.

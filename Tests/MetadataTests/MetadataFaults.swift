@@ -69,9 +69,6 @@ let systemFaults: [MetadataFault] = [
     MetadataFault(system: #""after": ["x"]"#, line: #".after[0]: unknown system 'x', expected s"#),
     MetadataFault(system: #""after": ["s"]"#, line: #".after: a cycle: s → s, expected an order that can begin"#),
     MetadataFault(
-        system: #""rate_limit": 5"#, line: #".rate_limit: not supported by this version yet, expected the key left out"#
-    ),
-    MetadataFault(
         system: #""notify": {}"#, line: #".notify: not supported by this version yet, expected the key left out"#),
     MetadataFault(
         system: #""schemas": {"silver": "audit"}"#,
@@ -216,9 +213,6 @@ let entityFaults: [MetadataFault] = [
     MetadataFault(
         entity: #""delta": {"mode": "all", "request_param": "since"}"#,
         line: #".delta.request_param: given without cursor_column, expected both, or neither"#),
-    MetadataFault(
-        entity: #""delta": {"cursor_column": "a", "stop_when_older": true}"#,
-        line: #".delta.stop_when_older: not supported by this version yet, expected the key left out"#),
     MetadataFault(
         entity: #""delta": {"cursor_column": "a", "on_null_cursor": "keep"}"#,
         line: #".delta.on_null_cursor: not supported by this version yet, expected the key left out"#),

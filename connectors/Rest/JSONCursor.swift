@@ -11,12 +11,23 @@ struct JSONCursor {
 
     /// The string, number, truth value or null at a path of member names and indices.
     mutating func scalar(at tokens: [String]) -> JSONValue? {
+        guard find(tokens), peek != UInt8(ascii: "{"), peek != UInt8(ascii: "[") else { return nil }
+        return parsed()
+    }
+
+    /// Any value at a path; meant for small ones, such as an error or the state of a job.
+    mutating func value(at tokens: [String]) -> JSONValue? { find(tokens) ? parsed() : nil }
+
+    private mutating func find(_ tokens: [String]) -> Bool {
         at = bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
         for token in tokens {
-            guard descend(to: token) else { return nil }
+            guard descend(to: token) else { return false }
         }
         skipSpace()
-        guard let first = peek, first != UInt8(ascii: "{"), first != UInt8(ascii: "[") else { return nil }
+        return peek != nil
+    }
+
+    private mutating func parsed() -> JSONValue? {
         let start = at
         skipValue()
         do {

@@ -32,14 +32,14 @@ public import Metadata
 ///   "columns": [{"name": "id", "type": "int", "key": true}, {"name": "updated_at", "type": "timestamptz"}]
 /// }
 /// ```
-/// `auth` is `none`, `basic` (username, password), `bearer` (token) or `api_key` (name, key, in header or query).
+/// `auth` is `none`, `basic`, `bearer`, `api_key`, `oauth2`, `session`, `jwt` or `aws_sigv4`; README has an example of each.
 /// `pagination` is `none`, `page`, `offset`, `cursor`, `link_header` or `next_url`; `medallion connectors describe
 /// rest` lists the attributes of each. A delta load sends the start of its window in `delta.request_param`.
 public struct RestConnector: Connector {
     /// `connection` of a system; the keys, units and defaults stand in `fields`.
     public struct Configuration: ConnectorConfiguration {
         var baseURL: String
-        var headers: [String: RestHeaderValue]
+        var headers: [String: TextOrSecret]
         var auth: RestAuthentication
         var timeout: Double
         var connectTimeout: Double
@@ -47,10 +47,11 @@ public struct RestConnector: Connector {
         var maximumBodyMegabytes: Int
         var caFile: String?
         var retry: RestRetry
+        var errors: [RestErrorRule]
 
         private enum CodingKeys: String, CodingKey {
             case baseURL = "baseUrl"
-            case headers, auth, caFile, retry
+            case headers, auth, caFile, retry, errors
             case timeout = "timeoutS"
             case connectTimeout = "connectTimeoutS"
             case idleTimeout = "idleTimeoutS"
@@ -58,11 +59,40 @@ public struct RestConnector: Connector {
         }
     }
 
-    /// `source` of an entity; `params` are read from the entity itself, because only there they keep their order.
+    /// `source` of an entity; what holds expressions is read from the entity itself, because only there names and
+    /// their order stay as they are written.
     public struct Source: ConnectorConfiguration {
         var path: String
         var recordsPath: String
+        var format: DocumentShape.Format
         var pagination: RestPagination
+        var steps: RestSteps?
+        var errors: [RestErrorRule]
+        var revalidate: RestRevalidation
+
+        private enum CodingKeys: String, CodingKey {
+            case path, recordsPath, format, pagination, steps, errors, revalidate, export
+        }
+
+        /// True where a job makes the data first.
+        let hasExport: Bool
+
+        /// A source from its JSON object.
+        public init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: CodingKeys.self)
+            path = try container.decode(String.self, forKey: .path)
+            recordsPath = try container.decode(String.self, forKey: .recordsPath)
+            format = try container.decode(DocumentShape.Format.self, forKey: .format)
+            pagination = try container.decode(RestPagination.self, forKey: .pagination)
+            steps = try container.decodeIfPresent(RestSteps.self, forKey: .steps)
+            errors = try container.decode([RestErrorRule].self, forKey: .errors)
+            revalidate = try container.decode(RestRevalidation.self, forKey: .revalidate)
+            hasExport = container.contains(.export)
+        }
+
+        var records: RestRecords {
+            RestRecords(path: format == .json ? JSONPointer(path: recordsPath)?.tokens ?? [] : nil)
+        }
     }
 
     /// `rest`.
@@ -95,30 +125,36 @@ public struct RestConnector: Connector {
         ]
         """
 
+    /// Once for each row of another entity, as `{{ parent.… }}`.
+    public static let takesParents = true
+    /// By ETag and Last-Modified.
+    public static let revalidates = true
+
     private let requests: RestRequests
+    private let config: JSONValue
 
     /// A connector of one system; its secrets are looked up here, once.
     public init(_ configuration: Configuration, context: ConnectorContext) throws {
         requests = try RestRequests(configuration, context: context)
+        config = context.connection["config"] ?? .object([])
     }
 
-    /// One JSON text per page, records at `records_path`.
+    /// Rows of CSV are strings.
+    public static func isTabular(_ source: Source) -> Bool { source.format == .csv }
+
+    /// One text per page, records at `records_path`.
     public func shape(of source: Source) throws -> DocumentShape {
-        DocumentShape(format: .json, recordsPath: source.recordsPath)
+        let hasPath = source.format == .json || source.format == .xml
+        return DocumentShape(format: source.format, recordsPath: hasPath ? source.recordsPath : "")
     }
 
     /// Lands every page of the resource, or fails as a whole: a missing page would look like deleted records.
     public func land(
         _ entity: Entity, source: Source, window: LoadWindow, into writer: inout RawWriter
     ) async throws {
-        let first = try requests.url(of: source, of: entity, window)
-        var pager = try RestPager(source.pagination, first: first)
-        writer.note(request: requests.noted(pager.first))
-        while let url = pager.next {
-            try Task.checkCancellation()
-            guard let page = try await requests.page(at: url, number: pager.number) else { break }
-            let landed = try writer.write(page.body)
-            try pager.advance(past: page, records: landed.records, checksum: landed.sha256)
-        }
+        try await RestLoad(entity, source, window, config: config, requests).land(into: &writer)
     }
+
+    /// Ends the session, where a login opened one.
+    public func close() async { await requests.identity.close() }
 }

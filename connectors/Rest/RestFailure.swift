@@ -1,5 +1,6 @@
 import ConnectorKit
 import HTTPTransport
+import JSON
 import Primitives
 
 /// An answer that is no page, or no answer at all.
@@ -10,7 +11,7 @@ struct RestFailure {
     private(set) var mayPass: Bool
     /// Seconds that the source asks us to wait.
     private(set) var retryAfter: Double?
-    private var kind: ConnectorError.Kind
+    private(set) var kind: ConnectorError.Kind
     private var hint: String
 
     /// A transfer that brought no answer.
@@ -28,33 +29,60 @@ struct RestFailure {
             }
     }
 
-    /// nil for a page; what is wrong with any other answer.
-    init?(_ response: HTTPResponse, page: Int, _ secretName: String?, _ mask: SecretMask) {
-        let what = "GET \(response.effectiveURL): the source answered \(response.status)"
+    /// nil for a page; what is wrong with any other answer. A rule of the metadata decides before its status.
+    init?(
+        _ response: HTTPResponse, of call: RestCall, page: Int, _ rule: RestErrorRule?, _ expected: RestExpectation,
+        _ secretName: String?, _ mask: SecretMask
+    ) {
+        let what = "\(call.method) \(response.effectiveURL): the source answered \(response.status)"
         let asked = secondsToWait(response.headers, now: SystemClock().now())
+        switch rule?.action {
+        case .retry?: self.init("\(what)\(quoted(response.body, mask))", .connector, "", mayPass: true)
+        case .rateLimited?:
+            self.init(what, .rateLimit, "load less often or set the system's rate_limit", mayPass: true)
+        case .fail?:
+            self.init("\(what)\(quoted(response.body, mask))", .connector, "connection.errors or source.errors say so")
+        case .refreshToken?:
+            self.init(
+                "\(what), which means refused credentials by connection.errors or source.errors", .auth,
+                "check the value, expiry and rights of secret '\(secretName ?? "–")'")
+        case .ignore?, nil:
+            self.init(byStatusOf: response, call, what, page, asked, expected, secretName, mask)
+        }
+        if mayPass { retryAfter = asked }
+    }
+
+    private init?(
+        byStatusOf response: HTTPResponse, _ call: RestCall, _ what: String, _ page: Int, _ asked: Double?,
+        _ expected: RestExpectation, _ secretName: String?, _ mask: SecretMask
+    ) {
         switch response.status {
-        case 200, 203:
-            guard let complaint = notJSON(response, mask) else { return nil }
-            self.init("\(what) with \(complaint)", .parse, "check base_url and path; a login page looks like this")
-        case 204: return nil
+        case 200, 201, 202, 203:
+            if expected.isGraphQL, let complaint = graphQLError(response.body) {
+                self.init("\(what) with the error '\(mask.mask(complaint))'", .connector, "check source.body.query")
+            } else if expected.format == .json, let complaint = notJSON(response, mask) {
+                self.init("\(what) with \(complaint)", .parse, "check base_url and path; a login page looks like this")
+            } else {
+                return nil
+            }
+        case 204, 304: return nil
         case _ where response.status == 401 || response.status == 403 && asked == nil:
             let credentials = secretName.map { "the credentials of secret '\($0)'" } ?? "a request without credentials"
             self.init(
-                "GET \(response.effectiveURL): the source refused \(credentials) with \(response.status)", .auth,
-                secretName == nil ? "set connection.auth" : "check the secret's value, its expiry and its rights")
+                "\(call.method) \(response.effectiveURL): the source refused \(credentials) with \(response.status)",
+                .auth, secretName == nil ? "set connection.auth" : "check the secret's value, its expiry and its rights"
+            )
         case 404 where page > 1, 410 where page > 1:
             self.init(
                 "\(what); the batch is incomplete and is dropped", .connector,
                 "if the source ends that way, set pagination.stop_on to \"short\" or give total_pages_path")
         case 404, 410: self.init(what, .connector, "check connection.base_url and source.path")
         case 403, 429:
-            self.init(what, .rateLimit, "load less often or lower the system's concurrency", mayPass: true)
-            retryAfter = asked
+            self.init(what, .rateLimit, "load less often or set the system's rate_limit", mayPass: true)
         default:
             self.init(
                 "\(what)\(quoted(response.body, mask))", .connector, "",
                 mayPass: HTTPError.isTransient(status: response.status))
-            retryAfter = asked
         }
     }
 
@@ -71,6 +99,13 @@ struct RestFailure {
         return ConnectorError(
             mask.mask("\(message) (page \(page)\(times))"), kind: kind, hint: hint, isTransient: mayPass)
     }
+}
+
+/// The message of the first of a GraphQL answer's errors; nil where it has none.
+private func graphQLError(_ body: [UInt8]) -> String? {
+    var cursor = JSONCursor(body)
+    guard let first = cursor.value(at: ["errors", "0"]) else { return nil }
+    return first["message"]?.stringValue ?? first.text()
 }
 
 /// What the body is instead of a JSON object or array; nil if it looks like one.

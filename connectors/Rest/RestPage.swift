@@ -7,12 +7,15 @@ struct RestPage {
     var body: [UInt8]
     /// Where it came from, after redirects.
     var url: HTTPURL
+    /// The header lines of the answer.
+    var headers: HTTPHeaders
     /// The target of `Link: <…>; rel="next"`, relative or absolute.
     var nextLink: String?
 
     init(_ response: HTTPResponse) {
         body = response.body
         url = response.effectiveURL
+        headers = response.headers
         nextLink = response.headers.values(named: "Link").lazy.compactMap(linkToNext).first
     }
 

@@ -2,18 +2,19 @@ import ConnectorKit
 import HTTPTransport
 import JSON
 import Logging
-import Metadata
 import Primitives
 
 /// Sends the requests of one system: URLs, credentials, limits and repeats.
 struct RestRequests: Sendable {
-    private let base: HTTPURL
-    private let credentials: RestCredentials
+    let base: HTTPURL
+    let identity: RestIdentity
     private let limits: HTTPLimits
     private let retry: RestRetry
-    private let mask: SecretMask
+    private var mask: SecretMask { identity.known.mask }
     private let client: HTTPClient
     private let logger: Logger
+    private let budget: RateBudget
+    private let rules: [RestErrorRule]
 
     init(_ configuration: RestConnector.Configuration, context: ConnectorContext) throws {
         do {
@@ -21,8 +22,6 @@ struct RestRequests: Sendable {
         } catch {
             throw ConnectorError("connection.base_url: \(error.message)")
         }
-        credentials = try RestCredentials(configuration, store: context.secrets)
-        mask = SecretMask(values: credentials.secrets)
         limits = HTTPLimits(
             connect: .seconds(configuration.connectTimeout), idle: .seconds(configuration.idleTimeout),
             total: .seconds(configuration.timeout), bodyBytes: configuration.maximumBodyMegabytes << 20)
@@ -30,45 +29,39 @@ struct RestRequests: Sendable {
         let caFile = configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" }
         client = HTTPClient(caFile: caFile)
         logger = context.logger
-    }
-
-    /// The URL of a resource with its parameters, the one of a delta load included.
-    func url(of source: RestConnector.Source, of entity: Entity, _ window: LoadWindow) throws -> HTTPURL {
-        var parameters = restParameters(entity.source["params"])
-        if window.loadType == .delta, let name = entity.delta?.requestParameter, let from = window.from {
-            parameters.append((name, from))
-        }
-        let start = base.text.hasSuffix("/") ? String(base.text.dropLast()) : base.text
-        do {
-            let url = try HTTPURL("\(start)/\(source.path.drop { $0 == "/" })")
-            guard url.isSameOrigin(as: base) else {
-                throw HTTPError(.invalidRequest, "the path leads to \(url.origin)")
-            }
-            return try url.adding(parameters)
-        } catch let error as HTTPError {
-            throw ConnectorError("entity '\(entity.id)': source.path '\(source.path)': \(error.message)")
-        }
+        budget = context.budget
+        rules = configuration.errors
+        let known = KnownSecrets(context.secrets)
+        identity = try RestIdentity(
+            configuration, written: context.connection, base: base, known: known,
+            requests: ProofRequests(client: client, limits: limits, retry: retry, known: known, logger: logger))
     }
 
     /// The request as it is noted in the manifest.
-    func noted(_ url: HTTPURL) -> String {
-        let query = [url.query, credentials.parameter.map { "\($0.name)=‹secret›" }].compactMap(\.self)
-        return mask.mask("GET \(url)" + (query.isEmpty ? "" : "?" + query.joined(separator: "&")))
+    func noted(_ call: RestCall) -> String {
+        let query = [call.url.query, identity.queryParameter.map { "\($0)=‹secret›" }].compactMap(\.self)
+        return mask.mask(call.description + (query.isEmpty ? "" : "?" + query.joined(separator: "&")))
     }
 
-    /// Fetches a page, repeating what may pass; nil when the source answers that there is no content.
+    /// Fetches a page, repeating what may pass.
     /// - Throws: `ConnectorError`; `CancellationError` when the task was cancelled.
-    func page(at url: HTTPURL, number: Int) async throws -> RestPage? {
+    func page(_ call: RestCall, _ expected: RestExpectation, number: Int) async throws -> RestAnswer {
         let started = ContinuousClock.now
         var generator = SystemRandomNumberGenerator()
         var attempt = 1
         while true {
+            try await budget.take()
             let left = retry.deadline - (ContinuousClock.now - started) / .seconds(1)
             let failure: RestFailure
-            switch await answer(at: url, within: attempt == 1 ? nil : .seconds(max(left, 0.1))) {
+            switch try await answer(to: call, expected, within: attempt == 1 ? nil : .seconds(max(left, 0.1))) {
             case .success(let response):
-                guard let found = RestFailure(response, page: number, credentials.secretName, mask) else {
-                    return response.status == 204 ? nil : RestPage(response)
+                let rule = expected.rule(for: response, rules)
+                if rule?.action == .ignore { return .nothing }
+                guard
+                    let found = RestFailure(response, of: call, page: number, rule, expected, identity.secretName, mask)
+                else {
+                    if response.status == 304 { return .unchanged }
+                    return response.status == 204 ? .nothing : .page(RestPage(response))
                 }
                 failure = found
             case .failure(let error):
@@ -80,6 +73,7 @@ struct RestRequests: Sendable {
                 let wait = retry.wait(
                     after: attempt, asked: failure.retryAfter, elapsed: elapsed, using: &generator)
             else { throw failure.error(page: number, attempts: attempt, mask) }
+            if failure.kind == .rateLimit { await budget.pause(seconds: wait) }
             logger.warning(
                 "a request failed and is repeated",
                 metadata: [
@@ -91,37 +85,60 @@ struct RestRequests: Sendable {
         }
     }
 
-    private func answer(at url: HTTPURL, within deadline: Duration?) async -> Result<HTTPResponse, HTTPError> {
+    private func answer(
+        to call: RestCall, _ expected: RestExpectation, within deadline: Duration?
+    ) async throws -> Result<HTTPResponse, HTTPError> {
         do {
-            var request = HTTPRequest(url: try authorized(url), limits: limits)
+            var request = HTTPRequest(method: call.method, url: call.url, limits: limits)
             if let deadline { request.limits.total = min(limits.total, deadline) }
-            request.headers.append(HTTPHeader("Accept", "application/json"))
+            request.headers.append(HTTPHeader("Accept", expected.accept))
             request.headers.append(HTTPHeader("User-Agent", "medallion"))
-            for header in credentials.headers { request.headers.set(header) }
-            return .success(try await client.send(request))
-        } catch {
+            if let body = call.body {
+                request.body = body.bytes
+                request.headers.append(HTTPHeader("Content-Type", body.mediaType))
+            }
+            for header in call.headers { request.headers.set(header) }
+            guard call.isOwnHost else { return .success(try await client.send(request)) }
+            return .success(
+                try await identity.send(request, over: client) { [rules] response in
+                    expected.rule(for: response, rules)?.action == .refreshToken
+                })
+        } catch let error as HTTPError {
             return .failure(error)
         }
     }
-
-    /// The URL with the key that belongs into the query, unless the source's own link already holds it.
-    private func authorized(_ url: HTTPURL) throws(HTTPError) -> HTTPURL {
-        guard let parameter = credentials.parameter else { return url }
-        let start = percentEncoded(parameter.name) + "="
-        guard url.query?.split(separator: "&").contains(where: { $0.hasPrefix(start) }) != true else { return url }
-        return try url.adding([(parameter.name, parameter.value.reveal())])
-    }
 }
 
-/// `params` of a source, in the order in which they are written; a list repeats its name.
-func restParameters(_ params: JSONValue?) -> [(name: String, value: String)] {
-    (params?.objectValue ?? []).flatMap { member in
-        (member.value.arrayValue ?? [member.value]).compactMap { value in
-            switch value {
-            case .string(let text), .number(let text): (member.name, text)
-            case .bool(let truth): (member.name, truth ? "true" : "false")
-            case .null, .array, .object: nil
-            }
+/// What a request may be answered with, once every repeat is done.
+enum RestAnswer: Sendable {
+    case page(RestPage)
+    /// There is no content.
+    case nothing
+    /// It is what it was: the validators of the request still hold.
+    case unchanged
+}
+
+/// What an answer must be.
+struct RestExpectation: Sendable {
+    /// The notation of the body.
+    var format = DocumentShape.Format.json
+    /// True where errors come as a list `errors` with status 200.
+    var isGraphQL = false
+    /// What answers mean, before the rules of the connection.
+    var rules: [RestErrorRule] = []
+
+    /// The first rule that applies to an answer.
+    func rule(for response: HTTPResponse, _ more: [RestErrorRule]) -> RestErrorRule? {
+        (rules + more).first { $0.applies(to: response) }
+    }
+
+    /// What is asked for.
+    var accept: String {
+        switch format {
+        case .json: "application/json"
+        case .jsonl: "application/x-ndjson, application/jsonl, application/json;q=0.9"
+        case .csv: "text/csv, */*;q=0.5"
+        case .xml: "application/xml, text/xml;q=0.9, */*;q=0.5"
         }
     }
 }

@@ -1,4 +1,5 @@
 public import JSON
+internal import Primitives
 
 /// A text with expressions between `{{` and `}}`, as paths, parameters and bodies of metadata may hold.
 ///
@@ -56,6 +57,27 @@ public struct Template: Sendable, Hashable {
     /// The text with every expression replaced by its value's text.
     /// - Throws: `TemplateError` for an unknown name, a value that has no text, or a filter that cannot take its value.
     public func text(in scope: TemplateScope) throws(TemplateError) -> String {
+        try text(in: scope) { $1 }
+    }
+
+    /// The text as the path of a URL: what expressions give is percent-encoded but for `/`, so that no value can leave
+    /// its place; a text that is one expression and nothing else stays as it is, for it may be a whole URL.
+    /// - Throws: `TemplateError`, also for a value with the segment `.` or `..`.
+    public func path(in scope: TemplateScope) throws(TemplateError) -> String {
+        guard parts.count > 1 else { return try text(in: scope) }
+        return try text(in: scope) { (expression, value) throws(TemplateError) in
+            guard expression.calls.last?.filter != .url else { return value }
+            let segments = value.split(separator: "/", omittingEmptySubsequences: false)
+            guard !segments.contains("."), !segments.contains("..") else {
+                throw TemplateError(expression.source, "its value would lead out of the path", hint: "check the value")
+            }
+            return segments.map { percentEncoded(String($0)) }.joined(separator: "/")
+        }
+    }
+
+    private func text(
+        in scope: TemplateScope, _ escape: (TemplateExpression, String) throws(TemplateError) -> String
+    ) throws(TemplateError) -> String {
         var text = ""
         for part in parts {
             switch part {
@@ -67,7 +89,7 @@ public struct Template: Sendable, Hashable {
                         expression.source, "it is \(value.kindName), which has no text",
                         hint: "add | json, or | default('') for a missing value")
                 }
-                text += found
+                text += try escape(expression, found)
             }
         }
         return text

@@ -78,7 +78,7 @@ enum TemplateFilter: String, CaseIterable, Sendable, Hashable {
             return .text(
                 try text(value).replacingOccurrences(
                     of: arguments[0].stringValue ?? "", with: arguments[1].stringValue ?? ""))
-        case .url: return .text(encoded(try text(value)))
+        case .url: return .text(percentEncoded(try text(value)))
         case .base64: return .text(Data(try text(value).utf8).base64EncodedString())
         case .json: return .text(value.json.text())
         case .join:
@@ -187,14 +187,4 @@ private func microseconds(of text: String) -> Int64? {
     guard let unit = text.last.flatMap({ seconds[$0] }), let count = Int64(text.dropLast()), abs(count) < 1_000_000_000
     else { return nil }
     return count * unit * 1_000_000
-}
-
-/// Everything but the unreserved characters of RFC 3986 percent-encoded.
-private func encoded(_ text: String) -> String {
-    let unreserved = Set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~".utf8)
-    let digits = Array("0123456789ABCDEF".utf8)
-    let bytes = text.utf8.flatMap { byte in
-        unreserved.contains(byte) ? [byte] : [UInt8(ascii: "%"), digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-    }
-    return String(decoding: bytes, as: UTF8.self)
 }

@@ -11,7 +11,7 @@ struct LiveParents {
 
     let table: SilverTable
     let columns: [String]
-    /// Only rows that were touched later; nil for all.
+    /// Only rows that were touched at this instant or later; nil for all.
     let touchedAfter: Instant?
     let pool: PostgresPool
 
@@ -21,7 +21,7 @@ struct LiveParents {
     private func page(behind place: String?) async throws -> ParentRows.Page {
         let members: [SQLText] = columns.map { "\(literal: $0), \(identifier: $0)" }
         var condition = table.isOpen()
-        if let touchedAfter { condition = "\(fragment: condition) AND _updated_at > \(touchedAfter)" }
+        if let touchedAfter { condition = "\(fragment: condition) AND _updated_at >= \(touchedAfter)" }
         if let place { condition = "\(fragment: condition) AND _key_hash > \(place)::text::uuid" }
         let query: SQLText = """
             SELECT _key_hash::text AS place, json_build_object(\(fragment: members.joined(separator: ", ")))::text AS doc

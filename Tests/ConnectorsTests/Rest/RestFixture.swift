@@ -18,6 +18,11 @@ struct Landed {
     var records: Int
     /// The request as noted.
     var request: String?
+    /// The rows of `for_each`, by file.
+    var parents: [String?] = []
+    var state: String?
+    var isUnfiltered = false
+    var isUnchanged = false
 }
 
 /// A scripted API on loopback and a rest system that reads it; keeps the requests that it saw.
@@ -56,7 +61,7 @@ final class RestFixture: Sendable {
     func land(
         _ source: String = "", connection: String = "", retry: String = #""base_delay_s": 0.01, "deadline_s": 5"#,
         base: String? = nil, path: String = "/items", delta: DeltaLoad? = nil,
-        window: LoadWindow = LoadWindow(loadType: .full, until: Instant(microseconds: 0))
+        window: LoadWindow = LoadWindow(loadType: .full, until: Instant(microseconds: 0)), columns: [String] = []
     ) async throws -> Landed {
         let system = SourceSystem(
             id: SystemID(rawValue: "api"), name: "API", description: "Scripted", type: "rest",
@@ -64,7 +69,8 @@ final class RestFixture: Sendable {
                 #"{"base_url": "\#(base ?? url)/v1", "retry": {\#(retry)}\#(more(connection))}"#,
                 RestConnector.Configuration.fields))
         let entity = Entity(
-            id: EntityID(system: system.id, name: "items"), columns: [Column(name: "id", type: .int, isKey: true)],
+            id: EntityID(system: system.id, name: "items"),
+            columns: [Column(name: "id", type: .int, isKey: true)] + columns.map { Column(name: $0, type: .text) },
             source: try checked(#"{"path": "\#(path)"\#(more(source))}"#, RestConnector.Source.fields), delta: delta)
         return try await land(entity, of: system, window)
     }
@@ -83,7 +89,9 @@ final class RestFixture: Sendable {
         try await connector.land(entity, window: window, into: &writer)
         let payloads = try writer.files.map { try folder.text(of: $0.name) }
         return Landed(
-            payloads: payloads, records: writer.files.reduce(0) { $0 + $1.records }, request: writer.request)
+            payloads: payloads, records: writer.files.reduce(0) { $0 + $1.records }, request: writer.request,
+            parents: writer.files.map(\.parent), state: writer.state, isUnfiltered: writer.isUnfiltered,
+            isUnchanged: writer.isUnchanged)
     }
 
     private func checked(_ text: String, _ fields: [Field]) throws -> JSONValue {
