@@ -81,7 +81,7 @@ let package = Package(
         .target(
             name: "Connectors",
             dependencies: [
-                "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Compression",
+                "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing", "Compression",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "connectors",

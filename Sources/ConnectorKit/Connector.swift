@@ -58,6 +58,10 @@ public protocol Connector: Sendable {
 
     /// Lands one batch. Throws `ConnectorError` when the source refuses, lies or breaks off.
     func land(_ entity: Entity, source: Source, window: LoadWindow, into writer: inout RawWriter) async throws
+
+    /// Called once when nothing more will be asked of it, also after a failure: a logout. Never fails a run; does
+    /// nothing by default.
+    func close() async
 }
 
 extension Connector {
@@ -66,6 +70,9 @@ extension Connector {
 
     /// nil: it has no catalogue.
     public func discover() async throws -> [DiscoveredEntity]? { nil }
+
+    /// Nothing: it holds nothing that its source should get back.
+    public func close() async {}
 
     /// Nothing.
     public static func objections(to source: JSONValue) -> [ConnectorDescription.Objection] { [] }

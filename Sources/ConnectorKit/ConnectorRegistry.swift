@@ -74,6 +74,9 @@ public struct AnyConnector: Sendable {
     /// - Throws: `ConnectorError` when the source refuses.
     public func discover() async throws -> [DiscoveredEntity]? { try await connector.discover() }
 
+    /// Gives back what the source should get back; call it once, also after a failure.
+    public func close() async { await connector.close() }
+
     /// Lands one batch of the entity.
     /// - Throws: `ConnectorError` when the source refuses, lies or breaks off.
     public func land(_ entity: Entity, window: LoadWindow, into writer: inout RawWriter) async throws {

@@ -1,8 +1,9 @@
 public import ConnectorKit
+public import Primitives
 internal import Synchronization
 
 /// The secrets of a project: providers in order, each answer kept for the life of the process.
-public final class SecretChain: SecretStore {
+public final class SecretChain: WritableSecretStore {
     /// A secret and the provider that answered.
     public struct Answer: Sendable {
         /// The secret.
@@ -15,11 +16,13 @@ public final class SecretChain: SecretStore {
     public let known: KnownSecrets
     /// In the order in which they are asked.
     public let providers: [any SecretProvider]
+    private let clock: any WallClock
     private let answers = Mutex<[String: Result<Answer, ConnectorError>]>([:])
 
     /// A chain of providers that registers what it learns.
-    public init(_ providers: [any SecretProvider], known: KnownSecrets) {
+    public init(_ providers: [any SecretProvider], known: KnownSecrets, clock: any WallClock) {
         self.providers = providers
+        self.clock = clock
         self.known = known
     }
 
@@ -58,6 +61,26 @@ public final class SecretChain: SecretStore {
         try await prepare([name])
         guard let answer = answers.withLock({ $0[name] }) else { throw missing(name) }
         return try answer.get()
+    }
+
+    /// Keeps a new value where the old one comes from: only the encrypted store can.
+    /// - Throws: `ConnectorError`, `CancellationError`.
+    public func replace(_ value: Secret, named name: String) async throws {
+        known.register(value)
+        for provider in providers {
+            guard try await provider.value(of: name) != nil else { continue }
+            guard let stored = provider as? StoredSecrets else {
+                throw ConnectorError(
+                    "the secret '\(name)' comes from the provider '\(provider.title)', which cannot keep a new value",
+                    kind: .auth,
+                    hint: "move it into the encrypted store: remove it there, then 'medallion secrets set \(name)'")
+            }
+            do { try stored.store.set(name, to: value, at: clock.now()) } catch let error as DurableFileError {
+                throw ConnectorError("the secret '\(name)' cannot be kept: \(error)", kind: .auth)
+            }
+            return answers.withLock { $0[name] = .success(Answer(secret: value, provider: provider.title)) }
+        }
+        throw missing(name)
     }
 
     private func ask(_ name: String) async throws -> Result<Answer, ConnectorError> {

@@ -20,7 +20,8 @@ struct RoomsTests {
             "Logging",
         ],
         "Connectors": [
-            "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Compression", "Logging",
+            "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing", "Compression",
+            "Logging",
         ],
         "Secrets": ["ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing"],
         "ConnectorKit": ["Metadata", "JSON", "Primitives", "Hashing", "Compression", "Logging"],

@@ -1,7 +1,5 @@
-import Foundation
 import HTTPTransport
 import JSON
-import Primitives
 
 /// One request, ready to be sent but for what proves who we are.
 struct RestCall: Sendable {
@@ -49,11 +47,7 @@ struct RestCall: Sendable {
         switch content {
         case nil: nil
         case .json(let value): (value.serialized(), "application/json")
-        case .form(let pairs):
-            (
-                Array(pairs.map { "\(formEncoded($0.name))=\(formEncoded($0.value))" }.joined(separator: "&").utf8),
-                "application/x-www-form-urlencoded"
-            )
+        case .form(let pairs): (formBody(pairs), "application/x-www-form-urlencoded")
         case .text(let text, let mediaType): (Array(text.utf8), mediaType)
         }
     }
@@ -64,6 +58,3 @@ struct RestCall: Sendable {
     /// What makes two calls the same one.
     var identity: String { "\(method) \(url.text) \(body.map { String(decoding: $0.bytes, as: UTF8.self) } ?? "")" }
 }
-
-/// As HTML forms encode: a blank becomes a plus sign.
-private func formEncoded(_ text: String) -> String { percentEncoded(text).replacingOccurrences(of: "%20", with: "+") }

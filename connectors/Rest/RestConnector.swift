@@ -32,14 +32,14 @@ public import Metadata
 ///   "columns": [{"name": "id", "type": "int", "key": true}, {"name": "updated_at", "type": "timestamptz"}]
 /// }
 /// ```
-/// `auth` is `none`, `basic` (username, password), `bearer` (token) or `api_key` (name, key, in header or query).
+/// `auth` is `none`, `basic`, `bearer`, `api_key`, `oauth2`, `session`, `jwt` or `aws_sigv4`; README has an example of each.
 /// `pagination` is `none`, `page`, `offset`, `cursor`, `link_header` or `next_url`; `medallion connectors describe
 /// rest` lists the attributes of each. A delta load sends the start of its window in `delta.request_param`.
 public struct RestConnector: Connector {
     /// `connection` of a system; the keys, units and defaults stand in `fields`.
     public struct Configuration: ConnectorConfiguration {
         var baseURL: String
-        var headers: [String: RestHeaderValue]
+        var headers: [String: TextOrSecret]
         var auth: RestAuthentication
         var timeout: Double
         var connectTimeout: Double
@@ -153,4 +153,7 @@ public struct RestConnector: Connector {
     ) async throws {
         try await RestLoad(entity, source, window, config: config, requests).land(into: &writer)
     }
+
+    /// Ends the session, where a login opened one.
+    public func close() async { await requests.identity.close() }
 }

@@ -42,7 +42,11 @@ struct RestFailure {
             self.init(what, .rateLimit, "load less often or set the system's rate_limit", mayPass: true)
         case .fail?:
             self.init("\(what)\(quoted(response.body, mask))", .connector, "connection.errors or source.errors say so")
-        case .refreshToken?, .ignore?, nil:
+        case .refreshToken?:
+            self.init(
+                "\(what), which means refused credentials by connection.errors or source.errors", .auth,
+                "check the value, expiry and rights of secret '\(secretName ?? "–")'")
+        case .ignore?, nil:
             self.init(byStatusOf: response, call, what, page, asked, expected, secretName, mask)
         }
         if mayPass { retryAfter = asked }

@@ -13,7 +13,7 @@ extension RestConnector.Configuration {
                 "headers", .map(.either([.string, .object([RestFields.secretName])])), default: .object([]),
                 "Sent with each request; a value is a text or {\"secret\": \"name\"}."),
             Field(
-                "auth", .variant("type", RestFields.authentication), default: RestFields.type("none"),
+                "auth", .variant("type", RestAuthentication.variants), default: RestFields.type("none"),
                 "How the system knows us."),
             Field(
                 "timeout_s", .number(0.1...3600), default: .number("60"), "Seconds that one request may take in all."),
@@ -80,25 +80,6 @@ extension RestConnector.Source {
 /// The nested field lists of the rest connector.
 enum RestFields {
     static let secretName = Field("secret", .string, required: true, "The secret's name.")
-
-    static let authentication: [FieldType.Variant] = [
-        FieldType.Variant("none"),
-        FieldType.Variant(
-            "basic",
-            [
-                Field("username", .string, required: true, "The user's name."),
-                Field("password", .string, required: true, secret: true, "The user's password."),
-            ]),
-        FieldType.Variant(
-            "bearer", [Field("token", .string, required: true, secret: true, "Sent as Authorization: Bearer.")]),
-        FieldType.Variant(
-            "api_key",
-            [
-                Field("name", .string, default: .string("X-Api-Key"), "Name of the header or parameter."),
-                Field("in", .oneOf(["header", "query"]), default: .string("header"), "Where the key is sent."),
-                Field("key", .string, required: true, secret: true, "The key."),
-            ]),
-    ]
 
     static let retry: [Field] = [
         Field("attempts", .int(1...100), default: .number("4"), "Times that a request is sent, the first included."),

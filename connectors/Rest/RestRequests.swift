@@ -7,10 +7,10 @@ import Primitives
 /// Sends the requests of one system: URLs, credentials, limits and repeats.
 struct RestRequests: Sendable {
     let base: HTTPURL
-    private let credentials: RestCredentials
+    let identity: RestIdentity
     private let limits: HTTPLimits
     private let retry: RestRetry
-    private let mask: SecretMask
+    private var mask: SecretMask { identity.known.mask }
     private let client: HTTPClient
     private let logger: Logger
     private let budget: RateBudget
@@ -22,8 +22,6 @@ struct RestRequests: Sendable {
         } catch {
             throw ConnectorError("connection.base_url: \(error.message)")
         }
-        credentials = try RestCredentials(configuration, store: context.secrets)
-        mask = SecretMask(values: credentials.secrets)
         limits = HTTPLimits(
             connect: .seconds(configuration.connectTimeout), idle: .seconds(configuration.idleTimeout),
             total: .seconds(configuration.timeout), bodyBytes: configuration.maximumBodyMegabytes << 20)
@@ -33,11 +31,15 @@ struct RestRequests: Sendable {
         logger = context.logger
         budget = context.budget
         rules = configuration.errors
+        let known = KnownSecrets(context.secrets)
+        identity = try RestIdentity(
+            configuration, written: context.connection, base: base, known: known,
+            requests: ProofRequests(client: client, limits: limits, retry: retry, known: known, logger: logger))
     }
 
     /// The request as it is noted in the manifest.
     func noted(_ call: RestCall) -> String {
-        let query = [call.url.query, credentials.parameter.map { "\($0.name)=‹secret›" }].compactMap(\.self)
+        let query = [call.url.query, identity.queryParameter.map { "\($0)=‹secret›" }].compactMap(\.self)
         return mask.mask(call.description + (query.isEmpty ? "" : "?" + query.joined(separator: "&")))
     }
 
@@ -51,13 +53,12 @@ struct RestRequests: Sendable {
             try await budget.take()
             let left = retry.deadline - (ContinuousClock.now - started) / .seconds(1)
             let failure: RestFailure
-            switch await answer(to: call, expected, within: attempt == 1 ? nil : .seconds(max(left, 0.1))) {
+            switch try await answer(to: call, expected, within: attempt == 1 ? nil : .seconds(max(left, 0.1))) {
             case .success(let response):
-                let rule = (expected.rules + rules).first { $0.applies(to: response) }
+                let rule = expected.rule(for: response, rules)
                 if rule?.action == .ignore { return .nothing }
                 guard
-                    let found = RestFailure(
-                        response, of: call, page: number, rule, expected, credentials.secretName, mask)
+                    let found = RestFailure(response, of: call, page: number, rule, expected, identity.secretName, mask)
                 else {
                     if response.status == 304 { return .unchanged }
                     return response.status == 204 ? .nothing : .page(RestPage(response))
@@ -86,10 +87,9 @@ struct RestRequests: Sendable {
 
     private func answer(
         to call: RestCall, _ expected: RestExpectation, within deadline: Duration?
-    ) async -> Result<HTTPResponse, HTTPError> {
+    ) async throws -> Result<HTTPResponse, HTTPError> {
         do {
-            let url = call.isOwnHost ? try authorized(call.url) : call.url
-            var request = HTTPRequest(method: call.method, url: url, limits: limits)
+            var request = HTTPRequest(method: call.method, url: call.url, limits: limits)
             if let deadline { request.limits.total = min(limits.total, deadline) }
             request.headers.append(HTTPHeader("Accept", expected.accept))
             request.headers.append(HTTPHeader("User-Agent", "medallion"))
@@ -97,22 +97,15 @@ struct RestRequests: Sendable {
                 request.body = body.bytes
                 request.headers.append(HTTPHeader("Content-Type", body.mediaType))
             }
-            if call.isOwnHost {
-                for header in credentials.headers { request.headers.set(header) }
-            }
             for header in call.headers { request.headers.set(header) }
-            return .success(try await client.send(request))
-        } catch {
+            guard call.isOwnHost else { return .success(try await client.send(request)) }
+            return .success(
+                try await identity.send(request, over: client) { [rules] response in
+                    expected.rule(for: response, rules)?.action == .refreshToken
+                })
+        } catch let error as HTTPError {
             return .failure(error)
         }
-    }
-
-    /// The URL with the key that belongs into the query, unless the source's own link already holds it.
-    private func authorized(_ url: HTTPURL) throws(HTTPError) -> HTTPURL {
-        guard let parameter = credentials.parameter else { return url }
-        let start = percentEncoded(parameter.name) + "="
-        guard url.query?.split(separator: "&").contains(where: { $0.hasPrefix(start) }) != true else { return url }
-        return try url.adding([(parameter.name, parameter.value.reveal())])
     }
 }
 
@@ -133,6 +126,11 @@ struct RestExpectation: Sendable {
     var isGraphQL = false
     /// What answers mean, before the rules of the connection.
     var rules: [RestErrorRule] = []
+
+    /// The first rule that applies to an answer.
+    func rule(for response: HTTPResponse, _ more: [RestErrorRule]) -> RestErrorRule? {
+        (rules + more).first { $0.applies(to: response) }
+    }
 
     /// What is asked for.
     var accept: String {

@@ -40,7 +40,13 @@ struct SystemRun: Sendable {
                 context: ConnectorContext(
                     system: system.id, projectFolder: workspace.projectFolder, environment: workspace.environment,
                     secrets: workspace.secrets, budget: RateBudget(system.rateLimit), logger: workspace.logger))
-            try await withTimeout { try await runEntities(entities, connector, ledger, known) }
+            do {
+                try await withTimeout { try await runEntities(entities, connector, ledger, known) }
+            } catch {
+                await connector.close()
+                throw error
+            }
+            await connector.close()
         }
     }
 

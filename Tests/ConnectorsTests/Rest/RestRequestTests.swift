@@ -29,7 +29,7 @@ struct RestRequestTests {
         #expect(requests.map(\.method) == ["POST", "PUT", "POST", "POST"])
         #expect(
             requests.map { String(decoding: $0.body, as: UTF8.self) } == [
-                #"{"tenant":7,"q":"n7","at":"1970"}"#, "n=a+b&l=1&l=2",
+                #"{"tenant":7,"q":"n7","at":"1970"}"#, "n=a%20b&l=1&l=2",
                 #"{"query":"query($n: Int) { a { b(n: $n) }}","variables":{"n":7}}"#, "<q>items</q>",
             ])
         #expect(

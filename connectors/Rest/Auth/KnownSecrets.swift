@@ -1,0 +1,55 @@
+import ConnectorKit
+import Synchronization
+
+/// Every secret that one system's requests use, those included that its servers give us; the mask over them all.
+///
+/// A token is registered before it is first sent, so that no error text is made without it.
+final class KnownSecrets: Sendable {
+    private let store: any SecretStore
+    private let state = Mutex((values: [Secret](), mask: SecretMask(values: [])))
+
+    init(_ store: any SecretStore) { self.store = store }
+
+    /// The mask over all that is known by now.
+    var mask: SecretMask { state.withLock { $0.mask } }
+
+    /// The text with every known secret replaced.
+    func mask(_ text: String) -> String { mask.mask(text) }
+
+    /// Looks up a secret and masks it from now on.
+    /// - Throws: `ConnectorError` of kind auth, naming the secret and how to set it.
+    func resolve(_ reference: SecretReference) throws -> Secret {
+        register(try store.secret(named: reference.secret))
+    }
+
+    /// The text itself, or the secret behind it.
+    func resolve(_ value: TextOrSecret) throws -> Secret {
+        switch value {
+        case .text(let text): Secret(text)
+        case .secret(let reference): try resolve(reference)
+        }
+    }
+
+    /// Masks a secret from now on: one that was derived from others, or that a server gave us.
+    @discardableResult
+    func register(_ secret: Secret) -> Secret {
+        state.withLock { state in
+            state.values.append(secret)
+            state.mask = SecretMask(values: state.values)
+        }
+        store.known.register(secret)
+        return secret
+    }
+
+    /// Keeps a new value of a secret beyond this run; false where the store cannot.
+    func replace(_ reference: SecretReference, by value: Secret) async throws -> Bool {
+        guard let store = store as? any WritableSecretStore else { return false }
+        try await store.replace(value, named: reference.secret)
+        return true
+    }
+}
+
+extension KnownSecrets: CustomReflectable {
+    /// Shows no children, so that `dump` prints no secret.
+    var customMirror: Mirror { Mirror(self, children: []) }
+}
