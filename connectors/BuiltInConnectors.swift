@@ -9,6 +9,7 @@ public enum BuiltInConnectors {
         registry.register(RestConnector.self)
         registry.register(ProcessConnector.self)
         registry.register(FakeConnector.self)
+        registry.register(PostgresConnector.self)
         return registry
     }
 }

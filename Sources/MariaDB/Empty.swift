@@ -1,0 +1,1 @@
+// The wrapper is below the trait.
