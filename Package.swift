@@ -56,7 +56,8 @@ let package = Package(
         .target(name: "SQLite", dependencies: ["CSQLite", "Primitives"], swiftSettings: wrapping),
         // Empty without the trait MySQL, so that a plain build asks for no library of MySQL's.
         .target(
-            name: "MariaDB", dependencies: ["Primitives", .target(name: "CMariaDB", condition: .when(traits: ["MySQL"]))],
+            name: "MariaDB",
+            dependencies: ["Primitives", .target(name: "CMariaDB", condition: .when(traits: ["MySQL"]))],
             swiftSettings: wrapping),
         .target(name: "LoopbackHTTP", swiftSettings: wrapping),  // a small server for the demo and the tests
         // sql/platform: the numbered migrations, embedded into the binary.
@@ -130,7 +131,7 @@ var testTargets: [Target] {
                 name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
             ]).sorted().map {
                 .target(name: $0)
-            },
+            } + (name == "Connectors" ? [.target(name: "MariaDB", condition: .when(traits: ["MySQL"]))] : []),
             exclude: name == "Pipeline" ? ["Golden"] : [],
             swiftSettings: settings)
     } + [

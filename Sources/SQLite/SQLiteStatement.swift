@@ -21,7 +21,8 @@ import Primitives
         unsafe pointer = unsafe statement
         // https://www.sqlite.org/c3ref/stmt_readonly.html: BEGIN counts as reading, as do ATTACH and some pragmas, all of
         // which have no columns.
-        guard unsafe sqlite3_stmt_readonly(statement) != 0, unsafe mayBegin || sqlite3_column_count(statement) > 0 else {
+        guard unsafe sqlite3_stmt_readonly(statement) != 0, unsafe mayBegin || sqlite3_column_count(statement) > 0
+        else {
             throw SQLiteError(code: SQLITE_READONLY, message: "the statement does more than reading")
         }
         let expected = unsafe Int(sqlite3_bind_parameter_count(statement))
@@ -49,7 +50,8 @@ import Primitives
                     pointer, index, unsafe start ?? Self.noText, UInt64(bytes.count), copied, UInt8(SQLITE_UTF8))
             }
         case .blob(let bytes):
-            code = unsafe bytes.isEmpty
+            code =
+                unsafe bytes.isEmpty
                 ? sqlite3_bind_zeroblob(pointer, index, 0)
                 : bytes.withUnsafeBytes { bytes in
                     unsafe sqlite3_bind_blob64(pointer, index, bytes.baseAddress, UInt64(bytes.count), copied)

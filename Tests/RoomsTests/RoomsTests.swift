@@ -20,7 +20,8 @@ struct RoomsTests {
             "Logging",
         ],
         "Connectors": [
-            "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "Postgres", "SQLite", "MariaDB", "JSON", "Primitives",
+            "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "Postgres", "SQLite", "MariaDB", "JSON",
+            "Primitives",
             "Compression", "Logging",
         ],
         "ConnectorKit": ["Metadata", "JSON", "Primitives", "Hashing", "Compression", "Logging"],

@@ -36,8 +36,10 @@ struct CatalogueDraft {
     /// The column that is called like the instant of the last change; the clearest name wins.
     static func cursor(among columns: [DiscoveredColumn]) -> String? {
         let names = [
-            "updated_at", "modified_at", "changed_at", "last_modified_at", "last_updated_at", "updated_on", "modified_on",
-            "changed_on", "last_modified", "last_updated", "last_update", "last_change", "updated", "modified", "changed",
+            "updated_at", "modified_at", "changed_at", "last_modified_at", "last_updated_at", "updated_on",
+            "modified_on",
+            "changed_on", "last_modified", "last_updated", "last_update", "last_change", "updated", "modified",
+            "changed",
             "modified_date", "updated_date", "date_updated", "date_modified", "update_time", "mtime",
         ]
         let moments = columns.filter { $0.type == .timestamptz || $0.type == .timestamp }.map(\.name)

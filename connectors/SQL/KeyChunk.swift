@@ -49,7 +49,8 @@ struct KeyChunk: Sendable {
         for index in columns.indices.reversed() {
             let name = columns[index].expression
             let beyond = beyond(index, isNull[index], comparison, parameter(index))
-            var equal = isNull[index]
+            var equal =
+                isNull[index]
                 ? SQLTemplate(text: "\(name) IS NULL") : "\(name) = " + SQLTemplate([.parameter(parameter(index))])
             if let rest = result {
                 let isLast = index == columns.count - 1

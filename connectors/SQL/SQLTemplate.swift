@@ -74,6 +74,14 @@ struct SQLTemplate: Sendable {
         parts = scan.parts
     }
 
+    /// `WHERE` with these conditions; empty without any.
+    init(allOf conditions: [SQLTemplate]) {
+        parts = []
+        for (index, condition) in conditions.enumerated() {
+            parts += [.text(index == 0 ? " WHERE " : " AND ")] + condition.parts
+        }
+    }
+
     /// True for a text that names the parameter.
     func uses(_ parameter: SQLParameter) -> Bool { parts.contains(.parameter(parameter)) }
 
@@ -132,7 +140,9 @@ private struct SQLScan {
         flush()
     }
 
-    private func scalar(_ offset: Int = 0) -> Unicode.Scalar { at + offset < scalars.count ? scalars[at + offset] : "\0" }
+    private func scalar(_ offset: Int = 0) -> Unicode.Scalar {
+        at + offset < scalars.count ? scalars[at + offset] : "\0"
+    }
 
     private mutating func step() throws {
         switch (scalar(), scalar(1)) {
@@ -237,7 +247,9 @@ private struct SQLScan {
     }
 
     private func requireRoom() throws {
-        if isOver { throw Problem(what: "it is more than one statement", hint: "keep one SELECT; sources are only read") }
+        if isOver {
+            throw Problem(what: "it is more than one statement", hint: "keep one SELECT; sources are only read")
+        }
     }
 
     private mutating func flush() {
@@ -254,7 +266,6 @@ private struct SQLScan {
         index >= 0 && index < scalars.count && (scalars[index].isNameStart || ("0"..."9").contains(scalars[index]))
     }
 }
-
 
 extension Unicode.Scalar {
     fileprivate var isNameStart: Bool {

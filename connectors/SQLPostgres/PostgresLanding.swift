@@ -29,8 +29,9 @@ struct PostgresLanding {
         if window.isLimited, !limitsItself {
             if let limit = try limit(rows, &bindings, &writer) { conditions.append(limit) }
         }
-        writer.note(request: "postgres \(server.title): " + rows.statement(from, conditions).rendered { ":\($0.name)" }
-            + window.note)
+        writer.note(
+            request: "postgres \(server.title): " + rows.statement(from, conditions).rendered { ":\($0.name)" }
+                + window.note)
         var files = RowFiles()
         guard let chunkRows = source.chunkRows else {
             try await copy(rows, from, conditions, bindings, connection, &files, &writer)
@@ -117,7 +118,7 @@ struct PostgresLanding {
     ) async throws -> [String?]? {
         let names = chunk.columns.map { "\($0.expression)::pg_catalog.text" }.joined(separator: ", ")
         let statement =
-            "SELECT \(names) FROM " + from + " AS q" + PostgresRows.whereClause(conditions)
+            "SELECT \(names) FROM " + from + " AS q" + SQLTemplate(allOf: conditions)
             + " ORDER BY \(chunk.order) LIMIT 1 OFFSET \(rows - 1)"
         try await bindings.set(on: connection)
         let found = try await connection.query(SQLText(verbatim: bindings.rendered(statement)))

@@ -58,13 +58,8 @@ struct PostgresRows: Sendable {
 
     /// SELECT of all columns with these conditions.
     func statement(_ from: SQLTemplate, _ conditions: [SQLTemplate]) -> SQLTemplate {
-        "SELECT \(columns.map(\.selected).joined(separator: ", ")) FROM " + from + " AS q" + Self.whereClause(conditions)
-    }
-
-    static func whereClause(_ conditions: [SQLTemplate]) -> SQLTemplate {
-        guard var clause = conditions.first else { return SQLTemplate(text: "") }
-        for condition in conditions.dropFirst() { clause = clause + " AND " + condition }
-        return " WHERE " + clause
+        "SELECT \(columns.map(\.selected).joined(separator: ", ")) FROM " + from + " AS q"
+            + SQLTemplate(allOf: conditions)
     }
 
     /// Appends the reader's current row as a line.

@@ -19,7 +19,7 @@ struct PostgresServer: Sendable {
         self.configuration = configuration
         let password = try configuration.password.map { try context.secrets.secret(named: $0.secret) }
         mask = SecretMask(values: password.map { [$0] } ?? [])
-        let mode = configuration.sslmode ?? (isThisMachine(configuration.host) ? "prefer" : "verify-full")
+        let mode = configuration.sslmode ?? Self.protection(of: configuration.host)
         var parameters = [
             "host": configuration.host, "port": String(configuration.port), "dbname": configuration.database,
             "user": configuration.user, "sslmode": mode, "connect_timeout": String(configuration.connectTimeoutS),
@@ -115,10 +115,11 @@ struct PostgresServer: Sendable {
         configuration.password.map { "check the user and the secret '\($0.secret)'" }
             ?? #"check the user, or add "password": {"secret": "…"} to the connection"#
     }
-}
 
-/// True for addresses that never leave this machine.
-func isThisMachine(_ host: String) -> Bool {
-    host.isEmpty || host.hasPrefix("/") || host == "localhost" || host == "::1"
-        || (host.hasPrefix("127.") && host.split(separator: ".").count == 4 && host.allSatisfy { $0 == "." || $0.isNumber })
+    /// Only addresses that never leave this machine go without proof of who answers.
+    static func protection(of host: String) -> String {
+        let isAddress = host.utf8.allSatisfy { $0 == 0x2E || (0x30...0x39).contains($0) }
+        let isLoopback = host == "localhost" || host == "::1" || (host.hasPrefix("127.") && isAddress)
+        return host.isEmpty || host.hasPrefix("/") || isLoopback ? "prefer" : "verify-full"
+    }
 }

@@ -1,1 +1,0 @@
-// The wrapper is below the trait.
