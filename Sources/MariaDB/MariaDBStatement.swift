@@ -62,6 +62,8 @@
             case 0, 101: return true
             case 100: return false
             default:
+                // While rows stream, the library notes some errors with the connection alone.
+                if unsafe mysql_stmt_errno(pointer) == 0 { throw session.failure }
                 try unsafe MariaDBStatement.check(pointer, false)
                 return false
             }
@@ -234,7 +236,7 @@
         }
 
         deinit {
-            for unsafebuffer in unsafe buffers { unsafe buffer.deallocate() }
+            unsafe buffers.forEach { unsafe $0.deallocate() }
             unsafe binds.deallocate()
         }
     }

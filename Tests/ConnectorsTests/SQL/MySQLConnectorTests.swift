@@ -1,6 +1,7 @@
 #if MySQL
     import ConnectorKit
     import JSON
+    import MariaDB
     import Metadata
     import Primitives
     import TestKit
@@ -126,7 +127,7 @@
                 "CREATE TABLE things (id INT)", "INSERT INTO things VALUES (1)",
                 "CREATE FUNCTION wipe() RETURNS INT MODIFIES SQL DATA BEGIN DELETE FROM things; RETURN 1; END")
             let failure = await source.scene().failure(query)
-            #expect(failure.hasPrefix("connector: entity test.things, ") && failure.contains(reason), "\(failure)")
+            #expect(failure.hasPrefix("connector: ") && failure.contains(reason), "\(failure)")
             #expect(try await source.scene().land(#"{"table": "things"}"#).ids() == ["1"])
         }
 
