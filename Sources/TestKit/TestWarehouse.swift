@@ -46,7 +46,7 @@ public final class TestWarehouse: Sendable {
         connection = try await PostgresConnection.connect(database, applicationName: "story")
         let catalog = try TestWarehouse.write(entities, system, to: folder)
         self.system = system
-        let workspace = Workspace(
+        var workspace = Workspace(
             projectFolder: folder.path, catalog: catalog,
             gold: try GoldGraph.load(project: folder.path, catalog: catalog), connectors: BuiltInConnectors.registry,
             environment: [:], secrets: EnvironmentSecretStore(environment: [:], projectFolder: folder.path),
@@ -55,6 +55,7 @@ public final class TestWarehouse: Sendable {
             connections: max(4, poolSize), clock: clock,
             logger: Logger(label: "medallion.test"), observer: SilentObserver(), appVersion: "test", host: "test",
             processID: 1)
+        workspace.usesShortcuts = ProcessInfo.processInfo.environment["MEDALLION_TEST_SHORTCUTS"] != "off"
         project = Mutex((workspace, try TestWarehouse.known(entities, in: catalog)))
     }
 

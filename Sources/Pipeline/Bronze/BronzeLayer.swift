@@ -15,6 +15,8 @@ struct BronzeLayer: Sendable {
     /// An operator allowed deletes, or accepted rejects, for the batches of this run.
     let allowsDeletes: Bool
     let acceptsRejects: Bool
+    /// False: every batch goes the long way. Both ways give the same tables; tests take each.
+    var usesShortcuts = true
 
     /// Normalizes the entity's pending batches, oldest first, each in one transaction.
     func normalize(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
@@ -112,7 +114,10 @@ struct BronzeLayer: Sendable {
         on connection: PostgresConnection
     ) async throws {
         let blocked: StepError? = try await connection.transaction {
-            let detected = try await detect(batch, entity, system, table, step: step, on: connection)
+            let stage = try await emptyStage(batch, entity, system, table, on: connection)
+            let first = try await firstBatch(stage, step: step, on: connection)
+            let detected: Detected
+            if let first { detected = first } else { detected = try await detect(stage, step: step, on: connection) }
             let (survey, detection, findings) = (detected.survey, detected.detection, detected.findings)
             if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
             if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
@@ -168,7 +173,8 @@ struct BronzeLayer: Sendable {
         var survey: BatchStage.Survey
         var detection: ChangeDetection
         var duplicates: Int
-        var marks: ChangeMarks
+        /// The records that become changes; nil where they have been written already.
+        var marks: ChangeMarks?
         var findings: ChangeDetection.Findings
 
         func counts(_ batch: Batch) -> RowCounts {
@@ -186,10 +192,27 @@ struct BronzeLayer: Sendable {
         }
     }
 
-    private func detect(
-        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable, step: Step,
+    /// A first batch, written in one reading; nil for any other, and where a guard is going to object.
+    private func firstBatch(
+        _ stage: BatchStage, step: Step, on connection: PostgresConnection
+    ) async throws -> Detected? {
+        guard usesShortcuts, let first = try await FirstBatch(stage, on: connection),
+            let (survey, findings) = try await first.write(on: connection, step: step)
+        else { return nil }
+        if Guard.objection(to: stage.batch, of: stage.source.entity, survey, findings) != nil {
+            try await first.undo(on: connection)
+            return nil
+        }
+        let detection = ChangeDetection(
+            entity: stage.source.entity, table: stage.table, batch: stage.batch, detectsAbsence: false)
+        return Detected(
+            stage: stage, survey: survey, detection: detection, duplicates: 0, marks: nil, findings: findings)
+    }
+
+    private func emptyStage(
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable,
         on connection: PostgresConnection
-    ) async throws -> Detected {
+    ) async throws -> BatchStage {
         let parent = entity.explosion.flatMap { catalog.entity($0.parent) }
         let source = try BatchSource(batch.run.id, of: entity, parent: parent, timezone: system.timezone, in: store)
         let parents = parent.map {
@@ -199,11 +222,18 @@ struct BronzeLayer: Sendable {
         let stage = BatchStage(source: source, table: table, batch: batch, parents: parents)
         try await StageTable.empty(table.stage, on: connection)
         if parents != nil { try await StageTable.empty(table.scopes, on: connection) }
+        return stage
+    }
+
+    private func detect(
+        _ stage: BatchStage, step: Step, on connection: PostgresConnection
+    ) async throws -> Detected {
+        let (entity, table, batch) = (stage.source.entity, stage.table, stage.batch)
         var survey = try await stage.fill(on: connection, step: step)
         if survey.records > 5_000 {
             try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason)")
         }
-        let superseded = try await parents?.settle(&survey, on: connection) ?? 0
+        let superseded = try await stage.parents?.settle(&survey, on: connection) ?? 0
         let detection = ChangeDetection(
             entity: entity, table: table, batch: batch, detectsAbsence: detectsAbsence(entity, batch, survey))
         let duplicates = try await superseded + detection.removeDuplicates(on: connection)
@@ -220,7 +250,8 @@ struct BronzeLayer: Sendable {
         _ batch: Batch, _ entity: Entity, of system: SourceSystem, into table: BronzeTable, step: Step,
         on connection: PostgresConnection
     ) async throws -> (counts: RowCounts, objection: StepError?, missing: [String]) {
-        let detected = try await detect(batch, entity, system, table, step: step, on: connection)
+        let stage = try await emptyStage(batch, entity, system, table, on: connection)
+        let detected = try await detect(stage, step: step, on: connection)
         try await write(detected, step: step, on: connection)
         let isDrift = batch.loadType == .full && detected.survey.records >= 100
         return (
@@ -231,11 +262,11 @@ struct BronzeLayer: Sendable {
 
     private func write(_ detected: Detected, step: Step, on connection: PostgresConnection) async throws {
         let (detection, findings) = (detected.detection, detected.findings)
-        guard findings.changes + findings.absent > 0 else { return }
+        guard findings.changes + findings.absent > 0, let marks = detected.marks else { return }
         let table = detection.table
         let isFirst = try await connection.query("SELECT 1 FROM \(fragment: table.log) LIMIT 1").isEmpty
         if isFirst { for statement in table.dropKeys { try await connection.execute(statement) } }
-        if findings.changes > 0 { try await detected.stage.log(detected.marks, on: connection, step: step) }
+        if findings.changes > 0 { try await detected.stage.log(marks, on: connection, step: step) }
         if isFirst { try await connection.execute(table.addLogKey) }
         try await detection.apply(on: connection, isFirst: isFirst)
     }

@@ -39,6 +39,14 @@ struct BronzeTable {
         ]
     }
 
+    /// Takes rows of `LogRow`.
+    var copyToLog: SQLText {
+        """
+        COPY \(fragment: log) (_key_hash, _doc_hash, _change, _run_id, _run_timestamp, _raw_file, _record_no,
+            doc, _effective_at, _applies_at, _order) FROM STDIN (FORMAT binary)
+        """
+    }
+
     /// Gives the log its primary key back.
     var addLogKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }
 

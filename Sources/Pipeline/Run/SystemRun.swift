@@ -60,7 +60,7 @@ struct SystemRun: Sendable {
         let bronze = BronzeLayer(
             store: workspace.store, pool: workspace.pool, catalog: workspace.catalog,
             allowsDeletes: request.allowsDeletes,
-            acceptsRejects: request.acceptsRejects)
+            acceptsRejects: request.acceptsRejects, usesShortcuts: workspace.usesShortcuts)
         let silver = SilverLayer(
             pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: request.acceptsChecks)
         let loadType = request.loadType ?? entity.loadType

@@ -39,6 +39,8 @@ public struct Workspace: Sendable {
     public var host: String
     /// The process id, for the audit.
     public var processID: Int
+    /// False: every batch goes the long way, as tests demand it to compare.
+    public var usesShortcuts = true
 
     /// Everything that runs share.
     public init(

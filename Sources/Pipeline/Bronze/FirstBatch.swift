@@ -1,0 +1,128 @@
+internal import ConnectorKit
+internal import Hashing
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// The first batch of an entity: nothing is there to compare with, so its documents go into the log in one reading, where
+/// any other batch is staged and compared first.
+///
+/// It holds for batches without duplicate keys. Duplicates are found when the keys are built, and undone together with
+/// everything else; the batch then goes the long way. Rejected records are staged as ever.
+struct FirstBatch {
+    /// What one reading came to.
+    typealias Outcome = (survey: BatchStage.Survey, findings: ChangeDetection.Findings)
+
+    let stage: BatchStage
+    private var table: BronzeTable { stage.table }
+    private var batch: Batch { stage.batch }
+    private var source: BatchSource { stage.source }
+    private var entity: Entity { stage.source.entity }
+
+    /// So many rejected records are kept in memory; more go the long way.
+    private static let heldRejects = 10_000
+
+    /// A way for this batch; nil where its entity needs the long one, or has a log already.
+    init?(_ stage: BatchStage, on connection: PostgresConnection) async throws {
+        let entity = stage.source.entity
+        guard stage.parents == nil, entity.effectiveTimeColumn == nil, entity.fullScope == nil,
+            !entity.keyColumns.isEmpty
+        else { return nil }
+        let known = try await connection.query(
+            """
+            SELECT EXISTS (SELECT FROM \(fragment: stage.table.log)) OR EXISTS (SELECT FROM \(fragment: stage.table.last))
+            """)
+        guard try !known[0].get(0, as: Bool.self) else { return nil }
+        self.stage = stage
+    }
+
+    /// Writes the log and the table of last changes; nil where that was undone, because keys stand twice in the batch or
+    /// too many records are rejected.
+    func write(on connection: PostgresConnection, step: Step) async throws -> Outcome? {
+        try await connection.execute("SAVEPOINT first_batch")
+        for statement in table.dropKeys { try await connection.execute(statement) }
+        guard let outcome = try await copy(on: connection, step: step), try await addKeys(on: connection) else {
+            try await connection.execute("ROLLBACK TO SAVEPOINT first_batch")
+            return nil
+        }
+        return outcome
+    }
+
+    /// Undoes what was written.
+    func undo(on connection: PostgresConnection) async throws {
+        try await connection.execute("ROLLBACK TO SAVEPOINT first_batch")
+    }
+
+    /// False where a key stands twice.
+    private func addKeys(on connection: PostgresConnection) async throws -> Bool {
+        try await connection.execute(
+            """
+            INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence)
+            SELECT _key_hash, _doc_hash, _run_timestamp, _change = 'delete', false FROM \(fragment: table.log)
+            """)
+        do {
+            try await connection.execute(table.addLastKey)
+        } catch let error as PostgresError where error.sqlState == "23505" {
+            return false
+        }
+        try await connection.execute(table.addLogKey)
+        return true
+    }
+
+    private func copy(on connection: PostgresConnection, step: Step) async throws -> Outcome? {
+        var survey = BatchStage.Survey()
+        var findings = ChangeDetection.Findings()
+        var columns = SeenColumns(of: entity)
+        var records = try source.reader()
+        var reader = source.documentReader()
+        let filter = CursorFilter(entity, source.manifest, reader: &reader)
+        var (log, rejects) = (CopyBuffer(), CopyBuffer())
+        var staged = StageRow(entity: entity, masking: step.known.mask)
+        var row = LogRow(run: batch.run, isBinary: entity.documentStorage == .jsonb)
+        try await connection.beginCopyIn(table.copyToLog)
+        while try records.next() {
+            for index in 0..<records.window.count {
+                var verdict = reader.read(records.window, index)
+                if let problem = records.problem(at: index) {
+                    verdict = .rejected(column: problem.column, reason: problem.reason, keyIsKnown: false)
+                }
+                columns.see(records.window, index)
+                defer { survey.records += 1 }
+                if case .rejected(_, _, let keyIsKnown) = verdict {
+                    survey.rejected += 1
+                    if !keyIsKnown { survey.keyless += 1 }
+                    guard survey.rejected <= Self.heldRejects else {
+                        await connection.abortCopyIn("too many rejected records")
+                        return nil
+                    }
+                    staged.append(
+                        verdict, key: keyIsKnown ? reader.keyHash() : .zero, ordinal: survey.records, records, index,
+                        reader, to: &rejects)
+                    continue
+                }
+                if let filter, filter.excludes(reader) { continue }
+                let change: LogRow.Change = reader.isDelete ? .delete : .upsert
+                row.append(change, records, index, key: reader.keyHash(), reader, to: &log)
+                if reader.isDelete { findings.marked += 1 } else { findings.inserted += 1 }
+            }
+            if log.needsFlush {
+                try await connection.putCopyData(log.takeBytes())
+                step.progress(records: survey.records)
+                try Task.checkCancellation()
+            }
+        }
+        log.finish()
+        try await connection.putCopyData(log.takeBytes())
+        try await connection.endCopyIn()
+        if survey.rejected > 0 {
+            try await connection.beginCopyIn(stage.copyToStage)
+            rejects.finish()
+            try await connection.putCopyData(rejects.takeBytes())
+            try await connection.endCopyIn()
+        }
+        survey.missingColumns = columns.missing
+        survey.unknownFields = records.window.unknownNames
+        return (survey, findings)
+    }
+}
