@@ -86,12 +86,20 @@ let package = Package(
             ],
             path: "connectors",
             swiftSettings: settings),
+        // 5: tools for who writes a connector or metadata: samples, proposals, recordings, the contract.
+        .target(
+            name: "Authoring",
+            dependencies: [
+                "Pipeline", "ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Hashing",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: settings),
         // 6: argv, environment, exit codes, wiring.
         .executableTarget(
             name: "medallion",
             dependencies: [
-                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
-                "PlatformSQL",
+                "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
+                "LoopbackHTTP", "PlatformSQL",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -100,8 +108,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON",
-                "PlatformSQL", .product(name: "Logging", package: "swift-log"),
+                "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives",
+                "LoopbackHTTP", "JSON", "PlatformSQL", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
     ] + testTargets,
@@ -112,7 +120,7 @@ let package = Package(
 var testTargets: [Target] {
     let tested = [
         "Primitives", "Hashing", "Compression", "JSON", "SQLGrammar", "Postgres", "HTTPTransport", "Metadata",
-        "ConnectorKit", "Pipeline", "Connectors",
+        "ConnectorKit", "Pipeline", "Connectors", "Authoring",
     ]
     return tested.map { name in
         Target.testTarget(

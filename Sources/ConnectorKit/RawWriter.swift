@@ -30,11 +30,20 @@ public struct RawWriter: ~Copyable {
     /// True where the source gave more than the window asked for.
     public private(set) var isUnfiltered = false
 
+    /// A sample ends, by an error, once this many records have come; nil lands everything.
+    private let recordLimit: Int?
+
+    /// True once the sample is full: whatever error the landing then ends with is the writer's own.
+    public private(set) var isFull = false
+
     /// A writer into an existing, empty folder.
-    public init(folder: String, shape: DocumentShape, compresses: Bool = false) {
+    /// - Parameter recordLimit: For a sample: the landing is ended as soon as so many records have come. The file at
+    ///   hand is kept as far as it got and may be cut behind its last record.
+    public init(folder: String, shape: DocumentShape, compresses: Bool = false, recordLimit: Int? = nil) {
         self.folder = folder
         self.shape = shape
         self.compresses = compresses
+        self.recordLimit = recordLimit
     }
 
     /// Files landed so far in this batch.
@@ -51,6 +60,7 @@ public struct RawWriter: ~Copyable {
 
     /// Begins a payload that is too large for memory; `append` its chunks, then `close`.
     public mutating func open() throws {
+        guard !isFull else { throw SampleIsFull() }
         precondition(payload == nil, "close the open payload before another one is opened")
         let number = String(files.count + 1)
         let name = String(repeating: "0", count: max(0, 5 - number.utf8.count)) + number + "." + shape.format.rawValue
@@ -62,6 +72,7 @@ public struct RawWriter: ~Copyable {
 
     /// Adds a lent chunk to the open payload.
     public mutating func append(_ chunk: Span<UInt8>) throws {
+        guard !isFull else { throw SampleIsFull() }
         guard payload != nil else { preconditionFailure("open a payload before appending to it") }
         do {
             try payload?.append(chunk)
@@ -69,16 +80,33 @@ public struct RawWriter: ~Copyable {
             payload = nil
             throw error
         }
+        try endWhenFull()
     }
 
     /// Ends the open payload: checked, synced, renamed.
     @discardableResult
     public mutating func close() throws -> Manifest.File {
+        guard !isFull else { throw SampleIsFull() }
         guard var open = payload.take() else { preconditionFailure("open a payload before closing it") }
         var file = try open.close()
         file.parent = parent
         files.append(file)
+        try endWhenFull()
         return file
+    }
+
+    /// Keeps what came of the open payload and ends the landing, where the sample is full.
+    private mutating func endWhenFull() throws {
+        guard let recordLimit else { return }
+        let landed = files.reduce(0) { $0 + $1.records }
+        guard landed + (payload?.records ?? 0) >= recordLimit else { return }
+        isFull = true
+        if var open = payload.take() {
+            var file = try open.close(isCut: true)
+            file.parent = parent
+            files.append(file)
+        }
+        throw SampleIsFull()
     }
 
     /// Notes that the source could not be asked for the window alone: the pipeline then leaves out older records.
@@ -96,6 +124,9 @@ public struct RawWriter: ~Copyable {
     /// Notes the request as made, secrets masked, for the manifest.
     public mutating func note(request: String) { self.request = request }
 }
+
+/// Ends the landing of a sample that is full; nobody sees it but who made the writer.
+private struct SampleIsFull: Error {}
 
 /// A payload on its way into its file.
 private struct OpenPayload: ~Copyable {
@@ -134,9 +165,12 @@ private struct OpenPayload: ~Copyable {
         try file.write(compressed.span)
     }
 
-    mutating func close() throws -> Manifest.File {
+    /// Complete records that have come.
+    var records: Int { scan.records }
+
+    mutating func close(isCut: Bool = false) throws -> Manifest.File {
         do {
-            try scan.finish()
+            if !isCut { try scan.finish() }
         } catch {
             throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
         }

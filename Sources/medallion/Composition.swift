@@ -31,7 +31,7 @@ struct Composition {
             project: options.projectFolder, connectors: Composition.connectors.descriptions)
     }
 
-    private func requireProject() throws {
+    func requireProject() throws {
         let folder = options.projectFolder
         guard FileManager.default.fileExists(atPath: folder + "/metadata") else {
             throw UsageError(

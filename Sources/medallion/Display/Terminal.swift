@@ -17,4 +17,7 @@ enum Terminal {
 
     /// Writes to standard output at once.
     static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+
+    /// Writes a line to standard error: what is said beside the result.
+    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 }
