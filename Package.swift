@@ -34,6 +34,7 @@ let package = Package(
         system("CXXHash", "libxxhash", apt: "libxxhash-dev"),
         system("CPgQuery", nil, apt: "libpg-query-dev"),
         system("CSpawn", nil, apt: "libc6-dev"),
+        system("CSync", nil, apt: "libc6-dev"),
         .target(
             name: "CSimdJSON",
             cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"])],
@@ -65,7 +66,7 @@ let package = Package(
         .target(
             name: "ConnectorKit",
             dependencies: [
-                "Metadata", "JSON", "Primitives", "Hashing", "Compression",
+                "CSync", "Metadata", "JSON", "Primitives", "Hashing", "Compression",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -94,12 +95,17 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
+        // Where secrets come from: encrypted file, Vault, programs. Plugins and pipeline see `SecretStore` only.
+        .target(
+            name: "Secrets",
+            dependencies: ["ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing"],
+            swiftSettings: settings),
         // 6: argv, environment, exit codes, wiring.
         .executableTarget(
             name: "medallion",
             dependencies: [
                 "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
-                "LoopbackHTTP", "PlatformSQL",
+                "LoopbackHTTP", "PlatformSQL", "Secrets",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -120,14 +126,16 @@ let package = Package(
 var testTargets: [Target] {
     let tested = [
         "Primitives", "Hashing", "Compression", "JSON", "SQLGrammar", "Postgres", "HTTPTransport", "Metadata",
-        "ConnectorKit", "Pipeline", "Connectors", "Authoring",
+        "ConnectorKit", "Pipeline", "Connectors", "Secrets", "Authoring",
     ]
     return tested.map { name in
         Target.testTarget(
             name: "\(name)Tests",
-            dependencies: Set([
-                name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
-            ]).sorted().map {
+            dependencies: Set(
+                [
+                    name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
+                ] + (name == "Secrets" ? ["Hashing"] : [])
+            ).sorted().map {
                 .target(name: $0)
             },
             exclude: name == "Pipeline" ? ["Golden"] : [],
@@ -139,7 +147,7 @@ var testTargets: [Target] {
             dependencies: [
                 "TestKit", "Postgres", "Primitives", "JSON", "LoopbackHTTP", "HTTPTransport", "Metadata",
                 "ConnectorKit",
-                "Connectors", "Pipeline", "medallion",
+                "Connectors", "Pipeline", "Secrets", "medallion",
             ],
             swiftSettings: settings),
     ]

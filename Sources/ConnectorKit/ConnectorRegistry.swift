@@ -29,6 +29,16 @@ public struct ConnectorRegistry: Sendable {
         return try open(type, system, context)
     }
 
+    /// `make`, after the secrets that `connection` names and those of `sources` were fetched. Use it in the product.
+    /// - Throws: as `make`; `CancellationError`.
+    public func connect(
+        to system: SourceSystem, sources: [Entity] = [], context: ConnectorContext
+    ) async throws -> AnyConnector {
+        let values = [system.connection] + sources.map(\.source)
+        try await context.secrets.prepare(values.reduce(into: []) { $0.formUnion(SecretReference.names(in: $1)) })
+        return try make(for: system, context: context)
+    }
+
     private func open<C: Connector>(
         _ type: C.Type, _ system: SourceSystem, _ context: ConnectorContext
     ) throws -> AnyConnector {

@@ -1,3 +1,5 @@
+internal import CSync
+
 #if canImport(Glibc)
     internal import Glibc
 #else
@@ -6,24 +8,24 @@
 
 /// A file that exists under its name only when it is complete: written as `<name>.part`, synced, then named.
 ///
-/// Never overwrites, never writes through a symbolic link. Source: open(2), fsync(2), link(2).
+/// Never overwrites unless told to, never writes through a symbolic link. Source: open(2), fsync(2), link(2), rename(2).
 public struct DurableFile: ~Copyable {
     private let path: String
     private var descriptor: Int32
 
     /// Creates `<path>.part`. A `.part` that a killed process left is removed first.
     /// - Throws: `DurableFileError` when the folder is missing, not writable, or the file exists.
-    public init(creating path: String) throws {
+    public init(creating path: String, mode: UInt32 = 0o640) throws {
         self.path = path
         unlink(path + ".part")
-        descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0o640)
+        descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw DurableFileError("create", path) }
     }
 
     deinit {
         // Still open: the write failed or was cancelled; nothing of it stays.
         if descriptor >= 0 {
-            close(descriptor)
+            Glibc.close(descriptor)
             unlink(path + ".part")
         }
     }
@@ -41,12 +43,26 @@ public struct DurableFile: ~Copyable {
         }
     }
 
-    /// Syncs the content and gives the file its name; the folder is synced by `syncFolder` once per batch.
-    public mutating func publish() throws {
-        guard fsync(descriptor) == 0 else { throw DurableFileError("sync", path) }
-        let closed = close(descriptor)
+    /// Syncs the content and puts it in the place of the file that may have the name; then syncs the folder.
+    ///
+    /// Whoever opens the name meanwhile reads the old content or the new one, never a part.
+    public mutating func publishReplacing() throws {
+        try close(syncs: true)
+        guard rename(path + ".part", path) == 0 else { throw DurableFileError("name", path) }
+        try Self.syncFolder(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
+    }
+
+    private mutating func close(syncs: Bool) throws {
+        guard !syncs || fsync(descriptor) == 0 else { throw DurableFileError("sync", path) }
+        let closed = Glibc.close(descriptor)
         descriptor = -1
         guard closed == 0 else { throw DurableFileError("close", path) }
+    }
+
+    /// Syncs the content and gives the file its name; the folder is synced by `syncFolder` once per batch.
+    /// - Parameter syncs: False where `syncFiles` follows for many files at once.
+    public mutating func publish(syncs: Bool = true) throws {
+        try close(syncs: syncs)
         // rename(2) would replace an existing file; link(2) refuses to.
         guard link(path + ".part", path) == 0 else {
             let failure = DurableFileError("name", path)
@@ -54,6 +70,24 @@ public struct DurableFile: ~Copyable {
             throw failure
         }
         unlink(path + ".part")
+    }
+
+    /// Makes the content of files durable that were published without: one by one where they are few, else with all that
+    /// their file system has to write, for a journal's commit a file is what takes the time. Source: syncfs(2).
+    public static func syncFiles(_ names: [String], in folder: String) throws {
+        let opened = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard opened >= 0 else { throw DurableFileError("open folder", folder) }
+        defer { close(opened) }
+        guard names.count <= 8 else {
+            guard syncfs(opened) == 0 else { throw DurableFileError("sync files of", folder) }
+            return
+        }
+        for name in names {
+            let file = openat(opened, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
+            guard file >= 0 else { throw DurableFileError("open", "\(folder)/\(name)") }
+            defer { close(file) }
+            guard fsync(file) == 0 else { throw DurableFileError("sync", "\(folder)/\(name)") }
+        }
     }
 
     /// Makes the names within the folder durable.

@@ -14,7 +14,8 @@ public struct EnvironmentSecretStore: SecretStore {
         self.init(environment: environment, folders: ["/run/secrets", projectFolder + "/secrets"])
     }
 
-    package init(environment: [String: String], folders: [String]) {
+    /// A store over the environment and these folders.
+    public init(environment: [String: String], folders: [String]) {
         self.environment = environment
         self.folders = folders
     }
@@ -28,20 +29,37 @@ public struct EnvironmentSecretStore: SecretStore {
     /// The secret's value.
     /// - Throws: `ConnectorError` of kind auth, naming the secret and how to set it.
     public func secret(named name: String) throws -> Secret {
+        try Self.checkName(name)
+        if let secret = try variableValue(of: name) ?? fileValue(of: name) { return secret }
+        let files = folders.map { $0 + "/" + name }.joined(separator: " or ")
+        throw ConnectorError(
+            "the secret '\(name)' is not set", kind: .auth,
+            hint: "set the environment variable \(Self.variable(for: name)) or write it into \(files)")
+    }
+
+    /// Refuses a name that is a path.
+    /// - Throws: `ConnectorError` of kind auth.
+    public static func checkName(_ name: String) throws {
         let safe = name.utf8.allSatisfy { $0 != UInt8(ascii: "/") && $0 != 0 }
         guard safe, !name.isEmpty, name != ".", name != ".." else {
             throw ConnectorError(
                 "'\(name)' is no name of a secret", kind: .auth, hint: "use letters, digits, '_', '-' and '.'")
         }
-        let variable = Self.variable(for: name)
-        if let value = environment[variable], !value.isEmpty { return Secret(value) }
+    }
+
+    /// The variable's value; nil where it is not set.
+    public func variableValue(of name: String) -> Secret? {
+        guard let value = environment[Self.variable(for: name)], !value.isEmpty else { return nil }
+        return Secret(value)
+    }
+
+    /// The content of the first file of that name; nil where there is none.
+    /// - Throws: `ConnectorError` of kind auth for a file that cannot be read or is empty.
+    public func fileValue(of name: String) throws -> Secret? {
         for folder in folders {
             if let value = try read(folder + "/" + name, name) { return Secret(value) }
         }
-        let files = folders.map { $0 + "/" + name }.joined(separator: " or ")
-        throw ConnectorError(
-            "the secret '\(name)' is not set", kind: .auth,
-            hint: "set the environment variable \(variable) or write it into \(files)")
+        return nil
     }
 
     /// The file's content, nil where there is no file.

@@ -6,7 +6,7 @@ internal import Primitives
 /// A connector's only way out: every payload becomes a raw file, complete or absent.
 ///
 /// Files are named `00001.json`, `00002.json` … in the order of arrival. Payloads are scanned on their way, so that a
-/// cut one never counts as landed; they are stored as received.
+/// cut one never counts as landed; they are stored as received. `finish` makes them durable, all at once.
 public struct RawWriter: ~Copyable {
     private let folder: String
     private let shape: DocumentShape
@@ -58,13 +58,42 @@ public struct RawWriter: ~Copyable {
         return try close()
     }
 
+    /// Counts the records of a payload without landing it yet, so that a connector can go on asking meanwhile.
+    /// - Throws: `ConnectorError` of kind parse when the payload is cut or not of the announced shape.
+    public func scan(_ payload: [UInt8]) throws -> ScannedPayload {
+        do {
+            var scan = try PayloadScan(shape)
+            try scan.feed(payload.span)
+            try scan.finish()
+            return ScannedPayload(bytes: payload, records: scan.records)
+        } catch {
+            throw ConnectorError("payload \(nextName): \(error)", kind: .parse, hint: PayloadScan.hint)
+        }
+    }
+
+    /// Lands a scanned payload.
+    @discardableResult
+    public mutating func write(_ payload: ScannedPayload) throws -> Manifest.File {
+        guard !isFull else { throw SampleIsFull() }
+        precondition(self.payload == nil, "close the open payload before another one is written")
+        self.payload = try OpenPayload(folder: folder, name: nextName, records: payload.records, compresses: compresses)
+        try append(payload.bytes)
+        return try close()
+    }
+
+    /// Makes all files durable. Whoever publishes the batch calls it, before the manifest is written.
+    public func finish() throws { try DurableFile.syncFiles(files.map(\.name), in: folder) }
+
+    private var nextName: String {
+        let number = String(files.count + 1)
+        return String(repeating: "0", count: max(0, 5 - number.utf8.count)) + number + "." + shape.format.rawValue
+    }
+
     /// Begins a payload that is too large for memory; `append` its chunks, then `close`.
     public mutating func open() throws {
         guard !isFull else { throw SampleIsFull() }
         precondition(payload == nil, "close the open payload before another one is opened")
-        let number = String(files.count + 1)
-        let name = String(repeating: "0", count: max(0, 5 - number.utf8.count)) + number + "." + shape.format.rawValue
-        payload = try OpenPayload(folder: folder, name: name, shape: shape, compresses: compresses)
+        payload = try OpenPayload(folder: folder, name: nextName, shape: shape, compresses: compresses)
     }
 
     /// Adds a chunk to the open payload.
@@ -128,22 +157,42 @@ public struct RawWriter: ~Copyable {
 /// Ends the landing of a sample that is full; nobody sees it but who made the writer.
 private struct SampleIsFull: Error {}
 
+/// A payload whose records were counted.
+public struct ScannedPayload: Sendable {
+    let bytes: [UInt8]
+    /// The records that it holds.
+    public let records: Int
+}
+
 /// A payload on its way into its file.
 private struct OpenPayload: ~Copyable {
     private let name: String
     private var file: DurableFile
     private var digest = SHA256()
-    private var scan: PayloadScan
+    /// nil where the records were counted before.
+    private var scan: PayloadScan?
+    private let counted: Int
     private var compressor: ZstdCompressor?
     private var bytes = 0
 
     init(folder: String, name: String, shape: DocumentShape, compresses: Bool) throws {
-        let name = compresses ? name + ".zst" : name
         let scan = try PayloadScan(shape)
+        try self.init(folder: folder, name: name, scan: scan, records: 0, compresses: compresses)
+    }
+
+    init(folder: String, name: String, records: Int, compresses: Bool) throws {
+        try self.init(folder: folder, name: name, scan: nil, records: records, compresses: compresses)
+    }
+
+    private init(
+        folder: String, name: String, scan: consuming PayloadScan?, records: Int, compresses: Bool
+    ) throws {
+        let name = compresses ? name + ".zst" : name
         let compressor: ZstdCompressor? = compresses ? try ZstdCompressor() : nil
         file = try DurableFile(creating: folder + "/" + name)
         self.name = name
         self.scan = scan
+        counted = records
         self.compressor = compressor
     }
 
@@ -151,7 +200,7 @@ private struct OpenPayload: ~Copyable {
         bytes += chunk.count
         digest.update(chunk)
         do {
-            try scan.feed(chunk)
+            try scan?.feed(chunk)
         } catch {
             throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
         }
@@ -166,19 +215,25 @@ private struct OpenPayload: ~Copyable {
     }
 
     /// Complete records that have come.
-    var records: Int { scan.records }
+    var records: Int {
+        switch scan {
+        case .some(let scan): scan.records
+        case nil: counted
+        }
+    }
 
     mutating func close(isCut: Bool = false) throws -> Manifest.File {
         do {
-            if !isCut { try scan.finish() }
+            if !isCut { try scan?.finish() }
         } catch {
             throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
         }
         var rest: [UInt8] = []
         try compressor?.finish { rest.append(bytes: $0) }
         try file.write(rest.span)
-        try file.publish()
-        return Manifest.File(name: name, bytes: bytes, sha256: hexadecimal(digest.finish()), records: scan.records)
+        try file.publish(syncs: false)
+        return Manifest.File(
+            name: name, bytes: bytes, sha256: hexadecimal(digest.finish()), records: scan?.records ?? counted)
     }
 }
 

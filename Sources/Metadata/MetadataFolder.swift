@@ -79,7 +79,8 @@ struct MetadataFolder {
     /// A file that nothing reads is most likely a typing error; it is never silently ignored.
     private mutating func refuseOthers(among names: [String]) {
         let known = Kind.allCases.map { "\($0).json" }
-        for name in names where name.hasSuffix(".json") && !known.contains(name) {
+        // Where secrets come from is read by those who need them.
+        for name in names where name.hasSuffix(".json") && !known.contains(name) && name != "secrets.json" {
             if name == "triggers.json" {
                 report("metadata/\(name)", "triggers are not supported by this version yet", expected: "no such file")
             } else {

@@ -35,9 +35,12 @@ public enum Binary {
     }
 
     /// Runs the program in a folder and waits, at most `seconds`.
-    /// - Parameter environment: Added to the test's own, which keeps none of its MEDALLION_ variables.
+    /// - Parameters:
+    ///   - environment: Added to the test's own, which keeps none of its MEDALLION_ variables.
+    ///   - input: A file as standard input; nil is none.
     public static func run(
-        _ arguments: [String], in folder: String, environment: [String: String] = [:], seconds: Int = 60
+        _ arguments: [String], in folder: String, environment: [String: String] = [:], seconds: Int = 60,
+        input: String? = nil
     ) async throws -> ProgramRun {
         let process = Process()
         process.executableURL = URL(fileURLWithPath: try path())
@@ -46,7 +49,9 @@ public enum Binary {
         process.environment = ProcessInfo.processInfo.environment.filter { !$0.key.hasPrefix("MEDALLION_") }
             .merging(environment) { _, new in new }
         let (output, errors) = (Pipe(), Pipe())
-        process.standardInput = FileHandle.nullDevice
+        process.standardInput =
+            try input.map { try FileHandle(forReadingFrom: URL(fileURLWithPath: $0)) }
+            ?? FileHandle.nullDevice
         process.standardOutput = output
         process.standardError = errors
         try process.run()

@@ -15,10 +15,9 @@ extension Composition {
 
     /// Access to the project's sources, without any database.
     func sourceAccess() throws -> SourceAccess {
-        let environment = ProcessInfo.processInfo.environment
-        return SourceAccess(
-            connectors: Composition.connectors, projectFolder: options.projectFolder, environment: environment,
-            secrets: EnvironmentSecretStore(environment: environment, projectFolder: options.projectFolder),
+        SourceAccess(
+            connectors: Composition.connectors, projectFolder: options.projectFolder,
+            environment: ProcessInfo.processInfo.environment, secrets: try secretChain(), clock: SystemClock(),
             logger: options.logger)
     }
 }

@@ -7,6 +7,7 @@ import Pipeline
 import PlatformSQL
 import Postgres
 import Primitives
+import Secrets
 
 /// Where everything is wired: project, database, connectors, clock.
 struct Composition {
@@ -18,6 +19,18 @@ struct Composition {
     /// The connector types of this program.
     static var connectors: ConnectorRegistry { BuiltInConnectors.registry }
 
+    /// Every secret that this process has learned: nothing that it writes shows one.
+    static let known = KnownSecrets()
+
+    /// Where the project's secrets come from.
+    func secretsConfiguration() throws -> SecretsConfiguration {
+        try SecretsConfiguration(
+            projectFolder: options.projectFolder, environment: ProcessInfo.processInfo.environment)
+    }
+
+    /// The project's secrets.
+    func secretChain() throws -> SecretChain { try secretsConfiguration().chain(known: Composition.known) }
+
     /// The project's metadata and gold scripts, every problem of both at once.
     func loadMetadata() throws -> (catalog: Catalog, gold: GoldGraph) {
         let catalog = try loadCatalog()
@@ -27,8 +40,16 @@ struct Composition {
     /// The project's metadata without its gold scripts, one of which may be in the making.
     func loadCatalog() throws -> Catalog {
         try requireProject()
-        return try CatalogLoader.load(
-            project: options.projectFolder, connectors: Composition.connectors.descriptions)
+        var problems: [MetadataProblem] = []
+        do { _ = try secretChain() } catch let error as MetadataError { problems = error.problems }
+        do {
+            let catalog = try CatalogLoader.load(
+                project: options.projectFolder, connectors: Composition.connectors.descriptions)
+            guard problems.isEmpty else { throw MetadataError(problems) }
+            return catalog
+        } catch let error as MetadataError where !problems.isEmpty && error.problems != problems {
+            throw MetadataError(error.problems + problems)
+        }
     }
 
     func requireProject() throws {
@@ -46,6 +67,9 @@ struct Composition {
         _ body: @escaping @Sendable (PostgresConfiguration, PostgresPool) async throws -> Result
     ) async throws -> Result {
         let logger = options.logger
+        if let password = options.serverURL.flatMap({ URLComponents(string: $0)?.password }) {
+            Composition.known.register(Secret(password))
+        }
         guard let url = options.serverURL else {
             let lease = try await PrivateCluster(projectFolder: options.projectFolder, logger: logger).acquire()
             do {
@@ -58,6 +82,16 @@ struct Composition {
             }
         }
         return try await use(PostgresConfiguration(url: url), migrates: migrates, body)
+    }
+
+    /// Has secrets looked up for the mask alone; says which are not known.
+    private func learn(_ names: Set<String>, from secrets: any SecretStore) async throws {
+        try await secrets.prepare(names)
+        for name in names.sorted() {
+            do { _ = try secrets.secret(named: name) } catch {
+                MaskedStandardError().write("medallion: note: \(error); it cannot be hidden in what follows\n")
+            }
+        }
     }
 
     private func use<Result: Sendable>(
@@ -85,20 +119,24 @@ struct Composition {
     }
 
     /// Lends the whole workspace.
+    /// - Parameter showsSources: The command shows what sources sent: their secrets are fetched first, so that they can
+    ///   be masked in it.
     func withWorkspace<Result: Sendable>(
         observer: any RunObserver = SilentObserver(), secrets: (any SecretStore)? = nil, migrates: Bool = true,
+        showsSources: Bool = false,
         _ body: @escaping @Sendable (Workspace) async throws -> Result
     ) async throws -> Result {
         let (catalog, gold) = try loadMetadata()
         let options = self.options
+        let secrets = try secrets ?? secretChain()
+        if showsSources { try await learn(catalog.secretNames, from: secrets) }
         return try await withDatabase(migrates: migrates) { database, pool in
             let environment = ProcessInfo.processInfo.environment
             return try await body(
                 Workspace(
                     projectFolder: options.projectFolder, catalog: catalog, gold: gold,
                     connectors: Composition.connectors, environment: environment,
-                    secrets: secrets
-                        ?? EnvironmentSecretStore(environment: environment, projectFolder: options.projectFolder),
+                    secrets: secrets,
                     store: RawStore(root: options.rawFolder), database: database, pool: pool,
                     connections: Composition.connections, clock: SystemClock(),
                     logger: options.logger, observer: observer, appVersion: Version.current,

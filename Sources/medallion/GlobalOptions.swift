@@ -60,7 +60,7 @@ struct GlobalOptions: ParsableArguments {
         let isJSON = value(logFormat, "LOG_FORMAT", "text") == "json"
         var logger = Logger(label: "medallion") { label -> any LogHandler in
             if isJSON { return JSONLinesLog(label: label) }
-            return StreamLogHandler.standardError(label: label)
+            return StreamLogHandler(label: label, stream: MaskedStandardError())
         }
         logger.logLevel = Logger.Level(rawValue: value(logLevel, "LOG_LEVEL", "warning")) ?? .warning
         return logger

@@ -24,6 +24,6 @@ struct JSONLinesLog: LogHandler {
         ]
         let all = metadata.merging(event.metadata ?? [:]) { $1 }
         for key in all.keys.sorted() { members.append(JSONMember(key, .string("\(all[key] ?? "")"))) }
-        FileHandle.standardError.write(Data((JSONValue.object(members).text() + "\n").utf8))
+        MaskedStandardError().write(JSONValue.object(members).text() + "\n")
     }
 }

@@ -28,7 +28,7 @@ struct Main {
         let status = ExitStatus(of: error)
         let isOurs = !(MedallionCommand.exitCode(for: error) == .validationFailure)
         let text = isOurs ? "medallion: \(ExitStatus.message(of: error))" : MedallionCommand.fullMessage(for: error)
-        FileHandle.standardError.write(Data((text + "\n").utf8))
+        MaskedStandardError().write(text + "\n")
         exit(status.rawValue)
     }
 }
@@ -59,6 +59,6 @@ struct MedallionCommand: AsyncParsableCommand {
             RunsCommand.self, BatchCommand.self, QuarantineCommand.self, CursorCommand.self, ResetCommand.self,
             RebuildCommand.self, ReadCommand.self,
             DoctorCommand.self, ValidateCommand.self, DeployCommand.self, DatabaseCommand.self, SQLCommand.self,
-            ConnectorsCommand.self, MetadataCommand.self, DemoCommand.self,
+            ConnectorsCommand.self, SecretsCommand.self, MetadataCommand.self, DemoCommand.self,
         ])
 }

@@ -28,3 +28,46 @@ import Testing
         #expect(XXH3.hash128(Array("a".utf8).span) != XXH3.hash128(Array("b".utf8).span))
     }
 }
+
+@Suite("A sealing key")
+struct SealingKeyTests {
+    @Test("opens what it sealed, and nothing else")
+    func roundTrip() throws {
+        let key = SealingKey.random()
+        for length in [0, 1, 15, 16, 17, 100_000] {
+            let plain = [UInt8](repeating: 0x41, count: length)
+            let sealed = key.seal(plain, binding: [1, 2])
+            #expect(key.open(sealed, binding: [1, 2]) == plain)
+            #expect(key.open(sealed, binding: [1]) == nil)
+            #expect(SealingKey.random().open(sealed, binding: [1, 2]) == nil)
+            var changed = sealed
+            changed.bytes[changed.bytes.count - 1] ^= 1
+            #expect(key.open(changed, binding: [1, 2]) == nil)
+            changed = sealed
+            changed.nonce[0] ^= 1
+            #expect(key.open(changed, binding: [1, 2]) == nil)
+        }
+        #expect(key.open(SealingKey.Sealed(nonce: [], bytes: []), binding: []) == nil)
+        #expect(SealingKey(bytes: [1]) == nil)
+    }
+
+    /// Test case 14 of "The Galois/Counter Mode of Operation" (McGrew, Viega): key, nonce and plain text of zeros.
+    @Test("is AES-256-GCM")
+    func vector() throws {
+        let key = try #require(SealingKey(bytes: [UInt8](repeating: 0, count: 32)))
+        let expected = "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919"
+        let digits = Array(expected)
+        let bytes = stride(from: 0, to: 64, by: 2).compactMap { UInt8(String(digits[$0...$0 + 1]), radix: 16) }
+        let sealed = SealingKey.Sealed(nonce: [UInt8](repeating: 0, count: 12), bytes: bytes)
+        #expect(key.open(sealed, binding: []) == [UInt8](repeating: 0, count: 16))
+    }
+
+    @Test("prints nothing of itself")
+    func printing() throws {
+        let key = try #require(SealingKey(bytes: Array(UInt8(100)..<132)))
+        var dumped = ""
+        dump(key, to: &dumped)
+        #expect("\(key) \(String(reflecting: key))" == "‹key› ‹key›" && !dumped.contains("101"))
+        #expect(key.id.utf8.count == 16)
+    }
+}

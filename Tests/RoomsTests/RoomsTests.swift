@@ -9,7 +9,7 @@ struct RoomsTests {
         "medallion": [
             "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
             "LoopbackHTTP",
-            "PlatformSQL", "ArgumentParser", "Logging",
+            "PlatformSQL", "Secrets", "ArgumentParser", "Logging",
         ],
         "Authoring": [
             "Pipeline", "ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Hashing", "Logging",
@@ -28,7 +28,8 @@ struct RoomsTests {
             "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing", "Compression",
             "Logging",
         ],
-        "ConnectorKit": ["Metadata", "JSON", "Primitives", "Hashing", "Compression", "Logging"],
+        "Secrets": ["ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing"],
+        "ConnectorKit": ["CSync", "Metadata", "JSON", "Primitives", "Hashing", "Compression", "Logging"],
         "Metadata": ["JSON", "Primitives", "Hashing"],
         "Postgres": ["CLibPQ", "Primitives", "Logging"],
         "HTTPTransport": ["CLibCurl", "Primitives"],
@@ -65,7 +66,7 @@ struct RoomsTests {
             "random numbers and ids", #"\bUUID\(\)|\.random\("#,
             [
                 "Sources/Primitives/", "Sources/Pipeline/Run/", "Sources/medallion/", "Sources/TestKit/",
-                "connectors/Rest/",
+                "connectors/Rest/", "Sources/Secrets/",
             ]
         ),
         (

@@ -73,26 +73,41 @@ struct RestLoad: Sendable {
         var scope = scope
         if let export { scope = try await export.run(in: scope, over: requests, source.errors) }
         var pager = RestPager(source.pagination, records: source.records, oldest: oldest)
-        while let place = pager.next {
+        guard let place = pager.next else { return }
+        let first = try firstCall(at: place, in: scope, &writer)
+        try pager.begin(first)
+        var answer = try await requests.page(first, expected, number: 1)
+        if case .unchanged = answer { return writer.noteUnchanged() }
+        while case .page(let page) = answer {
             try Task.checkCancellation()
-            var call = try self.call(at: place, in: scope)
-            if pager.number == 1, writer.fileCount == 0 {
-                if writer.request == nil { writer.note(request: requests.noted(call)) }
-                if mayBeUnchanged, let known = RestValidators(window.unchangedSince) { known.add(to: &call) }
-            }
-            try pager.begin(call)
-            let page: RestPage
-            switch try await requests.page(call, expected, number: pager.number) {
-            case .nothing: return
-            case .unchanged: return writer.noteUnchanged()
-            case .page(let found): page = found
-            }
             if pager.number == 1, mayBeUnchanged, let validators = RestValidators(page.headers) {
                 writer.note(state: validators.text)
             }
-            let landed = try write(page, of: call, into: &writer)
-            try pager.advance(past: page, records: landed.records, checksum: landed.sha256)
+            let payload = try writer.scan(unpacked(page))
+            try pager.advance(past: page, records: payload.records)
+            guard let place = pager.next else {
+                try writer.write(payload)
+                return
+            }
+            let call = try self.call(at: place, in: scope)
+            try pager.begin(call)
+            let number = pager.number
+            // The source works on the next page while this one is hashed and written.
+            async let following = requests.page(call, expected, number: number)
+            try writer.write(payload)
+            answer = try await following
         }
+    }
+
+    /// The request for the first page, noted in the manifest; what is known of the first file may make it a question.
+    private func firstCall(
+        at place: RestPlace, in scope: TemplateScope, _ writer: inout RawWriter
+    ) throws -> RestCall {
+        var call = try self.call(at: place, in: scope)
+        guard writer.fileCount == 0 else { return call }
+        if writer.request == nil { writer.note(request: requests.noted(call)) }
+        if mayBeUnchanged, let known = RestValidators(window.unchangedSince) { known.add(to: &call) }
+        return call
     }
 
     /// The request for a page: with what paging adds, and what a delta load asks for.
@@ -131,16 +146,17 @@ struct RestLoad: Sendable {
         return RestOldest(path: column.path, from: from)
     }
 
-    private func write(_ page: RestPage, of call: RestCall, into writer: inout RawWriter) throws -> Manifest.File {
-        guard page.body.starts(with: [0x1F, 0x8B]) else { return try writer.write(page.body) }
+    /// The body, out of gzip where it is a gzip file.
+    private func unpacked(_ page: RestPage) throws -> [UInt8] {
+        guard page.body.starts(with: [0x1F, 0x8B]) else { return page.body }
         do {
-            try writer.open()
+            var bytes: [UInt8] = []
             var inflater = try Inflater()
-            try inflater.push(page.body.span) { try writer.append($0) }
+            try inflater.push(page.body.span) { bytes.append(contentsOf: $0.withUnsafeBufferPointer { Array($0) }) }
             try inflater.finish()
-            return try writer.close()
+            return bytes
         } catch let error as CompressionError {
-            throw ConnectorError("\(call.description): the gzip body is damaged: \(error)", kind: .parse)
+            throw ConnectorError("GET \(page.url): the gzip body is damaged: \(error)", kind: .parse)
         }
     }
 }

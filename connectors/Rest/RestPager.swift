@@ -1,5 +1,6 @@
 import ConnectorKit
 import HTTPTransport
+import Hashing
 import JSON
 import Primitives
 
@@ -26,7 +27,7 @@ struct RestPager {
     private var first: RestCall?
     private var count = 0
     private var announcedPages: Int?
-    private var seenPages: Set<String> = []
+    private var seenPages: Set<UUIDValue> = []
     private var seenCalls: Set<String> = []
 
     /// - Parameter oldest: Ends a load whose records come newest first.
@@ -49,8 +50,8 @@ struct RestPager {
 
     /// Finds the next page behind one that has landed.
     /// - Throws: `ConnectorError` when the source turns in a circle, contradicts itself or never ends.
-    mutating func advance(past page: RestPage, records landed: Int, checksum: String) throws {
-        guard landed == 0 || seenPages.insert(checksum).inserted else {
+    mutating func advance(past page: RestPage, records landed: Int) throws {
+        guard landed == 0 || seenPages.insert(XXH3.hash128(page.body.span)).inserted else {
             throw error("repeated page: page \(number) has the same bytes as an earlier one", Self.circleHint)
         }
         count += landed

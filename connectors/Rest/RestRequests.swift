@@ -97,11 +97,15 @@ struct RestRequests: Sendable {
                 request.body = body.bytes
                 request.headers.append(HTTPHeader("Content-Type", body.mediaType))
             }
+            if call.isOwnHost {
+                for header in identity.headers { request.headers.set(header) }
+            }
             for header in call.headers { request.headers.set(header) }
             guard call.isOwnHost else { return .success(try await client.send(request)) }
             return .success(
                 try await identity.send(request, over: client) { [rules] response in
-                    expected.rule(for: response, rules)?.action == .refreshToken
+                    // A rule of the metadata decides before the status.
+                    expected.rule(for: response, rules).map { $0.action == .refreshToken }
                 })
         } catch let error as HTTPError {
             return .failure(error)

@@ -1,7 +1,7 @@
 public import ConnectorKit
 public import Logging
 public import Metadata
-import Synchronization
+public import Primitives
 
 /// All that is needed to ask a source as a run would: what the composition root knows.
 public struct SourceAccess: Sendable {
@@ -11,20 +11,23 @@ public struct SourceAccess: Sendable {
     public var projectFolder: String
     /// The process's environment.
     public var environment: [String: String]
-    /// The project's secrets; remembers which it gave, for the mask.
-    public let secrets: NotedSecrets
+    /// The project's secrets.
+    public var secrets: any SecretStore
+    /// Where "now" comes from.
+    public var clock: any WallClock
     /// For how it happened.
     public var logger: Logger
 
     /// Access to the sources of a project.
     public init(
         connectors: ConnectorRegistry, projectFolder: String, environment: [String: String],
-        secrets: any SecretStore, logger: Logger
+        secrets: any SecretStore, clock: any WallClock, logger: Logger
     ) {
         self.connectors = connectors
         self.projectFolder = projectFolder
         self.environment = environment
-        self.secrets = NotedSecrets(secrets)
+        self.secrets = secrets
+        self.clock = clock
         self.logger = logger
     }
 
@@ -36,7 +39,7 @@ public struct SourceAccess: Sendable {
         let context = ConnectorContext(
             system: system.id, projectFolder: projectFolder, environment: environment, secrets: secrets,
             budget: RateBudget(system.rateLimit), logger: logger)
-        let connector = try connectors.make(for: system, context: context)
+        let connector = try await connectors.connect(to: system, sources: entities, context: context)
         do {
             let result = try await body(connector)
             await connector.close()
@@ -87,23 +90,4 @@ public struct LandedSample: Sendable {
 
     /// Records landed.
     public var recordCount: Int { files.reduce(0) { $0 + $1.records } }
-}
-
-/// A secret store that remembers what it handed out, so that it can be hidden in all that is shown.
-public final class NotedSecrets: SecretStore {
-    private let store: any SecretStore
-    private let given = Mutex<[Secret]>([])
-
-    /// A store in front of another one.
-    public init(_ store: any SecretStore) { self.store = store }
-
-    /// The other store's answer, noted.
-    public func secret(named name: String) throws -> Secret {
-        let secret = try store.secret(named: name)
-        given.withLock { $0.append(secret) }
-        return secret
-    }
-
-    /// Hides every secret that was handed out.
-    public var mask: SecretMask { SecretMask(values: given.withLock(\.self)) }
 }

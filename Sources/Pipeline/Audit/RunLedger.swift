@@ -11,6 +11,8 @@ actor RunLedger {
     nonisolated let pool: PostgresPool
     nonisolated let clock: any WallClock
     nonisolated let observer: any RunObserver
+    /// What no row and no report may show.
+    nonisolated let known: KnownSecrets
     /// The run whose rows are written.
     nonisolated let run: RunIdentity
     /// The system of the run.
@@ -24,8 +26,8 @@ actor RunLedger {
     private var generator = SystemRandomNumberGenerator()
 
     init(
-        pool: PostgresPool, run: RunIdentity, system: SystemID, fence: Int64, clock: any WallClock,
-        observer: any RunObserver
+        pool: PostgresPool, run: RunIdentity, system: SystemID, fence: Int64, known: KnownSecrets,
+        clock: any WallClock, observer: any RunObserver
     ) {
         self.pool = pool
         self.run = run
@@ -33,6 +35,7 @@ actor RunLedger {
         self.fence = fence
         self.clock = clock
         self.observer = observer
+        self.known = known
     }
 
     /// Runs one step of one entity with its audit row; transient failures are tried again, a row each.
@@ -53,12 +56,14 @@ actor RunLedger {
                 if await uncancelled({ await self.wasCommitted(step) }) {
                     return await finished(step, .succeeded, error: nil)
                 }
-                let failure = LayerFailure(wrapping: error, layer: layer, entity: entity, run: run.id)
+                let failure = LayerFailure(wrapping: error, layer: layer, entity: entity, run: run.id).masked(by: known)
                 let status: RunStatus = failure.kind == .cancelled ? .cancelled : .failed
                 let closed = await uncancelled { await self.close(step, status, failure) }
                 await finished(step, status, error: failure)
                 if failure.kind == .cancelled { throw CancellationError() }
-                if let closed { throw LayerFailure(wrapping: closed, layer: layer, entity: entity, run: run.id) }
+                if let closed {
+                    throw LayerFailure(wrapping: closed, layer: layer, entity: entity, run: run.id).masked(by: known)
+                }
                 guard failure.isTransient, attempt <= retries else { throw failure }
                 attempt += 1
                 // Back-off doubles: 1, 2, 4 … at most 30 seconds.
@@ -87,7 +92,8 @@ actor RunLedger {
     }
 
     /// Closes every layer row and the run's row, and says what the run came to.
-    func finish(cancelled: Bool, error: String?) async throws -> RunReport {
+    func finish(cancelled: Bool, error unmasked: String?) async throws -> RunReport {
+        let error = unmasked.map { known.mask($0) }
         let worst = outcomes.mapValues { RunLedger.worst($0.values) }
         let status: RunStatus =
             if cancelled || worst.values.contains(.cancelled) {
@@ -159,7 +165,7 @@ actor RunLedger {
     private func start(_ layer: Layer, _ entity: EntityID, attempt: Int) async throws -> Step {
         let step = Step(
             id: newID(), layer: layer, entity: entity, attempt: attempt, run: run, system: system, fence: fence,
-            startedAt: clock.now(), clock: clock, observer: observer)
+            startedAt: clock.now(), known: known, clock: clock, observer: observer)
         do {
             let layerRun = try await layerRunID(layer)
             try await pool.withConnection { connection in
@@ -175,7 +181,7 @@ actor RunLedger {
             throw CancellationError()
         } catch {
             // Without its row the step does not begin; the run ends failed all the same.
-            let failure = LayerFailure(wrapping: error, layer: layer, entity: entity, run: run.id)
+            let failure = LayerFailure(wrapping: error, layer: layer, entity: entity, run: run.id).masked(by: known)
             finished(step, .failed, error: failure)
             throw failure
         }
@@ -247,6 +253,13 @@ func uncancelled<Result: Sendable>(_ body: @escaping @Sendable () async -> Resul
 }
 
 extension LayerFailure {
+    /// The failure as it may be written and shown.
+    func masked(by known: KnownSecrets) -> LayerFailure {
+        var failure = self
+        failure.message = known.mask(message)
+        return failure
+    }
+
     /// Sorts an error and gives it layer, entity and run; a failure stays as it is.
     init(wrapping error: any Error, layer: Layer, entity: EntityID, run: UUIDValue) {
         if let failure = error as? LayerFailure {

@@ -1,6 +1,7 @@
 #if canImport(Glibc)
     internal import Glibc
 #endif
+internal import ConnectorKit
 internal import Metadata
 internal import Postgres
 internal import Primitives
@@ -14,6 +15,8 @@ final class Step: Sendable {
     let attempt: Int
     let run: RunIdentity
     let startedAt: Instant
+    /// What no text of the step may show.
+    let known: KnownSecrets
     private let system: SystemID
     private let fence: Int64
     private let clock: any WallClock
@@ -22,7 +25,7 @@ final class Step: Sendable {
 
     init(
         id: UUIDValue, layer: Layer, entity: EntityID, attempt: Int, run: RunIdentity, system: SystemID, fence: Int64,
-        startedAt: Instant, clock: any WallClock, observer: any RunObserver
+        startedAt: Instant, known: KnownSecrets, clock: any WallClock, observer: any RunObserver
     ) {
         self.id = id
         self.layer = layer
@@ -32,6 +35,7 @@ final class Step: Sendable {
         self.system = system
         self.fence = fence
         self.startedAt = startedAt
+        self.known = known
         self.clock = clock
         self.observer = observer
     }
@@ -47,7 +51,7 @@ final class Step: Sendable {
 
     /// Something that people should know, at once and in the run's summary.
     func warn(_ text: String) {
-        state.withLock { $0.warnings.append(text) }
+        state.withLock { $0.warnings.append(known.mask(text)) }
         notice(text)
     }
 
@@ -58,7 +62,7 @@ final class Step: Sendable {
     func progress(records: Int) { observer.observe(.progress(layer, entity, records: records)) }
 
     /// Something that people should know.
-    func notice(_ text: String) { observer.observe(.notice("\(layer.rawValue) \(entity): \(text)")) }
+    func notice(_ text: String) { observer.observe(.notice("\(layer.rawValue) \(entity): \(known.mask(text))")) }
 
     /// Adds a batch's counts to the row, and closes it when nothing is left to do. Call it last in the transaction.
     ///

@@ -43,6 +43,7 @@ struct BatchStage {
         try await connection.beginCopyIn(copyToStage)
         var buffer = CopyBuffer()
         var order: [UInt8] = []
+        let mask = step.known.mask
         while try records.next() {
             for index in 0..<records.window.count {
                 let place = (file: records.fileNumber, record: records.firstRecord + index)
@@ -77,7 +78,7 @@ struct BatchStage {
                 buffer.append(int32: Int32(place.file))
                 buffer.append(int32: Int32(place.record))
                 append(facts: reader, of: verdict, in: records.scope(at: index), to: &buffer)
-                append(verdict, of: index, in: records, to: &buffer)
+                append(verdict, of: index, in: records, masking: mask, to: &buffer)
                 survey.records += 1
             }
             if buffer.needsFlush {
@@ -183,21 +184,22 @@ struct BatchStage {
 
     /// The three columns that say why a record is rejected, NULL where it is not.
     private func append(
-        _ verdict: DocumentReader.Verdict, of index: Int, in records: borrowing BatchReader, to buffer: inout CopyBuffer
+        _ verdict: DocumentReader.Verdict, of index: Int, in records: borrowing BatchReader, masking mask: SecretMask,
+        to buffer: inout CopyBuffer
     ) {
         guard case .rejected(let name, let reason, _) = verdict else {
             for _ in 0..<3 { buffer.appendNull() }
             return
         }
         if let name { buffer.append(text: name) } else { buffer.appendNull() }
-        buffer.append(text: reason)
+        buffer.append(text: mask.mask(reason))
         let column = entity.columns.firstIndex { $0.name == name }
         let excerpt: String? =
             if let column {
                 entity.columns[column].pii == .none
-                    ? records.window.withCell(index, column) { Excerpt.of($0) } : "‹personal data›"
+                    ? records.window.withCell(index, column) { Excerpt.of($0, masking: mask) } : "‹personal data›"
             } else if entity.columns.allSatisfy({ $0.pii == .none }) {
-                records.window.withRecord(index) { Excerpt.of($0) }
+                records.window.withRecord(index) { Excerpt.of($0, masking: mask) }
             } else {
                 "‹personal data›"
             }
@@ -205,11 +207,15 @@ struct BatchStage {
     }
 }
 
-/// The beginning of a value, fit for a table and a terminal: at most 80 bytes, control characters shown as U+FFFD.
+/// The beginning of a value, fit for a table and a terminal: at most 80 bytes and the secrets in them replaced, control
+/// characters shown as U+FFFD.
 enum Excerpt {
-    static func of(_ bytes: Span<UInt8>) -> String {
-        let text = String(decoding: bytes.extracting(first: min(80, bytes.count)))
+    static func of(_ bytes: Span<UInt8>, masking mask: SecretMask) -> String {
+        // So much more is looked at that a secret which the end would cut in two is seen as a whole.
+        let seen = bytes.extracting(first: min(80 + mask.longest, bytes.count))
+        let masked = Array(mask.mask(String(decoding: seen)).utf8)
+        let text = String(decoding: masked.span.extracting(first: min(80, masked.count)))
         let shown = String(String.UnicodeScalarView(text.unicodeScalars.map { $0.value < 0x20 ? "\u{FFFD}" : $0 }))
-        return bytes.count > 80 ? shown + "…" : shown
+        return masked.count > 80 || seen.count < bytes.count ? shown + "…" : shown
     }
 }

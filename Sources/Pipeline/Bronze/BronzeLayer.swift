@@ -118,7 +118,8 @@ struct BronzeLayer: Sendable {
             if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
                 try await step.checkFence(on: connection)
                 try await BatchLedger.advance(
-                    batch, to: "blocked", by: step.run.id, reason: reason.description, rejected: survey.rejected,
+                    batch, to: "blocked", by: step.run.id, reason: step.known.mask(reason.description),
+                    rejected: survey.rejected,
                     on: connection)
                 return reason
             }
@@ -251,7 +252,8 @@ struct BronzeLayer: Sendable {
         }
         let fields = entity.schemaMode == .evolve ? survey.unknownFields : []
         let missing = batch.loadType == .full && survey.records >= 100 ? survey.missingColumns : []
-        for (change, names) in [("field_appeared", fields), ("column_missing", missing)] where !names.isEmpty {
+        for (change, found) in [("field_appeared", fields), ("column_missing", missing)] where !found.isEmpty {
+            let names = found.map { step.known.mask($0) }
             let noted = try await connection.execute(
                 """
                 INSERT INTO audit.schema_change (system_id, entity_name, recorded_at, run_id, change, column_name, detail)

@@ -1,3 +1,4 @@
+internal import ConnectorKit
 internal import Metadata
 internal import Postgres
 internal import Primitives
@@ -33,7 +34,7 @@ enum CheckLedger {
                 nullif(r.message, ''), \(run.timestamp), \(step.run.id), \(step.now), r.hash
             FROM unnest(\(results.map(\.check.name)), \(results.map(\.check.severity.rawValue)),
                 \(results.map { $0.passed ? "yes" : "no" }), \(results.map(\.violations)),
-                \(results.map { $0.message ?? "" }), \(results.map(\.check.definitionHash)))
+                \(results.map { step.known.mask($0.message ?? "") }), \(results.map(\.check.definitionHash)))
                 AS r (name, severity, passed, violations, message, hash)
             ON CONFLICT (run_id, system_id, entity_name, check_name) DO UPDATE SET severity = excluded.severity,
                 passed = excluded.passed, nr_violations = excluded.nr_violations, message = excluded.message,

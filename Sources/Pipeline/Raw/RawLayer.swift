@@ -34,15 +34,18 @@ struct RawLayer: Sendable {
             let shape = try connector.shape(of: entity)
             var writer = RawWriter(folder: folder, shape: shape, compresses: entity.rawCompression == .zstd)
             try await connector.land(entity, window: window, into: &writer)
+            try writer.finish()
             var manifest = Manifest(
                 runID: step.run.id, runTimestamp: step.run.timestamp, entity: entity.id, loadType: window.loadType,
-                cursorFrom: window.from, cursorTo: nil, request: writer.request, shape: shape,
+                cursorFrom: window.from, cursorTo: nil, request: writer.request.map { step.known.mask($0) },
+                shape: shape,
                 metadataHash: metadataHash, sameAs: nil, files: writer.files)
             if writer.isUnfiltered { manifest.isUnfiltered = true }
-            manifest.state = writer.state ?? window.state
+            let state = try checked(writer.state, of: entity.id, step.known)
+            manifest.state = state ?? window.state
             if let standing, writer.isUnchanged {
                 manifest.files = standing.manifest.files
-                manifest.state = writer.state ?? standing.manifest.state
+                manifest.state = state ?? standing.manifest.state
                 (manifest.cursorTo, manifest.sameAs) = (standing.manifest.cursorTo, standing.holder)
             } else {
                 manifest.cursorTo = try greatestCursor(
@@ -61,6 +64,14 @@ struct RawLayer: Sendable {
             if !isPublished { store.removeFiles(of: entity.id, run: step.run.id) }
             throw error
         }
+    }
+
+    /// A state has to stay as it is, so it cannot be masked.
+    private func checked(_ state: String?, of entity: EntityID, _ known: KnownSecrets) throws -> String? {
+        guard let state, !known.mask(state).utf8.elementsEqual(state.utf8) else { return state }
+        throw ConnectorError(
+            "entity '\(entity)': the state that its source wants to go on from holds a secret, and manifests keep states",
+            hint: "let the source keep its secrets out of its state")
     }
 
     private func register(_ manifest: Manifest, sha256: String, of entity: EntityID, step: Step) async throws {

@@ -1,3 +1,4 @@
+internal import ConnectorKit
 public import Metadata
 internal import Postgres
 internal import Primitives
@@ -48,7 +49,8 @@ public struct Preview: Sendable {
         let step = Step(
             id: .zero, layer: .silver, entity: entity.id, attempt: 1,
             run: RunIdentity(id: .zero, timestamp: workspace.clock.now()), system: system.id, fence: 0,
-            startedAt: workspace.clock.now(), clock: workspace.clock, observer: workspace.observer)
+            startedAt: workspace.clock.now(), known: workspace.secrets.known, clock: workspace.clock,
+            observer: workspace.observer)
         do {
             return try await workspace.pool.withConnection { connection in
                 try await connection.transaction {

@@ -137,8 +137,8 @@ struct RunStart {
         }
         workspace.observer.observe(.runStarted(system, run))
         return RunLedger(
-            pool: workspace.pool, run: run, system: system, fence: fence, clock: workspace.clock,
-            observer: workspace.observer)
+            pool: workspace.pool, run: run, system: system, fence: fence, known: workspace.secrets.known,
+            clock: workspace.clock, observer: workspace.observer)
     }
 
     /// Records a run that did nothing because of another one.

@@ -35,8 +35,8 @@ struct SystemRun: Sendable {
         return try await start.conduct(
             request, at: instant, trigger: request.resume == nil ? request.trigger : .retry, holding: lease
         ) { ledger in
-            let connector = try workspace.connectors.make(
-                for: system,
+            let connector = try await workspace.connectors.connect(
+                to: system, sources: entities,
                 context: ConnectorContext(
                     system: system.id, projectFolder: workspace.projectFolder, environment: workspace.environment,
                     secrets: workspace.secrets, budget: RateBudget(system.rateLimit), logger: workspace.logger))

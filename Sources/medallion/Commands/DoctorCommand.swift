@@ -63,7 +63,7 @@ struct DoctorCommand: AsyncParsableCommand {
                 try await Doctor(workspace: $0, isDeep: isDeep).examine()
             }
         }
-        return [metadata] + findings
+        return [metadata] + (try await SecretsAccount(composition: composition).findings()) + findings
     }
 }
 

@@ -55,7 +55,7 @@ struct PlanCommand: AsyncParsableCommand {
     private func preview(_ name: String) async throws {
         let composition = Composition(options: options)
         let outcomes = try await Interruption.guarding {
-            try await composition.withWorkspace { workspace in
+            try await composition.withWorkspace(showsSources: true) { workspace in
                 try await Preview(workspace: workspace, entity: try workspace.catalog.named(name)).run()
             }
         }

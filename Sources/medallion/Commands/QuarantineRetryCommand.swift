@@ -30,7 +30,7 @@ struct QuarantineRetryCommand: AsyncParsableCommand {
         let (name, text) = (entity, self.run)
         let composition = Composition(options: options)
         let (outcomes, reports) = try await Interruption.guarding {
-            try await composition.withWorkspace { workspace in
+            try await composition.withWorkspace(showsSources: true) { workspace in
                 let entity = try name.map { try workspace.catalog.named($0).id }
                 var run: RunRow?
                 if let text { run = try await AuditQueries(pool: workspace.pool).run(matching: text) }

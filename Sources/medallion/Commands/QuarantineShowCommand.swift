@@ -35,7 +35,7 @@ struct QuarantineShowCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         let (text, name, file, record, masks) = (self.run, entity, file, record, !raw)
-        let shown = try await Composition(options: options).withWorkspace { workspace in
+        let shown = try await Composition(options: options).withWorkspace(showsSources: true) { workspace in
             let entity = try workspace.catalog.named(name)
             let audit = AuditQueries(pool: workspace.pool)
             let run = try await audit.run(matching: text)

@@ -76,22 +76,21 @@ struct ReadCommand: AsyncParsableCommand {
             }
         }
         let seconds = (ContinuousClock.now - began) / .seconds(1)
-        let mask = access.secrets.mask
         if raw {
             for file in sample.files {
                 let bytes = try Data(contentsOf: URL(fileURLWithPath: "\(sample.folder)/\(file.name)"))
-                Terminal.write(mask.mask(String(decoding: bytes, as: UTF8.self)))
+                Terminal.write(String(decoding: bytes, as: UTF8.self))
             }
             return
         }
-        let shown = try show(sample, entity, parent, system, mask)
+        let shown = try show(sample, entity, parent, system)
         let more = sample.isFull ? "; there may be more" : ", which is all that there is"
-        let source = sample.request.map { " from \(mask.mask($0))" } ?? ""
+        let source = sample.request.map { " from \($0)" } ?? ""
         Terminal.note("\(shown) \(shown == 1 ? "record" : "records")\(source) in \(elapsed(seconds))\(more)")
     }
 
     private func show(
-        _ sample: LandedSample, _ entity: Entity, _ parent: Entity?, _ system: SourceSystem, _ mask: SecretMask
+        _ sample: LandedSample, _ entity: Entity, _ parent: Entity?, _ system: SourceSystem
     ) throws -> Int {
         let showsColumns = columns ?? Terminal.isInteractive
         var shown = 0
@@ -99,11 +98,11 @@ struct ReadCommand: AsyncParsableCommand {
             sample.sample(of: (parent ?? entity).id), of: entity, parent: parent, timezone: system.timezone)
         try reading.visit(limit: limit) { record in
             shown += 1
-            Terminal.write(mask.mask(record.lineText) + "\n")
+            Terminal.write(record.lineText + "\n")
             if showsColumns {
-                Terminal.write(mask.mask(record.table(entity)) + "\n")
+                Terminal.write(record.table(entity) + "\n")
             } else if let objection = record.objection {
-                Terminal.note(mask.mask("record \(shown) would not be kept: \(objection)"))
+                Terminal.note("record \(shown) would not be kept: \(objection)")
             }
         }
         return shown

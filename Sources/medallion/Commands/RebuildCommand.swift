@@ -36,7 +36,7 @@ struct RebuildCommand: AsyncParsableCommand {
         let (name, source, verifies) = (entity, from == .raw ? Rebuild.Source.raw : .bronze, verify)
         let composition = Composition(options: options)
         let report = try await Interruption.guarding {
-            try await composition.withWorkspace { workspace in
+            try await composition.withWorkspace(showsSources: true) { workspace in
                 let entity = try workspace.catalog.named(name)
                 return try await Rebuild(workspace: workspace, entity: entity, from: source, verifies: verifies).run()
             }

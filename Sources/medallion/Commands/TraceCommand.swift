@@ -46,7 +46,7 @@ struct TraceCommand: AsyncParsableCommand {
         let (name, key, showsAll) = (table, key, raw)
         let composition = Composition(options: options)
         let trace = try await Interruption.guarding {
-            try await composition.withWorkspace { workspace in
+            try await composition.withWorkspace(showsSources: true) { workspace in
                 let table = try NamedTable(name, in: workspace.catalog, gold: workspace.gold)
                 return try await TraceQuery(
                     table, store: workspace.store, pool: workspace.pool, showsPersonalData: showsAll

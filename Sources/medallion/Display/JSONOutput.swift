@@ -6,7 +6,7 @@ import Primitives
 enum JSONOutput {
     static func print(_ rows: [JSONValue]) { print(.array(rows)) }
 
-    static func print(_ value: JSONValue) { Swift.print(value.text(pretty: true)) }
+    static func print(_ value: JSONValue) { medallion.print(value.text(pretty: true)) }
 }
 
 extension JSONMember {

@@ -1,3 +1,4 @@
+import ConnectorKit
 import Foundation
 import Glibc
 
@@ -15,9 +16,11 @@ enum Terminal {
         return Int(size.ws_col)
     }
 
-    /// Writes to standard output at once.
-    static func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    /// Writes to standard output at once, secrets replaced.
+    static func write(_ text: String) {
+        FileHandle.standardOutput.write(Data(Composition.known.mask(text).utf8))
+    }
 
     /// Writes a line to standard error: what is said beside the result.
-    static func note(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
+    static func note(_ text: String) { MaskedStandardError().write(text + "\n") }
 }

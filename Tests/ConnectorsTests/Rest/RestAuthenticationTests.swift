@@ -91,4 +91,24 @@ struct RestAuthenticationTests {
             .object([JSONMember("base_url", .string(text))]), against: RestConnector.Configuration.fields)
         #expect(check.problems.count == 1)
     }
+
+    @Test("have an example of each type in the README that is legal")
+    func examples() throws {
+        let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../../README.md")
+        let examples = try String(contentsOf: root, encoding: .utf8).split(separator: "\n")
+            .filter { $0.hasPrefix("|") && $0.contains("| `{\"type\"") }
+            .compactMap { $0.split(separator: "`").last { $0.hasPrefix("{") } }
+        var types: Set<String> = ["none"]
+        for example in examples {
+            var check = FieldCheck(file: "README.md")
+            let auth = try JSONReader.parse(String(example))
+            types.insert(try #require(auth["type"]?.stringValue))
+            let checked = check.check(
+                .object([JSONMember("base_url", .string("https://api.example.com")), JSONMember("auth", auth)]),
+                against: RestConnector.Configuration.fields)
+            #expect(check.problems.isEmpty, "\(check.problems)")
+            _ = try MetadataDecoding.decode(RestConnector.Configuration.self, from: checked)
+        }
+        #expect(types == Set(RestAuthentication.variants.map(\.value)))
+    }
 }

@@ -74,6 +74,21 @@ struct RestOAuth2AuthTests {
         #expect(scene.asked.all.map { $0.parameter("page") ?? "1" } == ["1", "2", "2", "3"])
     }
 
+    @Test("gets a new token where a rule of the metadata says that it ended, though the status is 200")
+    func refusedByRule() async throws {
+        let rule = #", "errors": [{"body_path": "/fault", "body_equals": "expired", "action": "refresh_token"}]"#
+        let scene = try AuthScene(
+            api: { request, number in
+                bearer(2)(request) ? pages(2) { _ in true }(request, number) : .json(#"{"fault": "expired"}"#)
+            }, issuer: tokens())
+        #expect(try await scene.land(scene.connector("{\(client)}", more: rule)).records == 2)
+        #expect(scene.proved.all.count == 2)
+        let key = try scene.connector(#"{"type": "bearer", "token": {"secret": "s"}}"#, more: rule)
+        let error = try await scene.refusal(key)
+        #expect(error.kind == .auth)
+        #expect(error.message.hasSuffix("the source refused the credentials with 200 (secret 's')"))
+    }
+
     @Test("gives up after one new token, for all entities, and says why")
     func refusedForever() async throws {
         let scene = try AuthScene(api: pages(1) { _ in false }, issuer: tokens())
@@ -195,20 +210,6 @@ struct RestOAuth2AuthTests {
         task.cancel()
         await #expect(throws: CancellationError.self) { try await task.value }
         #expect(ContinuousClock.now - started < .seconds(4))
-    }
-
-    @Test("that is cancelled leaves the token request to those who still wait for it")
-    func oneOfTwoCancelled() async throws {
-        let scene = try AuthScene(
-            api: pages(1, where: bearer(1)), issuer: { tokens()($0, $1).delayed(milliseconds: 500) })
-        let connector = try scene.connector("{\(client)}")
-        let first = Task { try await scene.land(connector) }
-        while scene.proved.all.isEmpty { await Task.yield() }
-        let second = Task { try await scene.land(connector).records }
-        first.cancel()
-        #expect(try await second.value == 1)
-        await #expect(throws: CancellationError.self) { try await first.value }
-        #expect(scene.proved.all.count <= 2)
     }
 
     @Test(

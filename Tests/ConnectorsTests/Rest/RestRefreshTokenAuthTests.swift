@@ -137,6 +137,43 @@ struct RestIdentityAuthTests {
         #expect(identity.known.mask("x access-canary-1 y access-canary-3") == "x ‹secret› y ‹secret›")
     }
 
+    @Test("renews once for every request that was refused with the same token")
+    func olderRefusals() async throws {
+        let scene = try AuthScene(api: pages(1) { _ in true }, issuer: tokens(expiresIn: 600))
+        let identity = try identity(scene)
+        var request = HTTPRequest(url: try HTTPURL(scene.apiURL))
+        let number = try await identity.authorize(&request)
+        for _ in 0..<3 { #expect(try await identity.refuse(number)) }
+        #expect(scene.proved.all.count == 2)
+        let newer = try await identity.authorize(&request)
+        #expect(try await !identity.refuse(newer))
+        await identity.accept(number)
+        #expect(try await !identity.refuse(newer))
+        await identity.accept(newer)
+        #expect(try await identity.refuse(newer))
+        #expect(scene.proved.all.count == 3)
+    }
+
+    @Test("leaves the token request to those who still wait when others are cancelled")
+    func oneOfTwoCancelled() async throws {
+        let scene = try AuthScene(
+            api: pages(1) { _ in true }, issuer: { tokens()($0, $1).delayed(milliseconds: 500) })
+        let identity = try identity(scene)
+        let url = try HTTPURL(scene.apiURL)
+        let waiting = (0..<2).map { _ in
+            Task {
+                var request = HTTPRequest(url: url)
+                _ = try await identity.authorize(&request)
+                return request.headers["Authorization"]
+            }
+        }
+        while await identity.nrWaiting < 2 { await Task.yield() }
+        waiting[0].cancel()
+        #expect(try await waiting[1].value == "Bearer access-canary-1")
+        await #expect(throws: CancellationError.self) { try await waiting[0].value }
+        #expect(scene.proved.all.count == 1)
+    }
+
     @Test("goes to the host of base_url only")
     func otherHost() async throws {
         let scene = try AuthScene(api: pages(1) { _ in true }, issuer: tokens())

@@ -1,6 +1,7 @@
 import ConnectorKit
 import Foundation
 import HTTPTransport
+import Primitives
 import JSON
 import Primitives
 

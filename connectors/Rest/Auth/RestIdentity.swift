@@ -27,8 +27,9 @@ actor RestIdentity {
     nonisolated let known: KnownSecrets
     /// The secrets of `auth`, for the error that the source refuses them.
     nonisolated let secretName: String?
+    /// `headers` of the connection, for requests to its own host.
+    nonisolated let headers: [HTTPHeader]
     private nonisolated let base: HTTPURL
-    private nonisolated let headers: [HTTPHeader]
     private nonisolated let source: RestProofSource
     private nonisolated let requests: ProofRequests
     private let clock: any WallClock
@@ -64,19 +65,19 @@ actor RestIdentity {
         source.placement.flatMap { $0.place == .query ? $0.name : nil }
     }
 
+    /// Requests that wait for the proof which is being asked for.
+    var nrWaiting: Int { renewal?.waiting ?? 0 }
+
     /// Sends a request as us; where the source refuses a proof that can be renewed, once more with a new one.
-    /// - Parameter isRefusal: What counts as a refusal beside the status, by the metadata's own rules.
+    /// - Parameter isRefusal: What the metadata say of an answer; nil leaves it to its status.
     /// - Throws: `HTTPError` without an answer; `ConnectorError` where there is no proof, or also a new one is refused.
     nonisolated func send(
-        _ request: HTTPRequest, over client: HTTPClient, isRefusal: (HTTPResponse) -> Bool = { _ in false }
+        _ request: HTTPRequest, over client: HTTPClient, isRefusal: (HTTPResponse) -> Bool? = { _ in nil }
     ) async throws -> HTTPResponse {
-        func isRefused(_ response: HTTPResponse) -> Bool {
-            source.renewsOn(response.status) || source.canRenew && isRefusal(response)
-        }
         var authorized = request
         var number = try await authorize(&authorized)
         var response = try await client.send(authorized)
-        guard isRefused(response) else {
+        guard isRefusal(response) ?? source.renewsOn(response.status) else {
             await accept(number)
             return response
         }
@@ -84,12 +85,12 @@ actor RestIdentity {
         authorized = request
         number = try await authorize(&authorized)
         response = try await client.send(authorized)
-        guard !isRefused(response) else { throw refused(request, response) }
+        guard !(isRefusal(response) ?? source.renewsOn(response.status)) else { throw refused(request, response) }
         await accept(number)
         return response
     }
 
-    /// Adds the configured headers and what proves who we are, asking for it first where there is none that holds.
+    /// Adds what proves who we are, asking for it first where there is none that holds.
     /// - Returns: The number of the proof, for `accept` and `refuse`.
     func authorize(_ request: inout HTTPRequest) async throws -> Int {
         guard request.url.isSameOrigin(as: base) else {
@@ -97,7 +98,6 @@ actor RestIdentity {
                 "\(request.description): credentials go to \(base.origin) only",
                 hint: "set connection.base_url to the address that serves every request")
         }
-        for header in headers { request.headers.set(header) }
         switch source {
         case .fixed(let proof, _): try proof?.add(to: &request)
         case .aws(let signer): try signer.sign(&request)
@@ -113,6 +113,7 @@ actor RestIdentity {
 
     /// Renews a proof that the source refused; false where a new one would not help.
     func refuse(_ number: Int) async throws -> Bool {
+        guard source.canRenew else { return false }
         if number < generation { return true }
         guard !isUnproven else { return false }
         try await renew(afterRefusal: true)
@@ -156,16 +157,13 @@ actor RestIdentity {
         }
         guard let running = renewal else { return }
         renewal?.waiting += 1
-        do {
-            try await withTaskCancellationHandler {
-                try await running.task.value
-            } onCancel: {
-                Task { await leave(running.number) }
-            }
-        } catch {
-            try Task.checkCancellation()
-            throw error
+        let outcome = await withTaskCancellationHandler {
+            await running.task.result
+        } onCancel: {
+            Task { await leave(running.number) }
         }
+        try Task.checkCancellation()
+        try outcome.get()
     }
 
     /// The last one who leaves ends the request: nobody needs its answer.
@@ -221,8 +219,8 @@ actor RestIdentity {
         let names = secretName.map { " (secret '\($0)')" } ?? ""
         return ConnectorError(
             known.mask(
-                "\(request.description): the source refused \(source.noun) with \(response.status), a new one as well"
-                    + "\(says ?? "")\(names)"), kind: .auth,
+                "\(request.description): the source refused \(source.noun) with \(response.status)"
+                    + "\(source.canRenew ? ", a new one as well" : "")\(says ?? "")\(names)"), kind: .auth,
             hint: "check what it allows this client or user: scope, audience, rights")
     }
 }

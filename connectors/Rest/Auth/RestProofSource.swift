@@ -66,7 +66,16 @@ enum RestProofSource: Sendable {
         switch self {
         case .session: "the session"
         case .oauth2: "the access token"
-        case .jwt, .fixed, .aws: "the token"
+        case .jwt: "the token"
+        case .fixed, .aws: "the credentials"
+        }
+    }
+
+    /// True where another proof can be had.
+    var canRenew: Bool {
+        switch self {
+        case .fixed, .aws: false
+        case .oauth2, .session, .jwt: true
         }
     }
 
@@ -76,14 +85,6 @@ enum RestProofSource: Sendable {
         case .fixed, .aws: false
         case .oauth2, .jwt: status == 401
         case .session(let session): session.renewOn.contains(status)
-        }
-    }
-
-    /// True where there is something to ask for.
-    var canRenew: Bool {
-        switch self {
-        case .fixed, .aws: false
-        case .oauth2, .jwt, .session: true
         }
     }
 
