@@ -30,6 +30,8 @@ let package = Package(
         system("CLibCurl", "libcurl", apt: "libcurl4-openssl-dev"),
         system("CZstd", "libzstd", apt: "libzstd-dev"),
         system("CZlib", "zlib", apt: "zlib1g-dev"),
+        system("CZip", "libzip", apt: "libzip-dev"),
+        system("CXML", "libxml-2.0", apt: "libxml2-dev"),
         system("CCrypto", "libcrypto", apt: "libssl-dev"),
         system("CXXHash", "libxxhash", apt: "libxxhash-dev"),
         system("CPgQuery", nil, apt: "libpg-query-dev"),
@@ -42,14 +44,15 @@ let package = Package(
         // 1: values and C wrappers; unsafe code lives here only.
         .target(name: "Primitives", swiftSettings: settings),  // instants, 128-bit ids, nearest names
         .target(name: "Hashing", dependencies: ["CCrypto", "CXXHash", "Primitives"], swiftSettings: wrapping),
-        .target(name: "Compression", dependencies: ["CZstd", "CZlib"], swiftSettings: wrapping),
+        .target(name: "Compression", dependencies: ["CZstd", "CZlib", "CZip"], swiftSettings: wrapping),
         .target(name: "JSON", dependencies: ["CSimdJSON"], swiftSettings: wrapping),
+        .target(name: "XML", dependencies: ["CXML"], swiftSettings: wrapping),
         .target(name: "SQLGrammar", dependencies: ["CPgQuery"], swiftSettings: wrapping),
         .target(
             name: "Postgres",
             dependencies: ["CLibPQ", "Primitives", .product(name: "Logging", package: "swift-log")],
             swiftSettings: wrapping),
-        .target(name: "HTTPTransport", dependencies: ["CLibCurl", "Primitives"], swiftSettings: wrapping),
+        .target(name: "HTTPTransport", dependencies: ["CLibCurl", "Primitives", "Hashing"], swiftSettings: wrapping),
         .target(name: "Programs", dependencies: ["CSpawn"], swiftSettings: wrapping),
         .target(name: "LoopbackHTTP", swiftSettings: wrapping),  // a small server for the demo and the tests
         // sql/platform: the numbered migrations, embedded into the binary.
@@ -66,7 +69,7 @@ let package = Package(
         .target(
             name: "ConnectorKit",
             dependencies: [
-                "CSync", "Metadata", "JSON", "Primitives", "Hashing", "Compression",
+                "CSync", "Metadata", "JSON", "XML", "Primitives", "Hashing", "Compression",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
@@ -125,17 +128,16 @@ let package = Package(
 /// One test target per source target: Tests/<Target>Tests.
 var testTargets: [Target] {
     let tested = [
-        "Primitives", "Hashing", "Compression", "JSON", "SQLGrammar", "Postgres", "HTTPTransport", "Metadata",
+        "Primitives", "Hashing", "Compression", "JSON", "XML", "SQLGrammar", "Postgres", "HTTPTransport", "Metadata",
         "ConnectorKit", "Pipeline", "Connectors", "Secrets", "Authoring",
     ]
     return tested.map { name in
         Target.testTarget(
             name: "\(name)Tests",
-            dependencies: Set(
-                [
-                    name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
-                ] + (name == "Secrets" ? ["Hashing"] : [])
-            ).sorted().map {
+            dependencies: Set([
+                name, "TestKit", "Primitives", "JSON", "Metadata", "ConnectorKit", "Postgres", "LoopbackHTTP",
+                "Hashing",
+            ]).sorted().map {
                 .target(name: $0)
             },
             exclude: name == "Pipeline" ? ["Golden"] : [],

@@ -6,6 +6,10 @@ public enum BuiltInConnectors {
     public static var registry: ConnectorRegistry {
         var registry = ConnectorRegistry()
         registry.register(FileConnector.self)
+        registry.register(HTTPFilesConnector.self)
+        registry.register(S3Connector.self)
+        registry.register(SFTPConnector.self)
+        registry.register(FTPConnector.self)
         registry.register(RestConnector.self)
         registry.register(ProcessConnector.self)
         registry.register(FakeConnector.self)

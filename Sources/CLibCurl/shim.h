@@ -34,3 +34,7 @@ static inline CURLcode medallion_curl_set_opensocket(CURL *handle, CURLoption op
 static inline CURLcode medallion_curl_get_string(CURL *handle, CURLINFO info, const char **value) {
     return curl_easy_getinfo(handle, info, value);
 }
+
+static inline CURLcode medallion_curl_get_time(CURL *handle, CURLINFO info, curl_off_t *value) {
+    return curl_easy_getinfo(handle, info, value);
+}

@@ -15,6 +15,8 @@ public enum CompressionError: Error, Sendable, Hashable, CustomStringConvertible
         case gzip
         /// RFC 8878.
         case zstd
+        /// APPNOTE.TXT of PKWARE.
+        case zip
     }
 
     /// What happened, in one line.

@@ -1,13 +1,17 @@
 /// Reads CSV (RFC 4180) as it streams in, split anywhere, and gives each row as a JSON object of strings.
 ///
 /// Cells are separated by commas and may be quoted; a quote within quotes is doubled. Lines end with LF, CR LF or CR.
-/// The first line holds the names. A leading byte order mark and empty lines are skipped. A row with more or fewer
+/// The first line holds the names. A `CSVDialect` says where a text does it otherwise. A leading byte order mark and empty lines are skipped. A row with more or fewer
 /// cells than the header, with a quote where none may stand or with invalid UTF-8 is bad; the rows behind it are not.
 /// A quote that is never closed is an error, because it swallowed the rest of the file.
 public struct CSVScanner {
     private enum State {
         /// Before the first byte; the number of bytes of the byte order mark seen.
         case mark(Int)
+        /// In lines before the header; so many are left.
+        case skipping(Int)
+        /// In a line that is a comment.
+        case comment
         case rowStart
         case cellStart
         case unquoted
@@ -33,6 +37,16 @@ public struct CSVScanner {
     /// What stands before each cell: `{"name":"` and so on, and the same without the last quote for null.
     private var openings: [[UInt8]] = []
     private let maximumRowBytes: Int
+    private let dialect: CSVDialect
+    private let delimiter: UInt8
+    /// 0xFF, which is no character, where there is none.
+    private let quote: UInt8
+    private let commentMark: UInt8?
+    /// As they stand in `row`.
+    private let nullTexts: [[UInt8]]
+    /// Where the present cell and its content start within `row`.
+    private var cellStart = (opening: 0, content: 0)
+    private var isQuoted = false
 
     /// The names of the first line, in its order; empty until it is read.
     public private(set) var header: [String] = []
@@ -40,19 +54,29 @@ public struct CSVScanner {
     public var records: Int { number }
 
     /// A scanner at the start of a text. A row whose JSON object takes more than `maximumRowBytes` is an error.
-    public init(maximumRowBytes: Int = 16 << 20) {
+    public init(maximumRowBytes: Int = 16 << 20, dialect: CSVDialect = CSVDialect()) {
         self.maximumRowBytes = maximumRowBytes
+        self.dialect = dialect
+        delimiter = dialect.delimiter.utf8.first ?? .comma
+        quote = dialect.quote.utf8.first ?? 0xFF
+        commentMark = dialect.comment?.utf8.first
+        nullTexts = dialect.nullTexts.map { text in
+            var bytes: [UInt8] = []
+            for byte in text.utf8 { appendJSONEscaped(byte, to: &bytes) }
+            return bytes
+        }
         row.reserveCapacity(4096)
     }
 
     /// Goes on with the next bytes and lends every row that they complete.
     /// - Throws: `ConnectorError` of kind parse naming the line, or whatever `emit` throws.
-    public mutating func feed(_ chunk: Span<UInt8>, _ emit: (_ record: CSVRecord) throws -> Void) throws {
+    public mutating func feed(_ chunk: Span<UInt8>, _ emit: (_ record: ConvertedRecord) throws -> Void) throws {
         var position = 0
         while position < chunk.count {
             switch state {
             case .mark(let length): skipMark(chunk[position], length, &position)
-            case .rowStart: startRow(chunk[position], &position)
+            case .skipping, .comment: skipLine(chunk[position], &position)
+            case .rowStart: try startRow(chunk[position], &position)
             case .cellStart: try startCell(chunk[position], &position, emit)
             case .unquoted: try scanUnquoted(chunk, &position, emit)
             case .quoted: try scanQuoted(chunk, &position)
@@ -63,12 +87,12 @@ public struct CSVScanner {
 
     /// Says that no more bytes will come and lends the last row, if it had no line end.
     /// - Throws: `ConnectorError` of kind parse for a quote that is never closed and for a text without a header.
-    public mutating func finish(_ emit: (_ record: CSVRecord) throws -> Void) throws {
+    public mutating func finish(_ emit: (_ record: ConvertedRecord) throws -> Void) throws {
         switch state {
         case .mark(let length):
             // A part of a byte order mark is no text.
             if length > 0 { throw failure("the header is not UTF-8") }
-        case .rowStart: break
+        case .rowStart, .skipping, .comment: break
         case .cellStart, .unquoted, .quoteInQuoted:
             endCell()
             try endRow(emit)
@@ -76,7 +100,9 @@ public struct CSVScanner {
             line = rowLine
             throw failure("a quoted cell of the row that begins here is never closed", hint: "add the missing quote")
         }
-        guard hasHeader else { throw failure("there is no header", hint: "the first line must name the columns") }
+        guard hasHeader || dialect.names != nil else {
+            throw failure("there is no header", hint: "the first line must name the columns")
+        }
         state = .rowStart
     }
 }
@@ -87,11 +113,11 @@ extension CSVScanner {
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         if byte == mark[length] {
             position += 1
-            state = length == 2 ? .rowStart : .mark(length + 1)
+            state = length == 2 ? textStart : .mark(length + 1)
         } else {
-            state = .rowStart
+            state = textStart
             // The beginning of a mark that is none belongs to the first name, which it makes invalid UTF-8.
-            if length > 0 {
+            if length > 0, case .rowStart = state {
                 beginCell()
                 row += mark[..<length]
                 seen = 0x80
@@ -100,7 +126,23 @@ extension CSVScanner {
         }
     }
 
-    private mutating func startRow(_ byte: UInt8, _ position: inout Int) {
+    private var textStart: State { dialect.skippedLines > 0 ? .skipping(dialect.skippedLines) : .rowStart }
+
+    /// Moves on in a line that holds no row.
+    private mutating func skipLine(_ byte: UInt8, _ position: inout Int) {
+        position += 1
+        let isEnd = byte == .carriageReturn || byte == .lineFeed && !isAfterCarriageReturn
+        isAfterCarriageReturn = byte == .carriageReturn
+        guard isEnd else { return }
+        line += 1
+        if case .skipping(let left) = state, left > 1 { state = .skipping(left - 1) } else { state = .rowStart }
+    }
+
+    private mutating func startRow(_ byte: UInt8, _ position: inout Int) throws {
+        if !hasHeader, let names = dialect.names {
+            header = names
+            try endHeader()
+        }
         switch byte {
         case .lineFeed:
             if !isAfterCarriageReturn { line += 1 }
@@ -113,17 +155,20 @@ extension CSVScanner {
         default:
             isAfterCarriageReturn = false
             rowLine = line
-            state = .cellStart
+            state = byte == commentMark ? .comment : .cellStart
         }
     }
 
-    private mutating func startCell(_ byte: UInt8, _ position: inout Int, _ emit: (CSVRecord) throws -> Void) throws {
+    private mutating func startCell(_ byte: UInt8, _ position: inout Int, _ emit: (ConvertedRecord) throws -> Void)
+        throws
+    {
         switch byte {
-        case .quote:
+        case quote where quote != 0xFF:
             beginCell()
+            isQuoted = true
             state = .quoted
             position += 1
-        case .comma, .lineFeed, .carriageReturn:
+        case delimiter, .lineFeed, .carriageReturn:
             try endCell(at: byte, emit)
             position += 1
         default:
@@ -133,12 +178,12 @@ extension CSVScanner {
     }
 
     private mutating func scanUnquoted(
-        _ chunk: Span<UInt8>, _ position: inout Int, _ emit: (CSVRecord) throws -> Void
+        _ chunk: Span<UInt8>, _ position: inout Int, _ emit: (ConvertedRecord) throws -> Void
     ) throws {
         let start = position
         while position < chunk.count {
             let byte = chunk[position]
-            guard byte > .comma ? byte != .backslash : byte >= 0x20 && byte != .quote && byte != .comma else { break }
+            guard byte >= 0x20, byte != delimiter, byte != quote, byte != .backslash, byte != .quote else { break }
             seen |= byte
             position += 1
         }
@@ -147,11 +192,13 @@ extension CSVScanner {
         let byte = chunk[position]
         position += 1
         switch byte {
-        case .comma, .lineFeed, .carriageReturn: try endCell(at: byte, emit)
-        case .quote:
+        case delimiter, .lineFeed, .carriageReturn: try endCell(at: byte, emit)
+        case quote where quote != 0xFF:
             complain("a quote within a cell that does not begin with one")
             append(escaped: byte)
-        default: append(escaped: byte)
+        default:
+            seen |= byte
+            append(escaped: byte)
         }
     }
 
@@ -159,7 +206,7 @@ extension CSVScanner {
         let start = position
         while position < chunk.count {
             let byte = chunk[position]
-            guard byte >= 0x20, byte != .quote, byte != .backslash else { break }
+            guard byte >= 0x20, byte != quote, byte != .backslash, byte != .quote else { break }
             seen |= byte
             position += 1
         }
@@ -167,7 +214,7 @@ extension CSVScanner {
         guard position < chunk.count else { return }
         let byte = chunk[position]
         position += 1
-        if byte == .quote {
+        if byte == quote {
             state = .quoteInQuoted
         } else {
             if byte == .lineFeed { line += 1 }
@@ -175,13 +222,15 @@ extension CSVScanner {
         }
     }
 
-    private mutating func endQuotes(_ byte: UInt8, _ position: inout Int, _ emit: (CSVRecord) throws -> Void) throws {
+    private mutating func endQuotes(_ byte: UInt8, _ position: inout Int, _ emit: (ConvertedRecord) throws -> Void)
+        throws
+    {
         switch byte {
-        case .quote:
+        case quote:
             append(escaped: byte)
             state = .quoted
             position += 1
-        case .comma, .lineFeed, .carriageReturn:
+        case delimiter, .lineFeed, .carriageReturn:
             try endCell(at: byte, emit)
             position += 1
         default:
@@ -194,17 +243,29 @@ extension CSVScanner {
 // MARK: Cells and rows
 extension CSVScanner {
     private mutating func beginCell() {
+        isQuoted = false
+        cellStart.opening = row.count
         if !hasHeader {
             nameStart = row.count
         } else if cell < openings.count {
             row.append(contentsOf: openings[cell])
         }
+        cellStart.content = row.count
     }
 
-    /// Ends the present cell at the byte behind it, and the row with it unless that is a comma.
-    private mutating func endCell(at byte: UInt8, _ emit: (CSVRecord) throws -> Void) throws {
+    /// True where the present cell is one of the texts that stand for NULL; what it left in the row is taken back.
+    private mutating func takeNullText() -> Bool {
+        guard !nullTexts.isEmpty, hasHeader, !isQuoted,
+            nullTexts.contains(where: { row[cellStart.content...].elementsEqual($0) })
+        else { return false }
+        row.removeSubrange(cellStart.opening...)
+        return true
+    }
+
+    /// Ends the present cell at the byte behind it, and the row with it unless that is a delimiter.
+    private mutating func endCell(at byte: UInt8, _ emit: (ConvertedRecord) throws -> Void) throws {
         endCell()
-        guard byte != .comma else {
+        guard byte != delimiter else {
             state = .cellStart
             return
         }
@@ -215,7 +276,8 @@ extension CSVScanner {
     }
 
     private mutating func endCell() {
-        let isNull = if case .cellStart = state { true } else { false }
+        let isEmpty = if case .cellStart = state { true } else { false }
+        let isNull = isEmpty || takeNullText()
         if !hasHeader {
             if isNull { nameStart = row.count }
             header.append(String(decoding: row[nameStart...], as: UTF8.self))
@@ -230,7 +292,7 @@ extension CSVScanner {
         cell += 1
     }
 
-    private mutating func endRow(_ emit: (CSVRecord) throws -> Void) throws {
+    private mutating func endRow(_ emit: (ConvertedRecord) throws -> Void) throws {
         if hasHeader {
             number += 1
             if cell != openings.count {
@@ -238,7 +300,7 @@ extension CSVScanner {
             }
             if seen >= 0x80, !isUTF8 { complain("invalid UTF-8") }
             if problem == nil { row.append(UInt8(ascii: "}")) } else { row.removeAll(keepingCapacity: true) }
-            try emit(CSVRecord(number: number, line: rowLine, document: row, problem: problem))
+            try emit(ConvertedRecord(number: number, line: rowLine, document: row, problem: problem))
         } else {
             try endHeader()
         }

@@ -25,7 +25,7 @@ public struct DurableFile: ~Copyable {
     deinit {
         // Still open: the write failed or was cancelled; nothing of it stays.
         if descriptor >= 0 {
-            Glibc.close(descriptor)
+            close(descriptor)
             unlink(path + ".part")
         }
     }
@@ -47,14 +47,14 @@ public struct DurableFile: ~Copyable {
     ///
     /// Whoever opens the name meanwhile reads the old content or the new one, never a part.
     public mutating func publishReplacing() throws {
-        try close(syncs: true)
+        try closeFile(syncs: true)
         guard rename(path + ".part", path) == 0 else { throw DurableFileError("name", path) }
         try Self.syncFolder(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
     }
 
-    private mutating func close(syncs: Bool) throws {
+    private mutating func closeFile(syncs: Bool) throws {
         guard !syncs || fsync(descriptor) == 0 else { throw DurableFileError("sync", path) }
-        let closed = Glibc.close(descriptor)
+        let closed = close(descriptor)
         descriptor = -1
         guard closed == 0 else { throw DurableFileError("close", path) }
     }
@@ -62,7 +62,7 @@ public struct DurableFile: ~Copyable {
     /// Syncs the content and gives the file its name; the folder is synced by `syncFolder` once per batch.
     /// - Parameter syncs: False where `syncFiles` follows for many files at once.
     public mutating func publish(syncs: Bool = true) throws {
-        try close(syncs: syncs)
+        try closeFile(syncs: syncs)
         // rename(2) would replace an existing file; link(2) refuses to.
         guard link(path + ".part", path) == 0 else {
             let failure = DurableFileError("name", path)

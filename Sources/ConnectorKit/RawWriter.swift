@@ -46,6 +46,9 @@ public struct RawWriter: ~Copyable {
         self.recordLimit = recordLimit
     }
 
+    /// A path in the batch's folder for a file on its way, which whoever writes it removes.
+    public var temporaryPath: String { folder + "/incoming.part" }
+
     /// Files landed so far in this batch.
     public var fileCount: Int { files.count }
 
@@ -128,7 +131,7 @@ public struct RawWriter: ~Copyable {
     private mutating func endWhenFull() throws {
         guard let recordLimit else { return }
         let landed = files.reduce(0) { $0 + $1.records }
-        guard landed + (payload?.records ?? 0) >= recordLimit else { return }
+        guard landed + (payload?.recordCount() ?? 0) >= recordLimit else { return }
         isFull = true
         if var open = payload.take() {
             var file = try open.close(isCut: true)
@@ -215,12 +218,7 @@ private struct OpenPayload: ~Copyable {
     }
 
     /// Complete records that have come.
-    var records: Int {
-        switch scan {
-        case .some(let scan): scan.records
-        case nil: counted
-        }
-    }
+    mutating func recordCount() -> Int { scan?.records ?? counted }
 
     mutating func close(isCut: Bool = false) throws -> Manifest.File {
         do {
@@ -240,24 +238,33 @@ private struct OpenPayload: ~Copyable {
 /// Counts the records of a payload and checks that it is whole.
 private struct PayloadScan: ~Copyable {
     private var json: RecordScanner
-    private var csv: CSVScanner?
+    private let isConverted: Bool
+    private var converter: RecordConverter?
+    private var converted = 0
 
     static let hint = "check the source's answer, its format and records_path; nothing of this batch was kept"
 
     init(_ shape: DocumentShape) throws {
-        json = RecordScanner(try shape.recordFormat)
-        csv = shape.format == .csv ? CSVScanner() : nil
+        let format = try shape.recordFormat
+        let converter = try RecordConverter.make(shape)
+        json = RecordScanner(format)
+        isConverted = shape.isConverted
+        self.converter = converter
     }
 
-    var records: Int { csv?.records ?? json.records }
+    var records: Int { isConverted ? converted : json.records }
 
     mutating func feed(_ chunk: Span<UInt8>) throws {
-        guard csv == nil else { return try csv?.feed(chunk) { _ in } ?? () }
-        try json.feed(chunk)
+        guard isConverted else { return try json.feed(chunk) }
+        var count = 0
+        try converter?.feed(chunk) { _ in count += 1 }
+        converted += count
     }
 
     mutating func finish() throws {
-        guard csv == nil else { return try csv?.finish { _ in } ?? () }
-        try json.finish()
+        guard isConverted else { return try json.finish() }
+        var count = 0
+        try converter?.finish { _ in count += 1 }
+        converted += count
     }
 }

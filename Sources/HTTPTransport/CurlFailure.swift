@@ -7,11 +7,16 @@ struct CurlFailure {
 
     /// The error that the caller sees; what our callbacks stopped is named by its cause, not as a failed write.
     func error(of request: HTTPRequest, _ transfer: Transfer) -> HTTPError {
-        let what = request.description
+        error(request.description, limit: request.limits.bodyBytes, transfer)
+    }
+
+    /// The error of a request that is described by `what`.
+    func error(_ what: String, limit: Int, _ transfer: Transfer) -> HTTPError {
         if transfer.isCancelled { return HTTPError(.cancelled, "\(what): cancelled") }
         if transfer.isTooLarge {
-            return HTTPError(.tooLarge, "\(what): the decoded answer exceeds \(request.limits.bodyBytes) bytes")
+            return HTTPError(.tooLarge, "\(what): the decoded answer exceeds \(limit) bytes")
         }
+        if let problem = transfer.fileProblem { return HTTPError(.file, "\(what): \(problem)") }
         if transfer.refusedAddress {
             return HTTPError(.redirect, "\(what): a redirect to an address inside our own network is refused")
         }
@@ -29,6 +34,8 @@ struct CurlFailure {
             .tls
         case CURLE_BAD_CONTENT_ENCODING: .encoding
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalidRequest
+        case CURLE_LOGIN_DENIED, CURLE_REMOTE_ACCESS_DENIED: .denied
+        case CURLE_REMOTE_FILE_NOT_FOUND, CURLE_FTP_COULDNT_RETR_FILE: .notFound
         default: .transfer
         }
     }
@@ -40,6 +47,8 @@ struct CurlFailure {
         case .timeout: "no complete answer in time (\(reason))"
         case .truncated: "the answer broke off (\(reason))"
         case .tls: "TLS refused (\(reason))"
+        case .denied: "access was refused (\(reason))"
+        case .notFound: "there is no such file or folder (\(reason))"
         case .encoding: "the content encoding is unknown or broken (\(reason))"
         default: reason
         }

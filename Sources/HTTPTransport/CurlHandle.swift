@@ -5,7 +5,7 @@ import Glibc
 ///
 /// Every option is set anew for each hop: `curl_easy_reset` keeps connections, addresses and TLS sessions only.
 @safe struct CurlHandle: ~Copyable {
-    private let handle: UnsafeMutableRawPointer
+    let handle: UnsafeMutableRawPointer
 
     init() {
         CurlHandle.initialized
@@ -24,11 +24,20 @@ import Glibc
     ) throws(HTTPError) {
         unsafe curl_easy_reset(handle)
         setPolicy(request.limits, within: remaining, trusting: caFile)
+        // CURLOPT_PROTOCOLS = HTTP | HTTPS; its successor _STR is missing before 7.85.
+        set(CURLoption(rawValue: 181), 3)
+        set(CURLOPT_PATH_AS_IS, 1)
+        if !transfer.isDownload { set(CURLOPT_ACCEPT_ENCODING, "gzip") }
         setCallbacks(transfer)
         let headers = try CurlList(request)
         unsafe _ = medallion_curl_set_list(handle, CURLOPT_HTTPHEADER, headers.first)
         setMethod(request)
         set(CURLOPT_URL, request.url.text)
+        if let failure = run(transfer) { throw failure.error(of: request, transfer) }
+    }
+
+    /// Blocks until the transfer that the options describe is complete; what went wrong, if anything did.
+    func run(_ transfer: Transfer) -> CurlFailure? {
         var reason = [CChar](repeating: 0, count: Int(CURL_ERROR_SIZE))
         let code = unsafe reason.withUnsafeMutableBufferPointer { buffer in
             unsafe _ = medallion_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, buffer.baseAddress)
@@ -37,10 +46,10 @@ import Glibc
             return code
         }
         withExtendedLifetime(transfer) {}
-        guard code != CURLE_OK else { return }
+        guard code != CURLE_OK else { return nil }
         let text = String(decoding: reason.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let fallback = unsafe String(cString: curl_easy_strerror(code))
-        throw CurlFailure(code: code, reason: text.isEmpty ? fallback : text).error(of: request, transfer)
+        return CurlFailure(code: code, reason: text.isEmpty ? fallback : text)
     }
 
     /// Where the peer of the last hop stands.
@@ -52,18 +61,15 @@ import Glibc
         return AddressScope(numeric: unsafe String(cString: found))
     }
 
-    private func setPolicy(_ limits: HTTPLimits, within remaining: Duration, trusting caFile: String?) {
+    func setPolicy(_ limits: HTTPLimits, within remaining: Duration, trusting caFile: String?) {
         set(CURLOPT_NOSIGNAL, 1)
         // No proxy, whatever the environment says.
         set(CURLOPT_PROXY, "")
         set(CURLOPT_NOPROXY, "*")
-        // CURLOPT_PROTOCOLS = HTTP | HTTPS; its successor _STR is missing before 7.85.
-        set(CURLoption(rawValue: 181), 3)
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_SSL_VERIFYPEER, 1)
         set(CURLOPT_SSL_VERIFYHOST, 2)
         if let caFile { set(CURLOPT_CAINFO, caFile) }
-        set(CURLOPT_ACCEPT_ENCODING, "gzip")
         set(CURLOPT_BUFFERSIZE, 128 << 10)
         set(CURLOPT_TCP_KEEPALIVE, 1)
         set(CURLOPT_CONNECTTIMEOUT_MS, max(1, min(limits.connect, remaining).milliseconds))
@@ -86,7 +92,7 @@ import Glibc
     }
 
     /// The context pointer is borrowed: `perform` keeps the transfer alive until libcurl returned.
-    private func setCallbacks(_ transfer: Transfer) {
+    func setCallbacks(_ transfer: Transfer) {
         let context = unsafe Unmanaged.passUnretained(transfer).toOpaque()
         unsafe _ = medallion_curl_set_pointer(handle, CURLOPT_WRITEDATA, context)
         unsafe _ = medallion_curl_set_pointer(handle, CURLOPT_HEADERDATA, context)
@@ -114,11 +120,11 @@ import Glibc
         }
     }
 
-    private func set(_ option: CURLoption, _ value: Int) {
+    func set(_ option: CURLoption, _ value: Int) {
         unsafe _ = medallion_curl_set_long(handle, option, value)
     }
 
-    private func set(_ option: CURLoption, _ value: String) {
+    func set(_ option: CURLoption, _ value: String) {
         unsafe _ = medallion_curl_set_string(handle, option, value)
     }
 }

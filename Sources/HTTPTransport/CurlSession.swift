@@ -14,7 +14,10 @@ actor CurlSession {
     }
 
     /// Sends a request and follows its redirects; blocks this session's thread.
-    func send(_ request: HTTPRequest, _ cancellation: CancellationFlag) throws(HTTPError) -> HTTPResponse {
+    /// - Parameter file: Where the body of a success goes, as it is sent; nil keeps it in memory, decoded.
+    func send(
+        _ request: HTTPRequest, to file: DownloadFile? = nil, _ cancellation: CancellationFlag
+    ) throws(HTTPError) -> HTTPResponse {
         let started = ContinuousClock.now
         var chain = RedirectChain(request)
         while true {
@@ -23,7 +26,7 @@ actor CurlSession {
             guard remaining > .zero else {
                 throw HTTPError(.timeout, "\(request.description): no complete answer in time (redirects included)")
             }
-            let (transfer, scope) = try hop(chain, within: remaining, cancellation)
+            let (transfer, scope) = try hop(chain, within: remaining, to: file, cancellation)
             if let location = transfer.redirectLocation, request.limits.redirects > 0 {
                 try chain.follow(location, status: transfer.status, sentFrom: scope)
                 continue
@@ -35,12 +38,24 @@ actor CurlSession {
     }
 
     private func hop(
-        _ chain: RedirectChain, within remaining: Duration, _ cancellation: CancellationFlag
+        _ chain: RedirectChain, within remaining: Duration, to file: DownloadFile?, _ cancellation: CancellationFlag
     ) throws(HTTPError) -> (Transfer, AddressScope) {
         let transfer = Transfer(
-            limit: chain.current.limits.bodyBytes, cancellation: cancellation, redirectedFrom: chain.sentFrom)
-        try handle.perform(chain.current, within: remaining, trusting: caFile, into: transfer)
+            limit: chain.current.limits.bodyBytes, cancellation: cancellation, redirectedFrom: chain.sentFrom,
+            file: file)
+        let request = chain.current.signing?.signed(chain.current) ?? chain.current
+        try handle.perform(request, within: remaining, trusting: caFile, into: transfer)
         return (transfer, handle.peerScope)
+    }
+
+    /// Lists a folder or fetches a file over SFTP or FTP; blocks this session's thread.
+    func send(
+        _ request: RemoteFileRequest, to file: DownloadFile? = nil, _ cancellation: CancellationFlag
+    ) throws(HTTPError) -> RemoteFileAnswer {
+        guard !cancellation.isSet else { throw HTTPError(.cancelled, "\(request): cancelled") }
+        let transfer = Transfer(
+            limit: request.limits.bodyBytes, cancellation: cancellation, redirectedFrom: nil, file: file)
+        return try handle.perform(request, trusting: caFile, into: transfer)
     }
 }
 

@@ -18,10 +18,41 @@ public final class HTTPClient: Sendable {
     /// Sends a request and returns its complete answer, whatever its status.
     /// - Throws: `HTTPError`; a body that is shorter than announced is an error, not an answer.
     public func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
+        try await run { session, cancellation throws(HTTPError) in try session.send(request, cancellation) }
+    }
+
+    /// Sends a request; the body of a success goes to a new file, as it is sent: content encodings are not undone.
+    ///
+    /// The file is made where nothing is yet (O_EXCL) for this user alone; whoever asked removes it, also after an
+    /// error. Any other answer comes with its body and leaves the file empty.
+    /// - Throws: `HTTPError`; a body that is shorter than announced is an error.
+    public func download(_ request: HTTPRequest, to path: String) async throws(HTTPError) -> HTTPResponse {
+        let file = try DownloadFile(path, for: request.description)
+        return try await run { session, cancellation throws(HTTPError) in
+            try session.send(request, to: file, cancellation)
+        }
+    }
+
+    /// Lists a folder or asks for a file's attributes over SFTP or FTP; or fetches the file to a new one at `path`.
+    /// - Throws: `HTTPError`; a cut file is an error.
+    public func send(
+        _ request: RemoteFileRequest, to path: String? = nil
+    ) async throws(HTTPError) -> RemoteFileAnswer {
+        var file: DownloadFile?
+        if let path { file = try DownloadFile(path, for: "\(request)") }
+        let target = file
+        return try await run { session, cancellation throws(HTTPError) in
+            try session.send(request, to: target, cancellation)
+        }
+    }
+
+    private func run<Answer: Sendable>(
+        _ body: @Sendable (isolated CurlSession, CancellationFlag) throws(HTTPError) -> Answer
+    ) async throws(HTTPError) -> Answer {
         let session = idle.withLock { $0.popLast() } ?? CurlSession(caFile: caFile)
         let cancellation = CancellationFlag()
         let outcome = await withTaskCancellationHandler {
-            await session.outcome(of: request, cancellation)
+            await session.outcome(cancellation, body)
         } onCancel: {
             cancellation.set()
         }
@@ -33,12 +64,13 @@ public final class HTTPClient: Sendable {
 }
 
 extension CurlSession {
-    /// `send` as a value, because `withTaskCancellationHandler` does not carry the type of an error.
-    fileprivate func outcome(
-        of request: HTTPRequest, _ cancellation: CancellationFlag
-    ) -> Result<HTTPResponse, HTTPError> {
+    /// The answer as a value, because `withTaskCancellationHandler` does not carry the type of an error.
+    fileprivate func outcome<Answer: Sendable>(
+        _ cancellation: CancellationFlag,
+        _ body: @Sendable (isolated CurlSession, CancellationFlag) throws(HTTPError) -> Answer
+    ) -> Result<Answer, HTTPError> {
         do {
-            return .success(try send(request, cancellation))
+            return .success(try body(self, cancellation))
         } catch {
             return .failure(error)
         }

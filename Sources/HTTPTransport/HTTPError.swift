@@ -26,6 +26,12 @@ public struct HTTPError: Error, Sendable, CustomStringConvertible {
         case cancelled
         /// A status that the caller does not accept.
         case status(Int)
+        /// The server of files refuses us, or this path.
+        case denied
+        /// The server of files has no such path.
+        case notFound
+        /// What was fetched could not be written here.
+        case file
         /// The peer does not speak HTTP, or a transfer failed in a way that has no kind of its own.
         case transfer
     }
@@ -47,7 +53,8 @@ public struct HTTPError: Error, Sendable, CustomStringConvertible {
         switch kind {
         case .dns, .connect, .timeout, .truncated, .transfer: true
         case .status(let code): HTTPError.isTransient(status: code)
-        case .invalidRequest, .tls, .tooLarge, .encoding, .redirect, .cancelled: false
+        case .invalidRequest, .tls, .tooLarge, .encoding, .redirect, .cancelled, .denied, .notFound, .file:
+            false
         }
     }
 

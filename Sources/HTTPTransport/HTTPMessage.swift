@@ -10,17 +10,20 @@ public struct HTTPRequest: Sendable {
     public var body: [UInt8]?
     /// What the transfer may take.
     public var limits: HTTPLimits
+    /// Signs each hop to this origin, just before it is sent; nil signs nothing.
+    public var signing: HTTPSigning?
 
     /// A request.
     public init(
         method: String = "GET", url: HTTPURL, headers: HTTPHeaders = [], body: [UInt8]? = nil,
-        limits: HTTPLimits = HTTPLimits()
+        limits: HTTPLimits = HTTPLimits(), signing: HTTPSigning? = nil
     ) {
         self.method = method
         self.url = url
         self.headers = headers
         self.body = body
         self.limits = limits
+        self.signing = signing
     }
 
     /// `GET https://host/path`, safe for logs.

@@ -34,6 +34,7 @@ struct RedirectChain {
                 throw HTTPError(.redirect, "\(what): a redirect that takes the body to \(target.origin) is refused")
             }
             current.headers = current.headers.withoutCredentials
+            current.signing = nil
         }
         sentFrom = scope
         current.url = target

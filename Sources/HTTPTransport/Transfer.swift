@@ -19,23 +19,32 @@ final class Transfer {
     private(set) var body: [UInt8] = []
     /// True once the body exceeded its limit.
     private(set) var isTooLarge = false
+    /// Why the file could not be written; nil where it was.
+    private(set) var fileProblem: String?
     /// True once an address was refused because of `origin`.
     private(set) var refusedAddress = false
 
     private let limit: Int
     private let cancellation: CancellationFlag
     private let redirectedFrom: AddressScope?
+    private let file: DownloadFile?
+    private var fileBytes = 0
     private var headBytes = 0
     private var headIsComplete = false
 
     /// A hop; `redirectedFrom` is where the server that sent us here stands, nil for the first hop.
-    init(limit: Int, cancellation: CancellationFlag, redirectedFrom: AddressScope?) {
+    /// With a `file`, the body of a success is written there.
+    init(limit: Int, cancellation: CancellationFlag, redirectedFrom: AddressScope?, file: DownloadFile? = nil) {
+        self.file = file
         self.limit = limit
         self.cancellation = cancellation
         self.redirectedFrom = redirectedFrom
     }
 
     var isCancelled: Bool { cancellation.isSet }
+
+    /// True where the body comes as it is sent, for its file.
+    var isDownload: Bool { file != nil }
 
     /// Takes one header line with its line end; false stops the transfer.
     func takeHeaderLine(_ bytes: UnsafeRawBufferPointer) -> Bool {
@@ -61,6 +70,14 @@ final class Transfer {
 
     /// Takes decoded bytes of the body; false stops the transfer.
     func takeBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        // Only what was asked for goes into the file, not what is said instead; other protocols have no status.
+        if let file, status == 0 || (200..<300).contains(status) {
+            fileBytes += bytes.count
+            isTooLarge = fileBytes > limit
+            guard !isTooLarge else { return false }
+            fileProblem = unsafe file.append(bytes)
+            return fileProblem == nil
+        }
         guard body.count + bytes.count <= limit else {
             isTooLarge = true
             return false
@@ -77,7 +94,7 @@ final class Transfer {
     }
 
     private func reserveAnnouncedLength() {
-        guard let announced = headers["Content-Length"].flatMap(Int.init), announced > 0 else { return }
+        guard file == nil, let announced = headers["Content-Length"].flatMap(Int.init), announced > 0 else { return }
         body.reserveCapacity(min(announced, limit, 64 << 20))
     }
 

@@ -199,7 +199,7 @@ public struct EncryptedStore: Sendable {
 }
 
 /// The encrypted store as a provider.
-public struct StoredSecrets: LocalSecretProvider {
+public struct StoredSecrets: WritableSecretProvider {
     /// The store.
     public let store: EncryptedStore
 
@@ -214,4 +214,9 @@ public struct StoredSecrets: LocalSecretProvider {
 
     /// What was set by that name.
     public func localValue(of name: String) throws -> Secret? { try store.value(of: name) }
+
+    /// Sets it anew.
+    public func replace(_ value: Secret, named name: String) throws {
+        try store.set(name, to: value, at: SystemClock().now())
+    }
 }

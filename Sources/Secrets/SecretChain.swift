@@ -2,7 +2,7 @@ public import ConnectorKit
 internal import Synchronization
 
 /// The secrets of a project: providers in order, each answer kept for the life of the process.
-public final class SecretChain: SecretStore {
+public final class SecretChain: WritableSecretStore {
     /// A secret and the provider that answered.
     public struct Answer: Sendable {
         /// The secret.
@@ -50,6 +50,19 @@ public final class SecretChain: SecretStore {
             return secret
         }
         throw missing(name)
+    }
+
+    /// Keeps a new value where the secret came from; false where that cannot be written to.
+    /// - Throws: `ConnectorError` that names the secret and why it cannot be written.
+    public func replace(_ value: Secret, named name: String) async throws -> Bool {
+        let title = try await answer(for: name).provider
+        guard let provider = providers.first(where: { $0.title == title }) as? any WritableSecretProvider else {
+            return false
+        }
+        known.register(value)
+        try provider.replace(value, named: name)
+        answers.withLock { $0[name] = .success(Answer(secret: value, provider: title)) }
+        return true
     }
 
     /// The secret with the provider that answers, asked for anew unless it is known.

@@ -7,7 +7,7 @@ import Testing
         var scanner = CSVScanner(maximumRowBytes: limit)
         var result: [String] = []
         var number = 0
-        func take(_ record: CSVRecord) {
+        func take(_ record: ConvertedRecord) {
             number += 1
             #expect(record.number == number)
             #expect(record.document.isEmpty == (record.problem != nil))

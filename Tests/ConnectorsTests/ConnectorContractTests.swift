@@ -9,6 +9,10 @@ import Testing
 @Suite struct ConnectorContractTests {
     enum Kind: String, CaseIterable, CustomTestStringConvertible {
         case file
+        case httpFiles = "http_files"
+        case s3
+        case sftp
+        case ftp
         case rest
         case process
         case fake
@@ -19,6 +23,10 @@ import Testing
             get throws {
                 switch self {
                 case .file: try .file()
+                case .httpFiles: try .httpFiles()
+                case .s3: try .s3()
+                case .sftp: try .sftp()
+                case .ftp: try .ftp()
                 case .rest: try .rest()
                 case .process: try .process()
                 case .fake: .fake
@@ -60,14 +68,14 @@ import Testing
 }
 
 extension ConnectorSubject {
-    private static func entity(_ source: String) -> String {
+    static func entity(_ source: String) -> String {
         """
         {"name": "things", "system_id": "test", "description": "Things", "load_type": "full", "key": ["id"],
          "source": \(source), "columns": [{"name": "id", "type": "bigint"}]}
         """
     }
 
-    private static func system(_ type: String, _ connection: String) -> String {
+    static func system(_ type: String, _ connection: String) -> String {
         """
         {"id": "test", "name": "Test", "description": "Under test", "type": "\(type)", "connection": \(connection)}
         """

@@ -5,7 +5,13 @@ struct FileEnding {
     enum Compression {
         case gzip
         case zstd
+        case zip
     }
+
+    private static let formats: [String: DocumentShape.Format] = [
+        "json": .json, "jsonl": .jsonl, "ndjson": .jsonl, "csv": .csv, "xml": .xml,
+    ]
+    private static let compressions: [String: Compression] = ["gz": .gzip, "zst": .zstd, "zip": .zip]
 
     /// The notation, nil where the ending is not known.
     let format: DocumentShape.Format?
@@ -14,17 +20,14 @@ struct FileEnding {
 
     init(_ path: String) {
         var parts = (path.split(separator: "/").last ?? "").lowercased().split(separator: ".")[...]
-        switch parts.last {
-        case "gz": compression = .gzip
-        case "zst": compression = .zstd
-        default: compression = nil
-        }
+        compression = parts.last.flatMap { Self.compressions[String($0)] }
         if compression != nil { parts = parts.dropLast() }
-        switch parts.last {
-        case "json": format = .json
-        case "jsonl", "ndjson": format = .jsonl
-        case "csv": format = .csv
-        default: format = nil
-        }
+        format = parts.last.flatMap { Self.formats[String($0)] }
+    }
+
+    /// True for one part of an ending that says something: `csv`, `gz`.
+    static func isKnown(_ part: some StringProtocol) -> Bool {
+        let part = part.lowercased()
+        return formats[part] != nil || compressions[part] != nil
     }
 }

@@ -44,6 +44,41 @@ struct FilePattern {
     }
 }
 
+extension FilePattern {
+    /// The folders and the name with which every match begins: up to the first wildcard.
+    var literalStart: [String] {
+        segments.prefix { if case .name = $0 { true } else { false } }
+            .compactMap { if case .name(let name) = $0 { name } else { nil } }
+    }
+
+    /// True without a wildcard: it names one file.
+    var isLiteral: Bool { literalStart.count == segments.count }
+
+    /// True when the whole path matches. Empty names, `.` and `..` match nothing.
+    func matches(_ path: String) -> Bool {
+        let names = path.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
+        guard !names.contains(where: { $0.isEmpty || $0 == "." || $0 == ".." }) else { return false }
+        return Self.matches(names[...], segments[...])
+    }
+
+    private static func matches(_ names: ArraySlice<String>, _ segments: ArraySlice<Segment>) -> Bool {
+        guard let segment = segments.first else { return names.isEmpty }
+        let rest = segments.dropFirst()
+        switch segment {
+        case .name(let name):
+            guard let first = names.first, first.utf8.elementsEqual(name.utf8) else { return false }
+            return matches(names.dropFirst(), rest)
+        case .wildcard(let pattern):
+            guard let first = names.first, pattern.matches(first) else { return false }
+            return matches(names.dropFirst(), rest)
+        case .anyFolders:
+            if matches(names, rest) { return true }
+            guard let first = names.first, !first.hasPrefix(".") else { return false }
+            return matches(names.dropFirst(), segments)
+        }
+    }
+}
+
 /// A pattern of one file name, matched scalar by scalar, so that no normalization makes two names one.
 struct NamePattern {
     private enum Element {

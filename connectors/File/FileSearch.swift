@@ -5,7 +5,7 @@ import Primitives
 
 extension FilePattern {
     /// The files that match, as absolute paths in byte order, read through symbolic links.
-    /// - Throws: `ConnectorError` when nothing matches, or when something that is no readable file stands in the way.
+    /// - Throws: `ConnectorError` when something that is no readable file stands in the way.
     func matches(below root: String) throws -> [String] {
         switch try FileKind(of: root) {
         case .folder: break
@@ -16,12 +16,11 @@ extension FilePattern {
         }
         var search = FileSearch()
         try search.collect(below: root, segments[...])
-        guard !search.found.isEmpty else { throw try nothingFound(below: root) }
         return search.found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
     }
 
     /// Says what there is instead: the nearest name, or some names of the deepest folder that the path names.
-    private func nothingFound(below root: String) throws -> ConnectorError {
+    func nothingFound(below root: String) throws -> ConnectorError {
         var folder = root
         for segment in segments {
             guard case .name(let name) = segment, case .folder = try FileKind(of: folder + "/" + name) else { break }

@@ -1,37 +1,128 @@
 import Compression
 import ConnectorKit
 import Glibc
+import Hashing
 
-/// One file of the source.
+/// One file on this machine, on its way into raw files.
 struct SourceFile {
+    /// Where it lies.
     let path: String
+    /// What it is called at its place; the ending tells its compression.
+    let name: String
+    /// The compression, where the place knows better than the name.
+    var compression: FileEnding.Compression?
+    /// The members of a zip file; nil for all.
+    var members: FilePattern?
+    /// Bytes that it may have when decompressed.
+    var limit = 10_240 << 20
 
-    /// Writes the file, decompressed, as one payload.
-    /// - Throws: `ConnectorError` when it cannot be read, is damaged, or changed while it was read.
-    func land(into writer: inout RawWriter) throws {
+    /// Writes the file, decompressed, as one payload; of a zip file each member.
+    /// - Returns: SHA-256 of the file as it lies there.
+    /// - Throws: `ConnectorError` when it cannot be read, is damaged, too large, or changed while it was read.
+    @discardableResult
+    func land(into writer: inout RawWriter) throws -> String {
         var input = try FileInput(path)
-        try writer.open()
+        var digest = SHA256()
         do {
-            switch FileEnding(path).compression {
-            case nil:
-                try input.forEachChunk { try writer.append($0) }
-            case .gzip:
-                var inflater = try Inflater()
-                try input.forEachChunk { try inflater.push($0) { try writer.append($0) } }
-                try inflater.finish()
-            case .zstd:
-                var decompressor = try ZstdDecompressor()
-                try input.forEachChunk { try decompressor.push($0) { try writer.append($0) } }
-                try decompressor.finish()
+            let compression = compression ?? FileEnding(name).compression
+            if compression == .zip {
+                try landMembers(into: &writer)
+                try input.forEachChunk { digest.update($0) }
+            } else {
+                try writer.open()
+                var decoder = try Decoder(compression, limit: limit)
+                try input.forEachChunk { chunk in
+                    digest.update(chunk)
+                    try decoder.push(chunk) { try writer.append($0) }
+                }
+                try decoder.finish()
             }
+            try input.checkUnchanged()
+            if compression != .zip { try writer.close() }
         } catch let error where !(error is CancellationError) {
             // A cut file may be one that is still being written: that is then the reason.
             try input.checkUnchanged()
             guard let damage = error as? CompressionError else { throw error }
-            throw ConnectorError("\(damage)", kind: .parse, hint: "fetch the file again, or check its ending")
+            throw ConnectorError("\(damage)", kind: .parse, hint: hint(for: damage))
         }
-        try input.checkUnchanged()
-        try writer.close()
+        return hexadecimal(digest.finish())
+    }
+
+    /// SHA-256 of the file as it lies there.
+    func sha256() throws -> String {
+        var input = try FileInput(path)
+        var digest = SHA256()
+        try input.forEachChunk { digest.update($0) }
+        return hexadecimal(digest.finish())
+    }
+
+    private func landMembers(into writer: inout RawWriter) throws {
+        let archive = try ZipArchive(path)
+        let format = FileEnding(name).format
+        let wanted = archive.members.filter { member in
+            members?.matches(member.name)
+                ?? (format == nil || FileEnding(member.name).format == nil || FileEnding(member.name).format == format)
+        }
+        guard !wanted.isEmpty else {
+            let names = archive.members.prefix(5).map(\.name).joined(separator: ", ")
+            throw ConnectorError(
+                "no member of the zip file matches '\(members?.text ?? "*")'",
+                hint: names.isEmpty ? "it is empty" : "it holds \(names); correct source.members")
+        }
+        var left = limit
+        for member in wanted {
+            try Task.checkCancellation()
+            try writer.open()
+            var decoder = try Decoder(FileEnding(member.name).compression, limit: left)
+            // What is decompressed twice is limited twice.
+            var count = 0
+            try archive.read(member) { piece in
+                count += piece.count
+                guard count <= left else { throw CompressionError.tooLarge(limit: limit) }
+                try decoder.push(piece) { try writer.append($0) }
+            }
+            try decoder.finish()
+            let landed = try writer.close()
+            left -= max(landed.bytes, count)
+            guard left >= 0 else { throw CompressionError.tooLarge(limit: limit) }
+        }
+    }
+
+    private func hint(for damage: CompressionError) -> String {
+        if case .tooLarge = damage { return "raise source.max_file_mb if that is right" }
+        return "fetch the file again, or check its ending"
+    }
+}
+
+/// Takes a file's bytes apart.
+private struct Decoder: ~Copyable {
+    private var gzip: Inflater?
+    private var zstd: ZstdDecompressor?
+    private let limit: Int
+    private var count = 0
+
+    init(_ compression: FileEnding.Compression?, limit: Int) throws {
+        self.limit = limit
+        gzip = compression == .gzip ? try Inflater(limit: limit) : nil
+        zstd = compression == .zstd ? try ZstdDecompressor(limit: limit) : nil
+        if compression == .zip { throw ConnectorError("a zip file within a zip file is not read") }
+    }
+
+    mutating func push(_ chunk: Span<UInt8>, _ output: (Span<UInt8>) throws -> Void) throws {
+        if gzip != nil {
+            try gzip?.push(chunk, output)
+        } else if zstd != nil {
+            try zstd?.push(chunk, output)
+        } else {
+            count += chunk.count
+            guard count <= limit else { throw CompressionError.tooLarge(limit: limit) }
+            try output(chunk)
+        }
+    }
+
+    func finish() throws {
+        try gzip?.finish()
+        try zstd?.finish()
     }
 }
 

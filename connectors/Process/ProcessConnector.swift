@@ -154,7 +154,8 @@ public struct ProcessConnector: Connector {
             throw ConnectorError(
                 "source.format is missing", hint: "say what the program writes: \"json\", \"jsonl\" or \"csv\"")
         }
-        guard format == .json || source.recordsPath.isEmpty, JSONPointer(source.recordsPath) != nil else {
+        guard format == .json || format == .xml || source.recordsPath.isEmpty, JSONPointer(source.recordsPath) != nil
+        else {
             throw ConnectorError(
                 "source.records_path '\(source.recordsPath)' is not for \(format.rawValue), or no JSON pointer",
                 hint: "write it for json as in /data/items, or \"\" for the root")

@@ -101,7 +101,7 @@ struct RecordFiles {
         case .files(let paths):
             wasAnnounced = true
             try closeFile(of: &writer)
-            for path in paths { try SourceFile(path: path).land(into: &writer) }
+            for path in paths { try SourceFile(path: path, name: path).land(into: &writer) }
         case .log(let level, let text): command.log(level, text)
         case .failure(let error): throw error
         case .done: isDone = true

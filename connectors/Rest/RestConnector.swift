@@ -144,7 +144,7 @@ public struct RestConnector: Connector {
 
     /// One text per page, records at `records_path`.
     public func shape(of source: Source) throws -> DocumentShape {
-        DocumentShape(format: source.format, recordsPath: source.format == .json ? source.recordsPath : "")
+        DocumentShape(format: source.format, recordsPath: source.recordsPath, lists: source.format == .xml ? [] : nil)
     }
 
     /// Lands every page of the resource, or fails as a whole: a missing page would look like deleted records.

@@ -32,7 +32,10 @@ extension RestConnector {
             throw RestMistake(["steps", "start"], "'\(start)' is no instant", expected: "ISO 8601, as in 2024-01-01")
         }
         let format = source["format"]?.stringValue
-        if format != "json", source["records_path"]?.stringValue?.isEmpty == false {
+        if format == "xml", source["records_path"]?.stringValue?.isEmpty != false {
+            throw RestMistake(["records_path"], "missing", expected: "the names of elements down to the records'")
+        }
+        if format != "json", format != "xml", source["records_path"]?.stringValue?.isEmpty == false {
             throw RestMistake(["records_path"], "given with \(format ?? "another") pages", expected: "none")
         }
         if source["pagination"]?["in"]?.stringValue == "body", source["body"] == nil {

@@ -31,7 +31,7 @@ struct RestRequests: Sendable {
         logger = context.logger
         budget = context.budget
         rules = configuration.errors
-        let known = KnownSecrets(context.secrets)
+        let known = RestSecrets(context.secrets)
         identity = try RestIdentity(
             configuration, written: context.connection, base: base, known: known,
             requests: ProofRequests(client: client, limits: limits, retry: retry, known: known, logger: logger))
@@ -142,6 +142,7 @@ struct RestExpectation: Sendable {
         case .json: "application/json"
         case .jsonl: "application/x-ndjson, application/jsonl, application/json;q=0.9"
         case .csv: "text/csv, */*;q=0.5"
+        case .xml: "application/xml, text/xml;q=0.9, */*;q=0.5"
         }
     }
 }

@@ -136,7 +136,7 @@ public struct EntityDiscovery: Sendable {
         }
         let sample = try await SourceAccess.sample(
             subject.entity, with: connector, window: window, limit: Self.samples, into: folder)
-        var inference = ColumnInference(isTabular: sample.shape.format == .csv)
+        var inference = ColumnInference(isTabular: sample.shape.isText)
         try SampleReading(sample.sample(of: subject.entity.id), of: subject.entity, timezone: system.timezone)
             .visit(limit: Self.samples) { inference.add($0.document) }
         guard inference.records > 0 else {

@@ -7,9 +7,10 @@ internal import Primitives
 struct BatchReader: ~Copyable {
     private let files: [Manifest.File]
     private let folder: String
-    private let isCSV: Bool
+    private let shape: DocumentShape
     private var current: RawFileReader?
-    private var csv: CSVScanner?
+    /// Of a file whose records become JSON on their way.
+    private var converter: RecordConverter?
     /// Takes the records of a file that belongs to a row of `for_each`, before they get it.
     private var received: RecordWindow?
     /// `{"_parent":{…}` of the file at hand, with which each of its documents begins; nil where records are documents.
@@ -32,7 +33,7 @@ struct BatchReader: ~Copyable {
         files = manifest.files
         self.endsCut = endsCut
         self.folder = folder
-        isCSV = manifest.shape.format == .csv
+        shape = manifest.shape
         items = nil
         format = try manifest.shape.recordFormat
         window = RecordWindow(format, paths: paths)
@@ -43,7 +44,7 @@ struct BatchReader: ~Copyable {
         files = []
         endsCut = false
         folder = ""
-        isCSV = false
+        shape = DocumentShape(format: .jsonl)
         self.items = items
         format = .lines
         window = RecordWindow(format, paths: paths)
@@ -63,11 +64,11 @@ struct BatchReader: ~Copyable {
             current = try RawFileReader(files[fileNumber], folder: folder)
             fileNumber += 1
             firstRecord = 1
-            csv = isCSV ? CSVScanner() : nil
+            converter = try RecordConverter.make(shape)
             enterParent(files[fileNumber - 1].parent)
         }
         do {
-            if isCSV { try nextRows() } else { try nextText() }
+            if shape.isConverted { try nextRows() } else { try nextText() }
         } catch let error as StepError {
             throw error
         } catch {
@@ -92,7 +93,7 @@ struct BatchReader: ~Copyable {
     private mutating func enterParent(_ parent: String?) {
         if (head == nil) != (parent == nil) { window.clear() }
         head = parent.map { Array("{\"\(Explosion.parentMember)\":\($0)".utf8) }
-        received = head == nil || isCSV ? nil : RecordWindow(format, paths: [])
+        received = head == nil || shape.isConverted ? nil : RecordWindow(format, paths: [])
     }
 
     /// Adds a record, in its parent's name where it has one.
@@ -137,16 +138,16 @@ struct BatchReader: ~Copyable {
         }
     }
 
-    /// Rows become JSON objects of strings on their way; a row that cannot is kept as an empty object and its problem.
+    /// Records become JSON objects of strings on their way; a row that cannot is kept as an empty object and its problem.
     private mutating func nextRows() throws {
         window.clear()
         problems.removeAll()
         var rows: [(document: [UInt8], problem: String?)] = []
         if let chunk = try current?.next() {
-            try csv?.feed(chunk.span) { rows.append(($0.document, $0.problem)) }
+            try converter?.feed(chunk.span) { rows.append(($0.document, $0.problem)) }
         } else {
             current = nil
-            if !isCut { try csv?.finish { rows.append(($0.document, $0.problem)) } }
+            if !isCut { try converter?.finish { rows.append(($0.document, $0.problem)) } }
         }
         for (index, row) in rows.enumerated() {
             if let problem = row.problem { problems[index] = problem }

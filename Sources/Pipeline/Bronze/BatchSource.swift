@@ -50,7 +50,7 @@ struct BatchSource {
         }
         let records = try BatchReader(
             manifest, folder: folder, paths: DocumentReader.paths(of: parent) + [explosion.path], endsCut: endsCut)
-        var reader = DocumentReader(parent, timezone: timezone, readsLooseBooleans: false)
+        var reader = DocumentReader(parent, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
         let filter = CursorFilter(parent, manifest, reader: &reader)
         let items = ItemReader(
             explosion, of: parent, records: records, reader: reader, filter: filter, keepsParents: keepsParents)
@@ -59,6 +59,6 @@ struct BatchSource {
 
     /// Reads the columns out of the documents.
     func documentReader() -> DocumentReader {
-        DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.format == .csv)
+        DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
     }
 }

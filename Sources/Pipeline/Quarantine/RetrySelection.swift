@@ -21,7 +21,8 @@ struct RetrySelection {
         /// From when it is valid, as text; '' for an entity without an effective time.
         var effective: String
         var document: [UInt8]
-        var isCSV: Bool
+        /// The notation in which it is landed again.
+        var shape: DocumentShape
     }
 
     /// To be landed again, oldest first, all of one notation.
@@ -60,9 +61,12 @@ struct RetrySelection {
         let batches = Dictionary(grouping: entries, by: \.run)
         for (run, entries) in batches.sorted(by: { $0.key.timestamp > $1.key.timestamp }) {
             try Task.checkCancellation()
-            // What a CSV file leaves open is read as a CSV file's; the manifest alone knows.
-            let isCSV = try store.manifest(of: entity.id, run: run.id).manifest.shape.format == .csv
-            var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: isCSV)
+            // What a file of texts leaves open is read as such a file's; the manifest alone knows.
+            let landed = try store.manifest(of: entity.id, run: run.id).manifest.shape
+            let shape = DocumentShape(
+                format: landed.format == .csv ? .csv : .json,
+                holdsTexts: landed.isText && landed.format != .csv ? true : nil)
+            var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: landed.isText)
             let hasKey = !entity.keyColumns.isEmpty
             var found: [Candidate] = []
             var rejected = 0
@@ -79,15 +83,15 @@ struct RetrySelection {
                             var bytes: [UInt8] = []
                             bytes.append(bytes: record)
                             return bytes
-                        }, isCSV: isCSV))
+                        }, shape: shape))
             }
             accepted = found + accepted
             stillRejected += rejected
         }
         // One batch has one notation: that of the newest record.
-        if let isCSV = accepted.last?.isCSV {
-            postponed = accepted.count { $0.isCSV != isCSV }
-            accepted.removeAll { $0.isCSV != isCSV }
+        if let shape = accepted.last?.shape {
+            postponed = accepted.count { $0.shape != shape }
+            accepted.removeAll { $0.shape != shape }
         }
     }
 
@@ -148,7 +152,7 @@ struct RetrySelection {
 
     /// Writes the accepted records as payloads: a JSON array, or one CSV file for each header.
     func write(into writer: inout RawWriter) throws {
-        guard accepted.first?.isCSV == true else {
+        guard shape.format == .csv else {
             try writer.open()
             for (index, candidate) in accepted.enumerated() {
                 try writer.append(Array((index == 0 ? "[\n" : ",\n").utf8))
@@ -173,7 +177,7 @@ struct RetrySelection {
     }
 
     /// The notation of what `write` writes.
-    var shape: DocumentShape { DocumentShape(format: accepted.first?.isCSV == true ? .csv : .json) }
+    var shape: DocumentShape { accepted.first?.shape ?? DocumentShape(format: .json) }
 }
 
 /// A line of CSV as `CSVScanner` reads it back: each value in quotes, NULL as an empty cell without them.

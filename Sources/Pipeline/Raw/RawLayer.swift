@@ -132,7 +132,7 @@ struct RawLayer: Sendable {
         guard let name = entity.delta?.cursorColumn, let index = entity.columns.firstIndex(where: { $0.name == name })
         else { return nil }
         var batch = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
-        var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.format == .csv)
+        var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
         var bound: String?
         if case .timestamptz = entity.columns[index].type { bound = manifest.instant.description }
         let known = cursor.flatMap { reader.sortKey(of: index, cursor: $0) }

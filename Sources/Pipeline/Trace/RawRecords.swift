@@ -36,7 +36,7 @@ struct RawRecords {
     /// Lends the wanted records of one file to `body`, with their position.
     func visit(
         file: Int, in run: UUIDValue, records wanted: Set<Int>,
-        _ body: (borrowing RecordWindow, _ index: Int, _ record: Int, _ isCSV: Bool) throws -> Void
+        _ body: (borrowing RecordWindow, _ index: Int, _ record: Int, _ isText: Bool) throws -> Void
     ) throws {
         var batch = try batch(of: run)
         guard batch.manifest.files.indices.contains(file - 1) else {
@@ -48,7 +48,7 @@ struct RawRecords {
             for index in 0..<reader.window.count {
                 let record = reader.firstRecord + index
                 guard wanted.contains(record), reader.problem(at: index) == nil else { continue }
-                try body(reader.window, index, record, batch.manifest.shape.format == .csv)
+                try body(reader.window, index, record, batch.manifest.shape.isText)
             }
         }
     }
@@ -60,7 +60,12 @@ struct RawRecords {
         guard manifest.shape.format == .csv, manifest.files.indices.contains(file - 1) else {
             return try documents(file: file, in: run, records: wanted)
         }
-        var rows = CSVRows(wanted)
+        let dialect = manifest.shape.csv ?? CSVDialect()
+        // A row of another encoding has no text of its own that could be shown.
+        guard dialect.encoding == CSVDialect.utf8 else {
+            return try documents(file: file, in: run, records: wanted)
+        }
+        var rows = CSVRows(wanted, dialect)
         var reader = try RawFileReader(manifest.files[file - 1], folder: folder)
         while let chunk = try reader.next() { try rows.read(chunk) }
         try rows.finish()
@@ -84,13 +89,17 @@ struct RawRecords {
 /// Finds rows of a CSV text by their number and keeps them as they were written.
 struct CSVRows {
     private let wanted: Set<Int>
-    private var scanner = CSVScanner()
+    private var scanner: CSVScanner
     /// The scanner before `kept`, and all bytes since: the row under way begins in there.
-    private var before = CSVScanner()
+    private var before: CSVScanner
     private var kept: [UInt8] = []
     private(set) var found: [Int: [UInt8]] = [:]
 
-    init(_ wanted: Set<Int>) { self.wanted = wanted }
+    init(_ wanted: Set<Int>, _ dialect: CSVDialect = CSVDialect()) {
+        self.wanted = wanted
+        scanner = CSVScanner(dialect: dialect)
+        before = scanner
+    }
 
     mutating func read(_ chunk: [UInt8]) throws {
         let start = scanner

@@ -156,8 +156,8 @@ struct TraceOrigins {
     private func placesOfKey(in file: File) -> Set<Int> {
         var mine: Set<Int> = []
         // A file that is gone or damaged holds nothing that could be said of the key; doctor tells of it.
-        try? records.visit(file: file.number, in: file.run.id, records: file.places) { window, index, record, isCSV in
-            var reader = DocumentReader(entity, timezone: query.table.system.timezone, readsLooseBooleans: isCSV)
+        try? records.visit(file: file.number, in: file.run.id, records: file.places) { window, index, record, isText in
+            var reader = DocumentReader(entity, timezone: query.table.system.timezone, readsLooseBooleans: isText)
             if case .rejected(_, _, false) = reader.read(window, index) { return }
             if reader.keyHash() == key { mine.insert(record) }
         }

@@ -41,9 +41,10 @@ private final class KeepingStore: WritableSecretStore {
 
     func secret(named name: String) throws -> Secret { Secret(values.withLock { $0[name] ?? "" }) }
 
-    func replace(_ value: Secret, named name: String) async throws {
+    func replace(_ value: Secret, named name: String) async throws -> Bool {
         if isFull { throw ConnectorError("no room for \(value.reveal())", kind: .auth) }
         values.withLock { $0[name] = value.reveal() }
+        return true
     }
 }
 
@@ -112,7 +113,7 @@ struct RestIdentityAuthTests {
             try JSONReader.parse(#"{"base_url": "\#(base)", "auth": \#(auth)}"#),
             against: RestConnector.Configuration.fields)
         let configuration = try MetadataDecoding.decode(RestConnector.Configuration.self, from: connection)
-        let known = KnownSecrets(FixedSecretStore(["s": AuthScene.secret]))
+        let known = RestSecrets(FixedSecretStore(["s": AuthScene.secret]))
         return try RestIdentity(
             configuration, written: connection, base: HTTPURL(base), known: known,
             requests: ProofRequests(

@@ -150,7 +150,8 @@ struct BatchStoriesTests {
             TestEntity(columns: "id int key, v text", #"{"load_type": "delta", "delta": {"mode": "all"}}"#))
         try await warehouse.load(#"{"id":1,"v":"a"}"#, #"{"id":2,"v":"b"}"#)
         try await warehouse.load(#"{"id":2,"v":"c"}"#)
-        try await warehouse.load(#"{"id":2,"v":"c"}"#)
+        // The same record in another file: one of the same bytes would not be landed at all.
+        try await warehouse.load(#"{"id":2,"v":"c"}"#, "")
         expect(
             try await warehouse.table(),
             equals: """

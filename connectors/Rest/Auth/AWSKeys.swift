@@ -27,7 +27,7 @@ struct AWSSigner: Sendable {
     private let region: String
     private let service: String
 
-    init(_ keys: AWSKeys, known: KnownSecrets) throws {
+    init(_ keys: AWSKeys, known: RestSecrets) throws {
         secretName = keys.secretKey.secret
         accessKey = try known.resolve(keys.accessKey)
         secretKey = try known.resolve(keys.secretKey)
@@ -37,9 +37,9 @@ struct AWSSigner: Sendable {
     }
 
     /// Has the transport sign the request at its last moment.
-    func sign(_ request: inout HTTPRequest) throws {
-        throw ConnectorError(
-            "\(request.description): the transport of this version cannot sign requests", kind: .auth,
-            hint: "nothing was sent")
+    func sign(_ request: inout HTTPRequest) {
+        request.signing = HTTPSigning(
+            accessKey: accessKey.reveal(), secretKey: secretKey.reveal(), sessionToken: sessionToken?.reveal(),
+            region: region, service: service)
     }
 }

@@ -1,7 +1,6 @@
 import ConnectorKit
 import Foundation
 import HTTPTransport
-import Primitives
 import JSON
 import Primitives
 
@@ -32,7 +31,7 @@ struct OAuth2Client: Decodable, Sendable {
 /// The token endpoint's answer to a client: an access token, how long it holds, perhaps another refresh token.
 struct TokenEndpoint: Sendable {
     private let url: HTTPURL
-    private let known: KnownSecrets
+    private let known: RestSecrets
     /// Members of every form that is sent.
     private let form: [(name: String, value: Secret)]
     private let authorization: Secret?
@@ -41,7 +40,7 @@ struct TokenEndpoint: Sendable {
     /// An endpoint with what is sent to it each time. Nothing of the API's own headers is.
     init(
         _ url: String, base: HTTPURL, form: [(name: String, value: Secret)], authorization: Secret? = nil,
-        secretNames: [String], known: KnownSecrets
+        secretNames: [String], known: RestSecrets
     ) throws {
         do {
             self.url = try HTTPURL(url)
@@ -92,7 +91,7 @@ struct OAuth2Grant: Sendable {
     let initialRefreshToken: Secret?
     private let endpoint: TokenEndpoint
 
-    init(_ client: OAuth2Client, base: HTTPURL, known: KnownSecrets) throws {
+    init(_ client: OAuth2Client, base: HTTPURL, known: RestSecrets) throws {
         let id = try known.resolve(client.clientID).reveal()
         let secret = try client.clientSecret.map(known.resolve)
         refreshReference = client.refreshToken

@@ -19,7 +19,7 @@ struct ProofRequest: Sendable {
     var acceptsRedirect = false
 
     /// The refusal in one line: request, status, the server's own words, the secrets that were sent, the remedy.
-    func refused(_ response: HTTPResponse, _ known: KnownSecrets) -> ConnectorError {
+    func refused(_ response: HTTPResponse, _ known: RestSecrets) -> ConnectorError {
         let words = ServerWords(response.body, known)
         let names = secretNames.map { "'\($0)'" }.joined(separator: ", ")
         let sent = names.isEmpty ? "" : " (secret \(names))"
@@ -36,7 +36,7 @@ struct ProofRequest: Sendable {
     }
 
     /// An accepted answer that lacks what was asked for.
-    func unusable(_ why: String, _ known: KnownSecrets, hint: String) -> ConnectorError {
+    func unusable(_ why: String, _ known: RestSecrets, hint: String) -> ConnectorError {
         ConnectorError(known.mask("the \(what) \(http.description) was answered, but \(why)"), kind: .auth, hint: hint)
     }
 }
@@ -46,7 +46,7 @@ struct ProofRequests: Sendable {
     var client: HTTPClient
     var limits: HTTPLimits
     var retry: RestRetry
-    var known: KnownSecrets
+    var known: RestSecrets
     var logger: Logger
 
     /// The answer to a request that the server accepts.
@@ -118,7 +118,7 @@ struct ServerWords {
     /// ` invalid_grant: 'the token expired'`; empty where it says nothing. One line, masked.
     private(set) var text = ""
 
-    init(_ body: [UInt8], _ known: KnownSecrets) {
+    init(_ body: [UInt8], _ known: RestSecrets) {
         guard !body.isEmpty else { return }
         guard let object = parsedObject(body) else {
             text = ": '\(Self.line(String(decoding: body.prefix(64 << 10), as: UTF8.self), known))'"
@@ -137,7 +137,7 @@ struct ServerWords {
     }
 
     /// The text as one masked line of at most 200 characters.
-    static func line(_ text: String, _ known: KnownSecrets) -> String {
+    static func line(_ text: String, _ known: RestSecrets) -> String {
         // Masked before it is cut: half a secret at the cut would pass unseen.
         let scalars = known.mask(text).unicodeScalars
         let clean = scalars.prefix(200).map { scalar in

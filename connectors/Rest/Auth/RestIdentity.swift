@@ -24,7 +24,7 @@ actor RestIdentity {
     }
 
     /// Every secret in use.
-    nonisolated let known: KnownSecrets
+    nonisolated let known: RestSecrets
     /// The secrets of `auth`, for the error that the source refuses them.
     nonisolated let secretName: String?
     /// `headers` of the connection, for requests to its own host.
@@ -46,7 +46,7 @@ actor RestIdentity {
 
     /// The identity that `connection` describes; its secrets are looked up here, once.
     init(
-        _ configuration: RestConnector.Configuration, written: JSONValue, base: HTTPURL, known: KnownSecrets,
+        _ configuration: RestConnector.Configuration, written: JSONValue, base: HTTPURL, known: RestSecrets,
         requests: ProofRequests, clock: any WallClock = SystemClock()
     ) throws {
         self.known = known
@@ -100,7 +100,7 @@ actor RestIdentity {
         }
         switch source {
         case .fixed(let proof, _): try proof?.add(to: &request)
-        case .aws(let signer): try signer.sign(&request)
+        case .aws(let signer): signer.sign(&request)
         case .oauth2, .session, .jwt: try await proof().add(to: &request)
         }
         return generation

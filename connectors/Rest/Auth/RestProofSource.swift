@@ -20,7 +20,7 @@ enum RestProofSource: Sendable {
     /// `written` is `auth` as it stands in the metadata; `headers` are the connection's, for requests to its own host.
     init(
         _ authentication: RestAuthentication, written: JSONValue?, base: HTTPURL, headers: [HTTPHeader],
-        known: KnownSecrets
+        known: RestSecrets
     ) throws {
         switch authentication {
         case .none: self = .fixed(nil)
@@ -102,7 +102,7 @@ enum RestProofSource: Sendable {
 }
 
 /// `headers` of a connection: a text stands there as it is, a secret is dropped where a redirect leaves the host.
-func configuredHeaders(_ headers: [String: TextOrSecret], _ known: KnownSecrets) throws -> [HTTPHeader] {
+func configuredHeaders(_ headers: [String: TextOrSecret], _ known: RestSecrets) throws -> [HTTPHeader] {
     let proveIdentity: Set = [
         "authorization", "proxy-authorization", "cookie", "x-api-key", "api-key", "x-auth-token",
     ]

@@ -53,11 +53,11 @@ struct RestSession: Sendable {
     private let logout: ProofRequest?
     private let token: SessionLogin.TokenPlace
     private let lifetime: Double?
-    private let known: KnownSecrets
+    private let known: RestSecrets
 
     /// `written` is `auth` as it stands in the metadata; `headers` are the connection's, which stay with its host.
     init(
-        _ session: SessionLogin, written: JSONValue?, base: HTTPURL, headers: [HTTPHeader], known: KnownSecrets
+        _ session: SessionLogin, written: JSONValue?, base: HTTPURL, headers: [HTTPHeader], known: RestSecrets
     ) throws {
         self.known = known
         token = session.token
@@ -123,7 +123,7 @@ struct RestSession: Sendable {
 private struct ExchangeBuilder {
     var base: HTTPURL
     var headers: [HTTPHeader]
-    var known: KnownSecrets
+    var known: RestSecrets
 
     func request(_ what: String, _ exchange: SessionLogin.Exchange, json: JSONValue?) throws -> ProofRequest {
         let url = try address(what, exchange.path)

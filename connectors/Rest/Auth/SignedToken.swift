@@ -44,10 +44,10 @@ struct TokenSigner: Sendable {
     /// Everything but the times.
     private let claims: [JSONMember]
     private let endpoint: TokenEndpoint?
-    private let known: KnownSecrets
+    private let known: RestSecrets
 
     /// `written` is `auth` as it stands in the metadata: claims keep their names and the text of their numbers there.
-    init(_ token: SignedToken, written: JSONValue?, base: HTTPURL, known: KnownSecrets) throws {
+    init(_ token: SignedToken, written: JSONValue?, base: HTTPURL, known: RestSecrets) throws {
         self.token = token
         self.known = known
         secretName = token.key.secret

@@ -1,20 +1,22 @@
 import ConnectorKit
-import Synchronization
 
-/// Every secret that one system's requests use, those included that its servers give us; the mask over them all.
+/// The secrets that one system's requests use, those included that its servers give us.
 ///
-/// A token is registered before it is first sent, so that no error text is made without it.
-final class KnownSecrets: Sendable {
+/// Each is registered with the process's mask before it is first sent, so that no error text is made without it.
+struct RestSecrets: Sendable {
     private let store: any SecretStore
-    private let state = Mutex((values: [Secret](), mask: SecretMask(values: [])))
+    private let known: KnownSecrets
 
-    init(_ store: any SecretStore) { self.store = store }
+    init(_ store: any SecretStore) {
+        self.store = store
+        known = store.known
+    }
 
     /// The mask over all that is known by now.
-    var mask: SecretMask { state.withLock { $0.mask } }
+    var mask: SecretMask { known.mask }
 
     /// The text with every known secret replaced.
-    func mask(_ text: String) -> String { mask.mask(text) }
+    func mask(_ text: String) -> String { known.mask(text) }
 
     /// Looks up a secret and masks it from now on.
     /// - Throws: `ConnectorError` of kind auth, naming the secret and how to set it.
@@ -33,22 +35,18 @@ final class KnownSecrets: Sendable {
     /// Masks a secret from now on: one that was derived from others, or that a server gave us.
     @discardableResult
     func register(_ secret: Secret) -> Secret {
-        state.withLock { state in
-            state.values.append(secret)
-            state.mask = SecretMask(values: state.values)
-        }
+        known.register(secret)
         return secret
     }
 
     /// Keeps a new value of a secret beyond this run; false where the store cannot.
     func replace(_ reference: SecretReference, by value: Secret) async throws -> Bool {
         guard let store = store as? any WritableSecretStore else { return false }
-        try await store.replace(value, named: reference.secret)
-        return true
+        return try await store.replace(value, named: reference.secret)
     }
 }
 
-extension KnownSecrets: CustomReflectable {
+extension RestSecrets: CustomReflectable {
     /// Shows no children, so that `dump` prints no secret.
     var customMirror: Mirror { Mirror(self, children: []) }
 }

@@ -44,7 +44,7 @@ import Testing
             ),
             (
                 #"{"path": "a.csv", "records_path": "/data"}"#,
-                "source.records_path '/data': only json files have one, and these are csv"
+                "source.records_path '/data': only json and xml files have one, and these are csv"
             ),
         ])
     func shapes(source: String, expected: String) throws {
