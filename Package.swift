@@ -97,6 +97,12 @@ let package = Package(
                 "Pipeline", "ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Hashing",
                 .product(name: "Logging", package: "swift-log"),
             ],
+            resources: [
+                .embedInCode("Skeleton/Templates/source.py"), .embedInCode("Skeleton/Templates/system.json"),
+                .embedInCode("Skeleton/Templates/entity.json"),
+                .embedInCode("Skeleton/Templates/Connector.swift.txt"),
+                .embedInCode("Skeleton/Templates/Subject.swift.txt"),
+            ],
             swiftSettings: settings),
         // Where secrets come from: encrypted file, Vault, programs. Plugins and pipeline see `SecretStore` only.
         .target(

@@ -1,4 +1,4 @@
-public import ConnectorKit
+import ConnectorKit
 import Foundation
 public import JSON
 public import Metadata
@@ -116,7 +116,8 @@ public struct EntityDiscovery: Sendable {
             JSONMember("name", .string(name)), JSONMember("system_id", .string(system.id.rawValue)),
             JSONMember("description", .string("A draft.")), JSONMember("load_type", .string("full")),
             JSONMember("history", .string("append")), JSONMember("source", source),
-            JSONMember("columns", .array([.object([.init("name", .string("draft")), .init("type", .string("json"))])])),
+            JSONMember(
+                "columns", .array([.object([.init("name", .string("draft")), .init("type", .string("json"))])])),
         ])
         var entity = try survey.draft(value, origin: "\(system.id).\(name)")
         entity.forEach = forEach
@@ -148,7 +149,8 @@ public struct EntityDiscovery: Sendable {
         return try checked(draft(subject, inference, parts))
     }
 
-    private func subject(_ name: String, _ source: JSONValue, _ forEach: ForEach?, like old: Subject) throws -> Subject {
+    private func subject(_ name: String, _ source: JSONValue, _ forEach: ForEach?, like old: Subject) throws -> Subject
+    {
         var subject = try subject(name, source, forEach)
         (subject.description, subject.key) = (old.description, old.key)
         return subject
@@ -170,9 +172,11 @@ public struct EntityDiscovery: Sendable {
         _ subject: Subject, _ inference: ColumnInference, _ parts: [EntityProposal.Part]
     ) -> ProposalDraft {
         let proposal = SampledProposal(inference, parent: subject.entity.forEach)
-        let isDeclared = !subject.key.isEmpty && subject.key.allSatisfy { name in
-            proposal.columns.contains { $0.name == name }
-        }
+        let isDeclared =
+            !subject.key.isEmpty
+            && subject.key.allSatisfy { name in
+                proposal.columns.contains { $0.name == name }
+            }
         let key = isDeclared ? (subject.key, "declared by the source") : proposal.key(entity: subject.entity.id.name)
         var draft = ProposalDraft(
             id: subject.entity.id, description: subject.description, source: subject.source,

@@ -37,8 +37,10 @@ struct SampledProposal {
             }
         columns.append(
             ProposedColumn(
-                name: name, path: name.utf8.elementsEqual(member.name.utf8) ? nil : JSONPointer([member.name]).description,
-                type: member.type, isNullable: !(isComplete && inference.records >= Self.enoughForNotNull), reason: reason))
+                name: name,
+                path: name.utf8.elementsEqual(member.name.utf8) ? nil : JSONPointer([member.name]).description,
+                type: member.type, isNullable: !(isComplete && inference.records >= Self.enoughForNotNull),
+                reason: reason))
         members[name] = member
     }
 

@@ -1,4 +1,4 @@
-public import ConnectorKit
+import ConnectorKit
 public import JSON
 public import Metadata
 import Pipeline

@@ -4,12 +4,14 @@ import Foundation
 import JSON
 import Metadata
 import Pipeline
+import Secrets
 
 /// `medallion check`.
 struct CheckCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Try a system before its first run: metadata, secrets, the way in, first payloads. Needs no database.",
+        abstract:
+            "Try a system before its first run: metadata, secrets, the way in, first payloads. Needs no database.",
         discussion: """
             One line for each thing tried. Where the type of source has no question of its own, the first payload of each
             entity is read, and kept nowhere. Exit code 1 if something failed.
