@@ -4,6 +4,8 @@
 
 SOURCES := Package.swift Sources Tests connectors
 MEDALLION := .build/release/medallion
+# WITH_MYSQL=1 adds the connector type mysql, its library and its tests.
+TRAITS := $(if $(WITH_MYSQL),--traits MySQL)
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -12,7 +14,7 @@ setup: ## install by apt what is missing to build, run and test
 	@.ci/setup true
 
 build: setup ## build the release binary, .build/release/medallion
-	swift build --configuration release --product medallion
+	swift build --configuration release --product medallion $(TRAITS)
 
 run: build ## load the ISO codes into the private cluster and show a gold table
 	$(MEDALLION) run --system iso
@@ -21,7 +23,7 @@ run: build ## load the ISO codes into the private cluster and show a gold table
 		--command='SELECT alpha_2, country, nr_subdivisions, nr_first_level FROM gold.subdivisions_per_country LIMIT 10'
 
 test: setup ## run all tests; those with PostgreSQL start a server of their own
-	swift test --disable-xctest --no-parallel
+	swift test --disable-xctest --no-parallel $(TRAITS)
 
 test-nightly: setup ## run the random suites alone, over 10,000 histories; a failure names its seeds
 	MEDALLION_HISTORIES=10000 swift test --disable-xctest --no-parallel --filter 'Random(History|Timeline|Interruption)Tests'

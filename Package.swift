@@ -20,6 +20,7 @@ func system(_ name: String, _ pkgConfig: String?, apt: String) -> Target {
 let package = Package(
     name: "medallion",
     products: [.executable(name: "medallion", targets: ["medallion"])],
+    traits: [.trait(name: "MySQL", description: "The connector type mysql; needs MariaDB Connector/C.")],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
@@ -37,6 +38,8 @@ let package = Package(
         system("CPgQuery", nil, apt: "libpg-query-dev"),
         system("CSpawn", nil, apt: "libc6-dev"),
         system("CSync", nil, apt: "libc6-dev"),
+        system("CSQLite", "sqlite3", apt: "libsqlite3-dev"),
+        system("CMariaDB", nil, apt: "libmariadb-dev"),
         .target(
             name: "CSimdJSON",
             cxxSettings: [.unsafeFlags(["-std=c++17", "-O2"])],
@@ -54,6 +57,12 @@ let package = Package(
             swiftSettings: wrapping),
         .target(name: "HTTPTransport", dependencies: ["CLibCurl", "Primitives", "Hashing"], swiftSettings: wrapping),
         .target(name: "Programs", dependencies: ["CSpawn"], swiftSettings: wrapping),
+        .target(name: "SQLite", dependencies: ["CSQLite", "Primitives"], swiftSettings: wrapping),
+        // Empty without the trait MySQL, so that a plain build asks for no library of MySQL's.
+        .target(
+            name: "MariaDB",
+            dependencies: ["Primitives", .target(name: "CMariaDB", condition: .when(traits: ["MySQL"]))],
+            swiftSettings: wrapping),
         .target(name: "LoopbackHTTP", swiftSettings: wrapping),  // a small server for the demo and the tests
         // sql/platform: the numbered migrations, embedded into the binary.
         .target(
@@ -85,7 +94,9 @@ let package = Package(
         .target(
             name: "Connectors",
             dependencies: [
-                "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "JSON", "Primitives", "Hashing", "Compression",
+                "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "Postgres", "SQLite",
+                .target(name: "MariaDB", condition: .when(traits: ["MySQL"])), "JSON", "Primitives", "Hashing",
+                "Compression",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "connectors",
@@ -145,7 +156,7 @@ var testTargets: [Target] {
                 "Hashing",
             ]).sorted().map {
                 .target(name: $0)
-            },
+            } + (name == "Connectors" ? [.target(name: "MariaDB", condition: .when(traits: ["MySQL"]))] : []),
             exclude: name == "Pipeline" ? ["Golden"] : [],
             swiftSettings: settings)
     } + [

@@ -13,6 +13,11 @@ public enum BuiltInConnectors {
         registry.register(RestConnector.self)
         registry.register(ProcessConnector.self)
         registry.register(FakeConnector.self)
+        registry.register(PostgresConnector.self)
+        registry.register(SQLiteConnector.self)
+        #if MySQL
+            registry.register(MySQLConnector.self)
+        #endif
         return registry
     }
 }

@@ -6,18 +6,25 @@ enum AddressScope: Sendable, Hashable {
     case loopback
     /// 169.254.0.0/16 (clouds serve credentials there), fe80::/10
     case linkLocal
-    /// RFC 1918, 100.64.0.0/10, fc00::/7, multicast, reserved
+    /// RFC 1918, 100.64.0.0/10, fc00::/7, fec0::/10, multicast, what IANA has reserved
     case reserved
     /// Everything else.
     case global
 
-    /// True when a server at this scope may send us to `target`.
+    /// True when a server at this scope may send us to `target`: never further inside.
     func mayRedirect(to target: AddressScope) -> Bool {
         switch target {
         case .global: true
         case .linkLocal: self == .linkLocal
-        case .loopback, .reserved: self != .global
+        case .loopback: self == .loopback
+        case .reserved: self != .global
         }
+    }
+
+    /// True for an IPv4 or IPv6 address in its usual notation.
+    static func isNumeric(_ text: String) -> Bool {
+        var room = [UInt8](repeating: 0, count: 16)
+        return unsafe inet_pton(AF_INET, text, &room) == 1 || inet_pton(AF_INET6, text, &room) == 1
     }
 
     /// The scope of the address in its usual notation; `reserved` if it is none.
@@ -50,7 +57,11 @@ enum AddressScope: Sendable, Hashable {
         switch (bytes[0], bytes[1]) {
         case (127, _), (0, _): self = .loopback
         case (169, 254): self = .linkLocal
-        case (10, _), (172, 16...31), (192, 168), (100, 64...127), (224..., _): self = .reserved
+        case (10, _), (172, 16...31), (192, 168), (100, 64...127), (198, 18...19), (224..., _): self = .reserved
+        // Protocol assignments and the documentation's networks.
+        case (192, 0) where bytes[2] == 0 || bytes[2] == 2: self = .reserved
+        case (198, 51) where bytes[2] == 100: self = .reserved
+        case (203, 0) where bytes[2] == 113: self = .reserved
         default: self = .global
         }
     }
@@ -60,10 +71,21 @@ enum AddressScope: Sendable, Hashable {
         let translatedPrefix: [UInt8] = [0, 0x64, 0xFF, 0x9B, 0, 0, 0, 0, 0, 0, 0, 0]
         if bytes.starts(with: mappedPrefix) || bytes.starts(with: translatedPrefix) {
             self.init(ipv4: Array(bytes[12...]))
+        } else if bytes[0] == 0x20 && bytes[1] == 0x02 {
+            // 6to4: the address of its gateway.
+            self.init(ipv4: Array(bytes[2..<6]))
+        } else if bytes.starts(with: [0x20, 0x01, 0, 0]) || bytes.starts(with: [0, 0x64, 0xFF, 0x9B, 0, 1]) {
+            // Teredo, and translation of a network's own: they lead wherever the network says.
+            self = .reserved
         } else if bytes.dropLast().allSatisfy({ $0 == 0 }) && bytes[15] <= 1 {
             self = .loopback
+        } else if bytes.prefix(12).allSatisfy({ $0 == 0 }) {
+            // IPv4-compatible, long given up.
+            self.init(ipv4: Array(bytes[12...]))
         } else if bytes[0] == 0xFE && bytes[1] & 0xC0 == 0x80 {
             self = .linkLocal
+        } else if bytes[0] == 0xFE && bytes[1] & 0xC0 == 0xC0 {
+            self = .reserved
         } else if bytes[0] & 0xFE == 0xFC || bytes[0] == 0xFF {
             self = .reserved
         } else {

@@ -17,8 +17,11 @@ struct CurlFailure {
             return HTTPError(.tooLarge, "\(what): the decoded answer exceeds \(limit) bytes")
         }
         if let problem = transfer.fileProblem { return HTTPError(.file, "\(what): \(problem)") }
-        if transfer.refusedAddress {
+        switch transfer.refusedAddress {
+        case .byRedirect?:
             return HTTPError(.redirect, "\(what): a redirect to an address inside our own network is refused")
+        case .inside?: return HTTPError(.insideAddress, "\(what): its address lies inside our own network")
+        case nil: break
         }
         return HTTPError(kind, "\(what): \(sentence)")
     }

@@ -23,7 +23,12 @@ import Glibc
         _ request: HTTPRequest, within remaining: Duration, trusting caFile: String?, into transfer: Transfer
     ) throws(HTTPError) {
         unsafe curl_easy_reset(handle)
+        guard HTTPHeader.isToken(request.method) else {
+            throw HTTPError(.invalidRequest, "\(request.url): the method is no token")
+        }
         setPolicy(request.limits, within: remaining, trusting: caFile)
+        // An open connection was let through for another request: where a redirect leads is looked at anew.
+        if transfer.isRedirected { set(CURLOPT_FRESH_CONNECT, 1) }
         // CURLOPT_PROTOCOLS = HTTP | HTTPS; its successor _STR is missing before 7.85.
         set(CURLoption(rawValue: 181), 3)
         set(CURLOPT_PATH_AS_IS, 1)
@@ -69,6 +74,8 @@ import Glibc
         set(CURLOPT_FOLLOWLOCATION, 0)
         set(CURLOPT_SSL_VERIFYPEER, 1)
         set(CURLOPT_SSL_VERIFYHOST, 2)
+        // CURL_SSLVERSION_TLSv1_2, or later.
+        set(CURLOPT_SSLVERSION, 6)
         if let caFile { set(CURLOPT_CAINFO, caFile) }
         set(CURLOPT_BUFFERSIZE, 128 << 10)
         set(CURLOPT_TCP_KEEPALIVE, 1)
@@ -147,6 +154,8 @@ extension AddressScope {
 /// Owns a `curl_slist` of header lines.
 @safe private struct CurlList: ~Copyable {
     private(set) var first: UnsafeMutablePointer<curl_slist>?
+    /// They say where a request goes and where it ends; given by hand, they could say something else.
+    private static let ofTransport: Set = ["host", "content-length", "transfer-encoding", "connection"]
 
     init(_ request: HTTPRequest) throws(HTTPError) {
         unsafe first = nil
@@ -155,6 +164,10 @@ extension AddressScope {
                 throw HTTPError(
                     .invalidRequest,
                     "\(request.description): header '\(header.name)' holds a line break or another forbidden character")
+            }
+            guard !CurlList.ofTransport.contains(header.name.lowercased()) else {
+                throw HTTPError(
+                    .invalidRequest, "\(request.description): the header '\(header.name)' is the transport's own")
             }
             append(header.value.isEmpty ? "\(header.name);" : "\(header.name): \(header.value)")
         }

@@ -41,7 +41,7 @@ actor CurlSession {
         _ chain: RedirectChain, within remaining: Duration, to file: DownloadFile?, _ cancellation: CancellationFlag
     ) throws(HTTPError) -> (Transfer, AddressScope) {
         let transfer = Transfer(
-            limit: chain.current.limits.bodyBytes, cancellation: cancellation, redirectedFrom: chain.sentFrom,
+            limits: chain.current.limits, cancellation: cancellation, redirectedFrom: chain.sentFrom,
             file: file)
         let request = chain.current.signing?.signed(chain.current) ?? chain.current
         try handle.perform(request, within: remaining, trusting: caFile, into: transfer)
@@ -54,7 +54,7 @@ actor CurlSession {
     ) throws(HTTPError) -> RemoteFileAnswer {
         guard !cancellation.isSet else { throw HTTPError(.cancelled, "\(request): cancelled") }
         let transfer = Transfer(
-            limit: request.limits.bodyBytes, cancellation: cancellation, redirectedFrom: nil, file: file)
+            limits: request.limits, cancellation: cancellation, redirectedFrom: nil, file: file)
         return try handle.perform(request, trusting: caFile, into: transfer)
     }
 }

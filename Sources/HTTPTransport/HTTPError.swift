@@ -22,6 +22,8 @@ public struct HTTPError: Error, Sendable, CustomStringConvertible {
         case encoding
         /// Too many hops, or one that leads where we do not go.
         case redirect
+        /// The address lies on this machine or in an inner network, where the request may not go.
+        case insideAddress
         /// The task was cancelled.
         case cancelled
         /// A status that the caller does not accept.
@@ -53,7 +55,8 @@ public struct HTTPError: Error, Sendable, CustomStringConvertible {
         switch kind {
         case .dns, .connect, .timeout, .truncated, .transfer: true
         case .status(let code): HTTPError.isTransient(status: code)
-        case .invalidRequest, .tls, .tooLarge, .encoding, .redirect, .cancelled, .denied, .notFound, .file:
+        case .invalidRequest, .tls, .tooLarge, .encoding, .redirect, .insideAddress, .cancelled, .denied, .notFound,
+            .file:
             false
         }
     }

@@ -15,16 +15,21 @@ public struct HTTPHeader: Sendable, Hashable {
             isCredential || ["authorization", "proxy-authorization", "cookie"].contains(name.lowercased())
     }
 
+    /// True for a token (RFC 9110, section 5.6.2).
+    static func isToken(_ text: String) -> Bool {
+        let marks = Array("!#$%&'*+-.^_`|~".utf8)
+        return !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+                default: marks.contains(byte)
+                }
+            }
+    }
+
     /// True when the name is a token and the value holds no control character (RFC 9110, section 5).
     var isWellFormed: Bool {
-        let tokenMarks = Array("!#$%&'*+-.^_`|~".utf8)
-        let isToken = name.utf8.allSatisfy { byte in
-            switch byte {
-            case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
-            default: tokenMarks.contains(byte)
-            }
-        }
-        return !name.isEmpty && isToken && value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
+        HTTPHeader.isToken(name) && value.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 }
     }
 }
 

@@ -44,11 +44,15 @@ public struct HTTPLimits: Sendable, Hashable {
     public var bodyBytes: Int
     /// Hops that are followed; 0 hands a redirect back as the answer.
     public var redirects: Int
+    /// False: addresses of this machine and of inner networks are refused, whatever name leads there; also at each
+    /// redirect.
+    public var reachesInside: Bool
 
     /// Limits; the defaults suit an interactive API.
     public init(
         connect: Duration = .seconds(10), idle: Duration = .seconds(30), minimumBytesPerSecond: Int = 64,
-        total: Duration = .seconds(60), bodyBytes: Int = 64 << 20, redirects: Int = 5
+        total: Duration = .seconds(60), bodyBytes: Int = 64 << 20, redirects: Int = 5,
+        reachesInside: Bool = true
     ) {
         self.connect = connect
         self.idle = idle
@@ -56,6 +60,7 @@ public struct HTTPLimits: Sendable, Hashable {
         self.total = total
         self.bodyBytes = bodyBytes
         self.redirects = redirects
+        self.reachesInside = reachesInside
     }
 }
 

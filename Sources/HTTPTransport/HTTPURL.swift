@@ -60,6 +60,19 @@ public struct HTTPURL: Sendable, Hashable {
     }
 }
 
+extension HTTPURL {
+    /// True where the host is written as an address of this machine or of an inner network, or as `localhost`: whoever
+    /// wrote it meant it.
+    public var namesInside: Bool { namesAddressInside(host) }
+}
+
+/// True for a host that is written as an address of this machine or of an inner network, or as `localhost`.
+public func namesAddressInside(_ host: String) -> Bool {
+    let name = host.hasPrefix("[") ? String(host.dropFirst().dropLast()) : host.lowercased()
+    return name == "localhost" || name.hasSuffix(".localhost")
+        || AddressScope.isNumeric(name) && AddressScope(numeric: name) != .global
+}
+
 extension HTTPURL: CustomStringConvertible {
     /// Origin and path without the query, which may hold secrets: safe for logs.
     public var description: String { origin + path }

@@ -9,6 +9,14 @@ final class CancellationFlag: Sendable {
     var isSet: Bool { flag.load(ordering: .relaxed) }
 }
 
+/// Why a connection to an address was not opened.
+enum RefusedAddress {
+    /// A server outside sent us inside.
+    case byRedirect
+    /// It lies inside, and only the outside may be reached.
+    case inside
+}
+
 /// What libcurl's callbacks collect during one hop; lives on the session's thread only.
 final class Transfer {
     /// Header lines of the answer, without status lines and trailers.
@@ -21,12 +29,13 @@ final class Transfer {
     private(set) var isTooLarge = false
     /// Why the file could not be written; nil where it was.
     private(set) var fileProblem: String?
-    /// True once an address was refused because of `origin`.
-    private(set) var refusedAddress = false
+    /// Why an address was refused; nil as long as none was.
+    private(set) var refusedAddress: RefusedAddress?
 
     private let limit: Int
     private let cancellation: CancellationFlag
     private let redirectedFrom: AddressScope?
+    private let reachesInside: Bool
     private let file: DownloadFile?
     private var fileBytes = 0
     private var headBytes = 0
@@ -34,12 +43,18 @@ final class Transfer {
 
     /// A hop; `redirectedFrom` is where the server that sent us here stands, nil for the first hop.
     /// With a `file`, the body of a success is written there.
-    init(limit: Int, cancellation: CancellationFlag, redirectedFrom: AddressScope?, file: DownloadFile? = nil) {
+    init(
+        limits: HTTPLimits, cancellation: CancellationFlag, redirectedFrom: AddressScope?, file: DownloadFile? = nil
+    ) {
+        reachesInside = limits.reachesInside
         self.file = file
-        self.limit = limit
+        limit = limits.bodyBytes
         self.cancellation = cancellation
         self.redirectedFrom = redirectedFrom
     }
+
+    /// True for a hop that a server sent us on.
+    var isRedirected: Bool { redirectedFrom != nil }
 
     var isCancelled: Bool { cancellation.isSet }
 
@@ -88,8 +103,10 @@ final class Transfer {
 
     /// True when a connection to that address may be opened.
     func permits(_ scope: AddressScope) -> Bool {
-        guard let redirectedFrom, !redirectedFrom.mayRedirect(to: scope) else { return true }
-        refusedAddress = true
+        let isInside = scope != .global && !reachesInside
+        let isTrick = redirectedFrom.map { !$0.mayRedirect(to: scope) } ?? false
+        guard isInside || isTrick else { return true }
+        refusedAddress = isTrick ? .byRedirect : .inside
         return false
     }
 

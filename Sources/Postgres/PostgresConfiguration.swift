@@ -33,6 +33,10 @@ public struct PostgresConfiguration: Sendable, Hashable {
         }
     }
 
+    /// A database by libpq's own parameter keywords, for values that come one by one and one of which may be a password
+    /// (https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS).
+    public init(parameters: [String: String]) { self.parameters = parameters }
+
     /// A database behind a unix socket, without a password.
     public init(socketFolder: String, user: String, database: String) {
         // The port too, so that PGPORT has no say.

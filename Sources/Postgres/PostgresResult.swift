@@ -44,6 +44,12 @@ public struct PostgresResult: Sendable, RandomAccessCollection {
         }
     }
 
+    /// The numbers of the columns' types in `pg_type`, in order
+    /// (https://www.postgresql.org/docs/current/libpq-exec.html#LIBPQ-PQFTYPE).
+    public var columnTypes: [UInt32] {
+        columnNames.indices.map { unsafe PQftype(handle.pointer, Int32($0)) }
+    }
+
     /// Rows that an INSERT, UPDATE, DELETE, SELECT or COPY touched.
     public var affectedRows: Int { handle.affectedRows }
 

@@ -199,7 +199,7 @@ public struct EncryptedStore: Sendable {
 }
 
 /// The encrypted store as a provider.
-public struct StoredSecrets: WritableSecretProvider {
+public struct StoredSecrets: LocalSecretProvider {
     /// The store.
     public let store: EncryptedStore
 
@@ -214,9 +214,4 @@ public struct StoredSecrets: WritableSecretProvider {
 
     /// What was set by that name.
     public func localValue(of name: String) throws -> Secret? { try store.value(of: name) }
-
-    /// Sets it anew.
-    public func replace(_ value: Secret, named name: String) throws {
-        try store.set(name, to: value, at: SystemClock().now())
-    }
 }

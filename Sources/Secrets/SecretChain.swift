@@ -1,4 +1,5 @@
 public import ConnectorKit
+public import Primitives
 internal import Synchronization
 
 /// The secrets of a project: providers in order, each answer kept for the life of the process.
@@ -15,11 +16,13 @@ public final class SecretChain: WritableSecretStore {
     public let known: KnownSecrets
     /// In the order in which they are asked.
     public let providers: [any SecretProvider]
+    private let clock: any WallClock
     private let answers = Mutex<[String: Result<Answer, ConnectorError>]>([:])
 
     /// A chain of providers that registers what it learns.
-    public init(_ providers: [any SecretProvider], known: KnownSecrets) {
+    public init(_ providers: [any SecretProvider], known: KnownSecrets, clock: any WallClock) {
         self.providers = providers
+        self.clock = clock
         self.known = known
     }
 
@@ -52,25 +55,28 @@ public final class SecretChain: WritableSecretStore {
         throw missing(name)
     }
 
-    /// Keeps a new value where the secret came from; false where that cannot be written to.
-    /// - Throws: `ConnectorError` that names the secret and why it cannot be written.
-    public func replace(_ value: Secret, named name: String) async throws -> Bool {
-        let title = try await answer(for: name).provider
-        guard let provider = providers.first(where: { $0.title == title }) as? any WritableSecretProvider else {
-            return false
-        }
-        known.register(value)
-        try provider.replace(value, named: name)
-        answers.withLock { $0[name] = .success(Answer(secret: value, provider: title)) }
-        return true
-    }
-
     /// The secret with the provider that answers, asked for anew unless it is known.
     /// - Throws: `ConnectorError`; `CancellationError`.
     public func answer(for name: String) async throws -> Answer {
         try await prepare([name])
         guard let answer = answers.withLock({ $0[name] }) else { throw missing(name) }
         return try answer.get()
+    }
+
+    /// Keeps a new value where the old one comes from; false where that is not the encrypted store, which alone can.
+    /// - Throws: `ConnectorError`, `CancellationError`.
+    public func replace(_ value: Secret, named name: String) async throws -> Bool {
+        known.register(value)
+        for provider in providers {
+            guard try await provider.value(of: name) != nil else { continue }
+            guard let stored = provider as? StoredSecrets else { return false }
+            do { try stored.store.set(name, to: value, at: clock.now()) } catch let error as DurableFileError {
+                throw ConnectorError("the secret '\(name)' cannot be kept: \(error)", kind: .auth)
+            }
+            answers.withLock { $0[name] = .success(Answer(secret: value, provider: provider.title)) }
+            return true
+        }
+        throw missing(name)
     }
 
     private func ask(_ name: String) async throws -> Result<Answer, ConnectorError> {

@@ -24,13 +24,6 @@ extension LocalSecretProvider {
     public func value(of name: String) async throws -> Secret? { try localValue(of: name) }
 }
 
-/// A provider that can keep a new value of a secret that it has.
-public protocol WritableSecretProvider: LocalSecretProvider {
-    /// Keeps a new value, durable before it returns.
-    /// - Throws: `ConnectorError` that names the secret and why it cannot be written.
-    func replace(_ value: Secret, named name: String) throws
-}
-
 /// `MEDALLION_SECRET_<NAME>`.
 public struct EnvironmentSecrets: LocalSecretProvider {
     private let store: EnvironmentSecretStore

@@ -2,6 +2,7 @@ public import ConnectorKit
 internal import Foundation
 internal import JSON
 internal import Metadata
+public import Primitives
 
 /// `metadata/secrets.json`: which providers are asked for a secret, in which order.
 ///
@@ -88,16 +89,16 @@ public struct SecretsConfiguration: Sendable {
 
     /// The providers as a store that registers what it learns.
     /// - Throws: `ConnectorError` for a provider that cannot be.
-    public func chain(known: KnownSecrets) throws -> SecretChain {
+    public func chain(known: KnownSecrets, clock: any WallClock) throws -> SecretChain {
         for name in [StoreKey.variable, "VAULT_TOKEN"] {
             if let value = environment[name] { known.register(Secret(value)) }
         }
         var chain: [any SecretProvider] = []
         for provider in providers {
-            let earlier = SecretChain(chain, known: known)
+            let earlier = SecretChain(chain, known: known, clock: clock)
             chain.append(try make(provider, known: known) { try await earlier.answer(for: $0).secret })
         }
-        return SecretChain(chain, known: known)
+        return SecretChain(chain, known: known, clock: clock)
     }
 
     private func make(

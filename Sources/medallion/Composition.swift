@@ -29,7 +29,9 @@ struct Composition {
     }
 
     /// The project's secrets.
-    func secretChain() throws -> SecretChain { try secretsConfiguration().chain(known: Composition.known) }
+    func secretChain() throws -> SecretChain {
+        try secretsConfiguration().chain(known: Composition.known, clock: SystemClock())
+    }
 
     /// The project's metadata and gold scripts, every problem of both at once.
     func loadMetadata() throws -> (catalog: Catalog, gold: GoldGraph) {

@@ -16,11 +16,16 @@ import Testing
         case rest
         case process
         case fake
+        case postgres
+        case sqlite
+        #if MySQL
+            case mysql
+        #endif
 
         var testDescription: String { rawValue }
 
         var subject: ConnectorSubject {
-            get throws {
+            get async throws {
                 switch self {
                 case .file: try .file()
                 case .httpFiles: try .httpFiles()
@@ -30,13 +35,18 @@ import Testing
                 case .rest: try .rest()
                 case .process: try .process()
                 case .fake: .fake
+                case .postgres: try await .postgres()
+                case .sqlite: try .sqlite()
+                #if MySQL
+                    case .mysql: try await .mysql()
+                #endif
                 }
             }
         }
     }
 
-    private func contract(_ kind: Kind) throws -> ConnectorContract {
-        ConnectorContract(try kind.subject, registry: BuiltInConnectors.registry)
+    private func contract(_ kind: Kind) async throws -> ConnectorContract {
+        ConnectorContract(try await kind.subject, registry: BuiltInConnectors.registry)
     }
 
     @Test("Every registered connector is a subject")
@@ -46,7 +56,7 @@ import Testing
     }
 
     @Test("Its example is metadata that loads", arguments: Kind.allCases)
-    func example(kind: Kind) throws { try contract(kind).exampleLoads() }
+    func example(kind: Kind) async throws { try await contract(kind).exampleLoads() }
 
     @Test("It lands every record", arguments: Kind.allCases)
     func lands(kind: Kind) async throws { try await contract(kind).lands() }

@@ -17,7 +17,8 @@ struct SecretChainTests {
         _ providers: String? = nil, environment: [String: String] = [:], known: KnownSecrets = KnownSecrets()
     ) throws -> SecretChain {
         if let providers { try folder.write(#"{"providers": [\#(providers)]}"#, to: "metadata/secrets.json") }
-        return try SecretsConfiguration(projectFolder: folder.path, environment: environment).chain(known: known)
+        return try SecretsConfiguration(projectFolder: folder.path, environment: environment).chain(
+            known: known, clock: SystemClock())
     }
 
     private func problems(_ text: String) throws -> [String] {
@@ -55,6 +56,24 @@ struct SecretChainTests {
         let fresh = try self.chain(environment: environment)
         #expect(try fresh.secret(named: "c").reveal() == "from-store-c")
         #expect(fresh.known.mask("x from-store-c y") == "x ‹secret› y")
+    }
+
+    @Test("keeps a new value in the encrypted store, and says so where the old one is elsewhere")
+    func replacing() async throws {
+        let key = folder.path(of: "k")
+        _ = try StoreKey(file: key).make()
+        let environment = [StoreKey.fileVariable: key, "MEDALLION_SECRET_FIXED": "from-environment"]
+        let store = try SecretsConfiguration(projectFolder: folder.path, environment: environment).store
+        try store.set("refresh", to: Secret("refresh-token-0"), at: Instant(microseconds: 0))
+        let chain = try chain(environment: environment)
+        #expect(try await chain.answer(for: "refresh").secret.reveal() == "refresh-token-0")
+        #expect(try await chain.replace(Secret("refresh-token-1"), named: "refresh"))
+        #expect(try chain.secret(named: "refresh").reveal() == "refresh-token-1")
+        #expect(try store.value(of: "refresh")?.reveal() == "refresh-token-1")
+        #expect(chain.known.mask("refresh-token-1") == "‹secret›")
+        #expect(try await !chain.replace(Secret("x-new-value"), named: "fixed"))
+        #expect(try chain.secret(named: "fixed").reveal() == "from-environment")
+        await #expect(throws: ConnectorError.self) { try await chain.replace(Secret("x"), named: "nobody") }
     }
 
     @Test("asks in the order that metadata say")

@@ -3,6 +3,7 @@ import Foundation
 import JSON
 import LoopbackHTTP
 import Metadata
+import Primitives
 import Secrets
 import Synchronization
 import TestKit
@@ -142,7 +143,8 @@ struct VaultSecretsTests {
         try folder.write(
             #"{"providers": [{"type": "vault", "address": "http://vault.example:8200"}]}"#, to: "metadata/secrets.json")
         let error = #expect(throws: ConnectorError.self) {
-            try SecretsConfiguration(projectFolder: folder.path, environment: [:]).chain(known: KnownSecrets())
+            try SecretsConfiguration(projectFolder: folder.path, environment: [:]).chain(
+                known: KnownSecrets(), clock: SystemClock())
         }
         #expect(error?.description.contains("http://vault.example:8200 is not encrypted; use https") == true)
     }
@@ -202,7 +204,7 @@ private final class VaultServer: Sendable {
             #"{"providers": [{"type": "environment"}, {"type": "vault", "address": "\#(url)", \#(attributes)}]}"#,
             to: "metadata/secrets.json")
         return try SecretsConfiguration(projectFolder: project.path, environment: environment)
-            .chain(known: KnownSecrets())
+            .chain(known: KnownSecrets(), clock: SystemClock())
     }
 
     private static func errors(_ status: Int, _ sentences: String...) -> LoopbackResponse {

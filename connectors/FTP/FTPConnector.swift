@@ -26,6 +26,7 @@ public struct FTPConnector: Connector {
         var caFile: String?
         var root: String
         var timeoutS: Double
+        var allowPrivate: Bool
 
         /// Every attribute.
         public static let fields = [
@@ -45,6 +46,7 @@ public struct FTPConnector: Connector {
                 "Folder of the files; without a / at its start it is seen from the login's folder."),
             Field(
                 "timeout_s", .number(0.1...86_400), default: .number("3600"), "Seconds that one file may take in all."),
+            Outward.allowPrivate,
         ]
     }
 
@@ -77,6 +79,7 @@ public struct FTPConnector: Connector {
             demandsTLS: configuration.tls != "none")
         place = RemotePlace(
             server, root: configuration.root, timeout: configuration.timeoutS,
+            allowsPrivate: configuration.allowPrivate,
             caFile: configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" },
             secrets: [password].compactMap(\.self))
         logger = context.logger

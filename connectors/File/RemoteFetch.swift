@@ -35,6 +35,7 @@ struct RemoteFetch: Sendable {
         switch error.kind {
         case .timeout: (kind, hint) = (.timeout, "raise connection.timeout_s if the source is merely slow")
         case .dns, .connect: (kind, hint) = (.connector, "check \(addressKey) and the network")
+        case .insideAddress: (kind, hint) = (.connector, "set connection.allow_private to true if that is meant")
         case .tls: (kind, hint) = (.connector, "check who the server is, and what it is known by in connection")
         case .denied: (kind, hint) = (.auth, "check the user, its password or key, and its rights")
         case .notFound: (kind, hint) = (.connector, "check connection.root and source.path")

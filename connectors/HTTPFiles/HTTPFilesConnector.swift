@@ -25,21 +25,25 @@ public struct HTTPFilesConnector: Connector {
         var token: SecretReference?
         var timeoutS: Double
         var caFile: String?
+        var allowPrivate: Bool
+        var allowHttp: Bool
 
         /// Every attribute.
-        public static let fields = [
-            Field(
-                "base_url", .pattern("^https?://[^/?#@\\s]+(/[^?#\\s]*)?$"), required: true,
-                "Where every path starts, without user info and query."),
-            Field("username", .string, "Our name, with password, for servers that ask for both."),
-            Field("password", .string, secret: true, "Our password."),
-            Field("token", .string, secret: true, "Sent as Authorization: Bearer."),
-            Field(
-                "timeout_s", .number(0.1...86_400), default: .number("3600"), "Seconds that one file may take in all."),
-            Field(
-                "ca_file", .string,
-                "PEM file of authorities to trust instead of the machine's; relative to the project."),
-        ]
+        public static let fields =
+            [
+                Field(
+                    "base_url", .pattern("^https?://[^/?#@\\s]+(/[^?#\\s]*)?$"), required: true,
+                    "Where every path starts, without user info and query."),
+                Field("username", .string, "Our name, with password, for servers that ask for both."),
+                Field("password", .string, secret: true, "Our password."),
+                Field("token", .string, secret: true, "Sent as Authorization: Bearer."),
+                Field(
+                    "timeout_s", .number(0.1...86_400), default: .number("3600"),
+                    "Seconds that one file may take in all."),
+                Field(
+                    "ca_file", .string,
+                    "PEM file of authorities to trust instead of the machine's; relative to the project."),
+            ] + Outward.fields
     }
 
     /// `http_files`.

@@ -36,7 +36,11 @@ struct HTTPPlace: FilePlace, FolderListing {
         let caFile = configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" }
         fetch = RemoteFetch(
             client: HTTPClient(caFile: caFile),
-            limits: HTTPLimits(total: .seconds(configuration.timeoutS), bodyBytes: 64 << 20),
+            limits: HTTPLimits(
+                total: .seconds(configuration.timeoutS), bodyBytes: 64 << 20,
+                reachesInside: try Outward.reachesInside(
+                    base, allowsPrivate: configuration.allowPrivate, allowsHTTP: configuration.allowHttp,
+                    attribute: "connection.base_url")),
             mask: SecretMask(values: secrets), addressKey: "connection.base_url")
     }
 

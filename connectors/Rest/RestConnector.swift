@@ -48,10 +48,12 @@ public struct RestConnector: Connector {
         var caFile: String?
         var retry: RestRetry
         var errors: [RestErrorRule]
+        var allowPrivate: Bool
+        var allowHttp: Bool
 
         private enum CodingKeys: String, CodingKey {
             case baseURL = "baseUrl"
-            case headers, auth, caFile, retry, errors
+            case headers, auth, caFile, retry, errors, allowPrivate, allowHttp
             case timeout = "timeoutS"
             case connectTimeout = "connectTimeoutS"
             case idleTimeout = "idleTimeoutS"

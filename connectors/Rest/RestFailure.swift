@@ -23,6 +23,7 @@ struct RestFailure {
             switch error.kind {
             case .timeout: "raise connection.timeout_s or idle_timeout_s if the source is merely slow"
             case .dns, .connect: "check connection.base_url and the network"
+            case .insideAddress: "set connection.allow_private to true if that is meant"
             case .tls: "set connection.ca_file if the source has an authority of its own"
             case .tooLarge: "ask for smaller pages or raise connection.max_body_mb"
             default: ""

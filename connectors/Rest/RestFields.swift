@@ -36,7 +36,7 @@ extension RestConnector.Configuration {
             Field(
                 "config", .map(.either([.string, .number(-1e15...1e15), .bool])), default: .object([]),
                 "Values of the system's own that expressions know as config.<name>; no secrets."),
-        ]
+        ] + Outward.fields
     }
 }
 

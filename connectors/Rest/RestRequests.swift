@@ -24,7 +24,10 @@ struct RestRequests: Sendable {
         }
         limits = HTTPLimits(
             connect: .seconds(configuration.connectTimeout), idle: .seconds(configuration.idleTimeout),
-            total: .seconds(configuration.timeout), bodyBytes: configuration.maximumBodyMegabytes << 20)
+            total: .seconds(configuration.timeout), bodyBytes: configuration.maximumBodyMegabytes << 20,
+            reachesInside: try Outward.reachesInside(
+                base, allowsPrivate: configuration.allowPrivate, allowsHTTP: configuration.allowHttp,
+                attribute: "connection.base_url"))
         retry = configuration.retry
         let caFile = configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" }
         client = HTTPClient(caFile: caFile)

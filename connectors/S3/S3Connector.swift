@@ -29,29 +29,32 @@ public struct S3Connector: Connector {
         var sessionToken: SecretReference?
         var timeoutS: Double
         var caFile: String?
+        var allowPrivate: Bool
+        var allowHttp: Bool
 
         /// Every attribute.
-        public static let fields = [
-            Field("bucket", .pattern("^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$"), required: true, "The bucket's name."),
-            Field("root", .string, default: .string(""), "With what every key begins, as a folder: shops/2026."),
-            Field(
-                "endpoint", .pattern("^https?://[^/?#@\\s]+/?$"),
-                "The server's address; by default Amazon's of the region."),
-            Field("region", .pattern("^[A-Za-z0-9-]+$"), default: .string("us-east-1"), "The bucket's region."),
-            Field(
-                "addressing", .oneOf(["path", "virtual_host"]),
-                "Where the bucket stands: endpoint/bucket/key or bucket.endpoint/key; by default path with an endpoint, "
-                    + "virtual_host without."),
-            Field("access_key", .string, secret: true, "Access key id; none for a public bucket."),
-            Field("secret_key", .string, secret: true, "Secret access key."),
-            Field("session_token", .string, secret: true, "Session token of temporary keys."),
-            Field(
-                "timeout_s", .number(0.1...86_400), default: .number("3600"),
-                "Seconds that one request may take in all."),
-            Field(
-                "ca_file", .string,
-                "PEM file of authorities to trust instead of the machine's; relative to the project."),
-        ]
+        public static let fields =
+            [
+                Field("bucket", .pattern("^[A-Za-z0-9][A-Za-z0-9._-]{1,62}$"), required: true, "The bucket's name."),
+                Field("root", .string, default: .string(""), "With what every key begins, as a folder: shops/2026."),
+                Field(
+                    "endpoint", .pattern("^https?://[^/?#@\\s]+/?$"),
+                    "The server's address; by default Amazon's of the region."),
+                Field("region", .pattern("^[A-Za-z0-9-]+$"), default: .string("us-east-1"), "The bucket's region."),
+                Field(
+                    "addressing", .oneOf(["path", "virtual_host"]),
+                    "Where the bucket stands: endpoint/bucket/key or bucket.endpoint/key; by default path with an endpoint, "
+                        + "virtual_host without."),
+                Field("access_key", .string, secret: true, "Access key id; none for a public bucket."),
+                Field("secret_key", .string, secret: true, "Secret access key."),
+                Field("session_token", .string, secret: true, "Session token of temporary keys."),
+                Field(
+                    "timeout_s", .number(0.1...86_400), default: .number("3600"),
+                    "Seconds that one request may take in all."),
+                Field(
+                    "ca_file", .string,
+                    "PEM file of authorities to trust instead of the machine's; relative to the project."),
+            ] + Outward.fields
     }
 
     /// `s3`.

@@ -35,7 +35,11 @@ struct S3Place: FilePlace {
         let caFile = configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" }
         fetch = RemoteFetch(
             client: HTTPClient(caFile: caFile),
-            limits: HTTPLimits(total: .seconds(configuration.timeoutS), bodyBytes: 64 << 20, redirects: 0),
+            limits: HTTPLimits(
+                total: .seconds(configuration.timeoutS), bodyBytes: 64 << 20, redirects: 0,
+                reachesInside: try Outward.reachesInside(
+                    base, allowsPrivate: configuration.allowPrivate, allowsHTTP: configuration.allowHttp,
+                    attribute: "connection.endpoint")),
             mask: SecretMask(values: keys.compactMap(\.self)), addressKey: "connection.endpoint")
     }
 

@@ -9,12 +9,17 @@ struct RemotePlace: FilePlace, FolderListing {
     private let root: String
     private let fetch: RemoteFetch
 
-    init(_ server: RemoteFileServer, root: String, timeout: Double, caFile: String?, secrets: [Secret]) {
+    init(
+        _ server: RemoteFileServer, root: String, timeout: Double, allowsPrivate: Bool, caFile: String?,
+        secrets: [Secret]
+    ) {
         self.server = server
         self.root = root == "/" ? root : root.hasSuffix("/") ? String(root.dropLast()) : root
         fetch = RemoteFetch(
             client: HTTPClient(caFile: caFile),
-            limits: HTTPLimits(total: .seconds(timeout), bodyBytes: 64 << 20),
+            limits: HTTPLimits(
+                total: .seconds(timeout), bodyBytes: 64 << 20,
+                reachesInside: allowsPrivate || namesAddressInside(server.host)),
             mask: SecretMask(values: secrets), addressKey: "connection.host")
     }
 

@@ -30,6 +30,7 @@ public struct SFTPConnector: Connector {
         var fingerprint: String?
         var root: String
         var timeoutS: Double
+        var allowPrivate: Bool
 
         /// Every attribute.
         public static let fields = [
@@ -53,6 +54,7 @@ public struct SFTPConnector: Connector {
                 "Folder of the files; without a / at its start it is seen from the login's folder."),
             Field(
                 "timeout_s", .number(0.1...86_400), default: .number("3600"), "Seconds that one file may take in all."),
+            Outward.allowPrivate,
         ]
     }
 
@@ -101,7 +103,8 @@ public struct SFTPConnector: Connector {
             knownHosts: absolute(configuration.knownHosts),
             fingerprint: configuration.fingerprint.map { String($0.hasPrefix("SHA256:") ? $0.dropFirst(7) : $0[...]) })
         place = RemotePlace(
-            server, root: configuration.root, timeout: configuration.timeoutS, caFile: nil,
+            server, root: configuration.root, timeout: configuration.timeoutS,
+            allowsPrivate: configuration.allowPrivate, caFile: nil,
             secrets: [password, passphrase].compactMap(\.self))
         logger = context.logger
     }
