@@ -67,10 +67,13 @@ public struct ConnectorSkeleton: Sendable {
         name.split(separator: "_").map { $0.prefix(1).uppercased() + $0.dropFirst() }.joined()
     }
 
+    /// `sea_level` as `seaLevel`.
+    private var identifier: String { type.prefix(1).lowercased() + type.dropFirst() }
+
     private func filled(_ template: [UInt8]) -> String { filled(String(decoding: template, as: UTF8.self)) }
 
     private func filled(_ text: String) -> String {
-        text.replacing("NAME", with: name).replacing("TYPE", with: type)
+        text.replacing("NAME", with: name).replacing("TYPE", with: type).replacing("IDENTIFIER", with: identifier)
     }
 
     private static let processSteps = """
@@ -85,8 +88,8 @@ public struct ConnectorSkeleton: Sendable {
     private static let swiftSteps = """
         Three lines elsewhere:
           connectors/BuiltInConnectors.swift                     registry.register(TYPEConnector.self)
-          Tests/ConnectorsTests/ConnectorContractTests.swift     case NAME                 in enum Kind
-                                                                 case .NAME: try .NAME()   in its subject
+          Tests/ConnectorsTests/ConnectorContractTests.swift     case IDENTIFIER = "NAME"           in enum Kind
+                                                                 case .IDENTIFIER: try .IDENTIFIER()   in its subject
         Then:
           swift test --filter ConnectorContract
           medallion connectors describe NAME

@@ -77,6 +77,7 @@ struct ConnectorsTestCommand: AsyncParsableCommand {
     private func hold(_ system: SourceSystem, _ composition: Composition, _ survey: CatalogSurvey) async throws {
         let all = survey.entities(of: system.id).filter { $0.explosion == nil && $0.isActive }
         let entity = try entity.map { try survey.named(entity: "\(system.id).\($0)").entity } ?? all.first
+        if entity == nil, !survey.problems.isEmpty { throw MetadataError(survey.problems) }
         guard let entity else {
             throw UsageError("\(system.id) has no entity that lands; see medallion check \(system.id)")
         }
