@@ -2,15 +2,25 @@ public import JSON
 
 /// The rows for each of which an entity is asked (`for_each`): objects of the named columns, some at a time.
 public struct ParentRows: Sendable {
-    /// The rows behind a place, and the place behind them; nil at the end.
-    public typealias Page = (rows: [JSONValue], next: String?)
+    /// Some of the rows.
+    public struct Page: Sendable {
+        /// Objects of the named columns.
+        public var rows: [JSONValue]
+        /// The place behind them; nil at the end.
+        public var next: String?
+        /// Some of the rows.
+        public init(rows: [JSONValue], next: String?) {
+            self.rows = rows
+            self.next = next
+        }
+    }
     private let page: @Sendable (_ place: String?) async throws -> Page
 
     /// Rows that are fetched page by page, the first from the place nil on.
     public init(page: @escaping @Sendable (_ place: String?) async throws -> Page) { self.page = page }
 
     /// These rows.
-    public init(_ rows: [JSONValue]) { page = { _ in (rows, nil) } }
+    public init(_ rows: [JSONValue]) { page = { _ in Page(rows: rows, next: nil) } }
 
     /// Goes through the rows from the first on.
     public func makeIterator() -> Iterator { Iterator(page: page) }

@@ -19,16 +19,24 @@ struct LiveParents {
     var rows: ParentRows { ParentRows { place in try await page(behind: place) } }
 
     private func page(behind place: String?) async throws -> ParentRows.Page {
+        let query = query(behind: place)
+        return try LiveParents.page(of: await pool.withConnection { try await $0.query(query) })
+    }
+
+    private func query(behind place: String?) -> SQLText {
         let members: [SQLText] = columns.map { "\(literal: $0), \(identifier: $0)" }
         var condition = table.isOpen()
         if let touchedAfter { condition = "\(fragment: condition) AND _updated_at >= \(touchedAfter)" }
         if let place { condition = "\(fragment: condition) AND _key_hash > \(place)::text::uuid" }
-        let query: SQLText = """
+        return """
             SELECT _key_hash::text AS place, json_build_object(\(fragment: members.joined(separator: ", ")))::text AS doc
             FROM \(fragment: table.history) WHERE \(fragment: condition) ORDER BY _key_hash LIMIT \(Self.pageSize)
             """
-        let found = try await pool.withConnection { try await $0.query(query) }
+    }
+
+    private static func page(of found: PostgresResult) throws -> ParentRows.Page {
         let rows = try found.map { try JSONReader.parse(Array($0.get("doc", as: String.self).utf8)) }
-        return (rows, found.count < Self.pageSize ? nil : try found.last?.get("place"))
+        return ParentRows.Page(
+            rows: rows, next: found.count < pageSize ? nil : try found.last?.get("place", as: String.self))
     }
 }
