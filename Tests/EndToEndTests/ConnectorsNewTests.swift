@@ -58,6 +58,12 @@ struct ConnectorsNewTests {
         let held = try await project.medallion("connectors", "test", "tides")
         #expect(held.status == 1 && held.output.contains("✗ it goes on from its state: "), "\(held)")
         #expect(held.output.contains("brought all 3 records again"))
+        let closed = program.replacing(
+            "    request = load(", with: "    fail('closed for the winter', kind='auth')\n    request = load(")
+        try #require(closed != program)
+        try project.folder.write(closed, to: "connectors/tides/source.py")
+        let refused = try await project.medallion("check", "tides", "--entity", "readings")
+        #expect(refused.status == 1 && refused.output.contains("it gave up: closed for the winter"), "\(refused)")
         let chatty = program.replacing(
             #"            # A full load"#, with: #"            # A full load"#
         ).replacing(

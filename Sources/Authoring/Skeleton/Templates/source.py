@@ -25,8 +25,8 @@ SAMPLE = [
 ]
 
 
-def say(kind, **members):
-    print(json.dumps({"type": kind, **members}), flush=True)
+def say(word, **members):
+    print(json.dumps({"type": word, **members}), flush=True)
 
 
 def fail(message, kind="connector", transient=False):

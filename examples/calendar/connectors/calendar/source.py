@@ -24,8 +24,8 @@ import zoneinfo
 UTC = datetime.timezone.utc
 
 
-def say(kind, **members):
-    print(json.dumps({"type": kind, **members}), flush=True)
+def say(word, **members):
+    print(json.dumps({"type": word, **members}), flush=True)
 
 
 def fail(message, kind="connector", transient=False):
