@@ -82,6 +82,27 @@ struct RecordingTests {
         #expect(cut.status != 0 && cut.errors.contains("the recording was cut"), "\(cut)")
     }
 
+    @Test("files that are downloaded are recorded too, bytes and all")
+    func download() async throws {
+        let bytes = Array("id,name\n1,caf".utf8) + [0xC3, 0xA9] + Array("\n2,tea\n".utf8)
+        let server = try LoopbackServer { request in
+            request.path == "/list.csv"
+                ? LoopbackResponse(headers: [("Content-Type", "text/csv")], body: bytes) : LoopbackResponse(status: 404)
+        }
+        let project = try AuthorProject(
+            systems: AuthorProject.system("http_files", "{\"base_url\": \"\(server.url)\"}"),
+            entities: """
+                [{"name": "rows", "system_id": "src", "description": "Rows", "load_type": "full", "key": ["id"],
+                  "source": {"path": "list.csv"}, "columns": [{"name": "id", "type": "int"}]}]
+                """)
+        let recorded = try await project.medallion("connectors", "record", "src.rows", "--to", "rows.jsonl")
+        #expect(recorded.status == 0, "\(recorded)")
+        server.stop()
+        let same = try await project.medallion("connectors", "test", "rows.jsonl")
+        #expect(same.status == 0 && same.output.contains("2 records in 1 file, as recorded"), "\(same)")
+        try project.expectNothingLeft()
+    }
+
     @Test("what does not speak HTTP is not recorded")
     func nothing() async throws {
         let project = try AuthorProject(

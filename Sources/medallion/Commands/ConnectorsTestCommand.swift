@@ -69,9 +69,8 @@ struct ConnectorsTestCommand: AsyncParsableCommand {
         for difference in outcome.differences { Terminal.write("✗ \(entity.id): \(difference)\n") }
         for request in outcome.unasked { Terminal.write("– \(entity.id): not asked for any more: \(request)\n") }
         guard outcome.differences.isEmpty else { throw ExitCode(ExitStatus.someFailed.rawValue) }
-        Terminal.write(
-            "✓ \(entity.id): \(grouped(recording.recordCount)) records in \(recording.files.count) files, as recorded\n"
-        )
+        let files = "\(recording.files.count) \(recording.files.count == 1 ? "file" : "files")"
+        Terminal.write("✓ \(entity.id): \(grouped(recording.recordCount)) records in \(files), as recorded\n")
     }
 
     private func hold(_ system: SourceSystem, _ composition: Composition, _ survey: CatalogSurvey) async throws {
