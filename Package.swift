@@ -101,6 +101,20 @@ let package = Package(
             ],
             path: "connectors",
             swiftSettings: settings),
+        // 5: tools for who writes a connector or metadata: samples, proposals, recordings, the contract.
+        .target(
+            name: "Authoring",
+            dependencies: [
+                "Pipeline", "ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Hashing",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            resources: [
+                .embedInCode("Skeleton/Templates/source.py"), .embedInCode("Skeleton/Templates/system.json"),
+                .embedInCode("Skeleton/Templates/entity.json"),
+                .embedInCode("Skeleton/Templates/Connector.swift.txt"),
+                .embedInCode("Skeleton/Templates/Subject.swift.txt"),
+            ],
+            swiftSettings: settings),
         // Where secrets come from: encrypted file, Vault, programs. Plugins and pipeline see `SecretStore` only.
         .target(
             name: "Secrets",
@@ -110,8 +124,8 @@ let package = Package(
         .executableTarget(
             name: "medallion",
             dependencies: [
-                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
-                "PlatformSQL", "Secrets",
+                "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
+                "LoopbackHTTP", "PlatformSQL", "Secrets",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -120,8 +134,8 @@ let package = Package(
         .target(
             name: "TestKit",
             dependencies: [
-                "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives", "LoopbackHTTP", "JSON",
-                "PlatformSQL", .product(name: "Logging", package: "swift-log"),
+                "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives",
+                "LoopbackHTTP", "JSON", "PlatformSQL", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
     ] + testTargets,
@@ -132,7 +146,7 @@ let package = Package(
 var testTargets: [Target] {
     let tested = [
         "Primitives", "Hashing", "Compression", "JSON", "XML", "SQLGrammar", "Postgres", "HTTPTransport", "Metadata",
-        "ConnectorKit", "Pipeline", "Connectors", "Secrets",
+        "ConnectorKit", "Pipeline", "Connectors", "Secrets", "Authoring",
     ]
     return tested.map { name in
         Target.testTarget(

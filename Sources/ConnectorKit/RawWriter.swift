@@ -30,11 +30,20 @@ public struct RawWriter: ~Copyable {
     /// True where the source gave more than the window asked for.
     public private(set) var isUnfiltered = false
 
+    /// A sample ends, by an error, once this many records have come; nil lands everything.
+    private let recordLimit: Int?
+
+    /// True once the sample is full: whatever error the landing then ends with is the writer's own.
+    public private(set) var isFull = false
+
     /// A writer into an existing, empty folder.
-    public init(folder: String, shape: DocumentShape, compresses: Bool = false) {
+    /// - Parameter recordLimit: For a sample: the landing is ended as soon as so many records have come. The file at
+    ///   hand is kept as far as it got and may be cut behind its last record.
+    public init(folder: String, shape: DocumentShape, compresses: Bool = false, recordLimit: Int? = nil) {
         self.folder = folder
         self.shape = shape
         self.compresses = compresses
+        self.recordLimit = recordLimit
     }
 
     /// A path in the batch's folder for a file on its way, which whoever writes it removes.
@@ -68,6 +77,7 @@ public struct RawWriter: ~Copyable {
     /// Lands a scanned payload.
     @discardableResult
     public mutating func write(_ payload: ScannedPayload) throws -> Manifest.File {
+        guard !isFull else { throw SampleIsFull() }
         precondition(self.payload == nil, "close the open payload before another one is written")
         self.payload = try OpenPayload(folder: folder, name: nextName, records: payload.records, compresses: compresses)
         try append(payload.bytes)
@@ -84,6 +94,7 @@ public struct RawWriter: ~Copyable {
 
     /// Begins a payload that is too large for memory; `append` its chunks, then `close`.
     public mutating func open() throws {
+        guard !isFull else { throw SampleIsFull() }
         precondition(payload == nil, "close the open payload before another one is opened")
         payload = try OpenPayload(folder: folder, name: nextName, shape: shape, compresses: compresses)
     }
@@ -93,6 +104,7 @@ public struct RawWriter: ~Copyable {
 
     /// Adds a lent chunk to the open payload.
     public mutating func append(_ chunk: Span<UInt8>) throws {
+        guard !isFull else { throw SampleIsFull() }
         guard payload != nil else { preconditionFailure("open a payload before appending to it") }
         do {
             try payload?.append(chunk)
@@ -100,16 +112,33 @@ public struct RawWriter: ~Copyable {
             payload = nil
             throw error
         }
+        try endWhenFull()
     }
 
     /// Ends the open payload: checked, synced, renamed.
     @discardableResult
     public mutating func close() throws -> Manifest.File {
+        guard !isFull else { throw SampleIsFull() }
         guard var open = payload.take() else { preconditionFailure("open a payload before closing it") }
         var file = try open.close()
         file.parent = parent
         files.append(file)
+        try endWhenFull()
         return file
+    }
+
+    /// Keeps what came of the open payload and ends the landing, where the sample is full.
+    private mutating func endWhenFull() throws {
+        guard let recordLimit else { return }
+        let landed = files.reduce(0) { $0 + $1.records }
+        guard landed + (payload?.recordCount() ?? 0) >= recordLimit else { return }
+        isFull = true
+        if var open = payload.take() {
+            var file = try open.close(isCut: true)
+            file.parent = parent
+            files.append(file)
+        }
+        throw SampleIsFull()
     }
 
     /// Notes that the source could not be asked for the window alone: the pipeline then leaves out older records.
@@ -127,6 +156,9 @@ public struct RawWriter: ~Copyable {
     /// Notes the request as made, secrets masked, for the manifest.
     public mutating func note(request: String) { self.request = request }
 }
+
+/// Ends the landing of a sample that is full; nobody sees it but who made the writer.
+private struct SampleIsFull: Error {}
 
 /// A payload whose records were counted.
 public struct ScannedPayload: Sendable {
@@ -185,9 +217,12 @@ private struct OpenPayload: ~Copyable {
         try file.write(compressed.span)
     }
 
-    mutating func close() throws -> Manifest.File {
+    /// Complete records that have come.
+    mutating func recordCount() -> Int { scan?.records ?? counted }
+
+    mutating func close(isCut: Bool = false) throws -> Manifest.File {
         do {
-            try scan?.finish()
+            if !isCut { try scan?.finish() }
         } catch {
             throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
         }

@@ -15,6 +15,9 @@ final class DownloadFile: Sendable {
     deinit { close(descriptor) }
 
     /// Appends bytes; why that failed, nil where it did not.
+    func append(_ bytes: [UInt8]) -> String? { unsafe bytes.withUnsafeBytes { unsafe append($0) } }
+
+    /// Appends bytes; why that failed, nil where it did not.
     func append(_ bytes: UnsafeRawBufferPointer) -> String? {
         var rest = unsafe bytes[...]
         while unsafe !rest.isEmpty {

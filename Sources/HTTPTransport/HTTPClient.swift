@@ -18,6 +18,11 @@ public final class HTTPClient: Sendable {
     /// Sends a request and returns its complete answer, whatever its status.
     /// - Throws: `HTTPError`; a body that is shorter than announced is an error, not an answer.
     public func send(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
+        guard let exchange = Self.exchange else { return try await transmit(request) }
+        return try await exchange.answer(to: request) { request throws(HTTPError) in try await self.transmit(request) }
+    }
+
+    private func transmit(_ request: HTTPRequest) async throws(HTTPError) -> HTTPResponse {
         try await run { session, cancellation throws(HTTPError) in try session.send(request, cancellation) }
     }
 
@@ -28,6 +33,17 @@ public final class HTTPClient: Sendable {
     /// - Throws: `HTTPError`; a body that is shorter than announced is an error.
     public func download(_ request: HTTPRequest, to path: String) async throws(HTTPError) -> HTTPResponse {
         let file = try DownloadFile(path, for: request.description)
+        if let exchange = Self.exchange {
+            var answer = try await exchange.answer(to: request) { request throws(HTTPError) in
+                try await self.transmit(request)
+            }
+            guard (200..<300).contains(answer.status) else { return answer }
+            if let problem = file.append(answer.body) {
+                throw HTTPError(.file, "\(request.description): \(problem)")
+            }
+            answer.body = []
+            return answer
+        }
         return try await run { session, cancellation throws(HTTPError) in
             try session.send(request, to: file, cancellation)
         }

@@ -1,8 +1,10 @@
+import Authoring
 public import ConnectorKit
+import JSON
 import Metadata
 import Primitives
 
-/// What every connector must do, whatever it reads. A check returns, or throws a `ContractViolation`.
+/// The contract of a connector over a subject of the tests. A check returns, or throws what was broken.
 public struct ConnectorContract: Sendable {
     private let subject: ConnectorSubject
     private let registry: ConnectorRegistry
@@ -31,150 +33,53 @@ public struct ConnectorContract: Sendable {
         _ = try registry.make(for: system, context: context).shape(of: entity)
     }
 
-    /// A landing brings every record, in files that are what the writer says of them.
-    public func lands() async throws {
-        let landing = try await land(subject.entity)
-        try demand(!landing.files.isEmpty, "no file was landed")
-        let records = landing.files.reduce(0) { $0 + $1.records }
-        try demand(records == subject.records, "\(records) records were landed, the source has \(subject.records)")
-        try demand(landing.request?.isEmpty == false, "the request is not noted")
-        let names = try landing.folder.names()
-        try demand(names == landing.files.map(\.name), "the folder holds \(names)")
-        for file in landing.files {
-            let bytes = try landing.folder.bytes(of: file.name)
-            try demand(bytes.count == file.bytes, "\(file.name) has \(bytes.count) bytes, not \(file.bytes)")
-        }
-    }
+    /// See `LandingContract`.
+    public func lands() async throws { try await contract().lands() }
 
-    /// A second landing of an unchanged source gives the same bytes in the same order.
-    public func landsNothingTwice() async throws {
-        let first = try await land(subject.entity).files
-        let second = try await land(subject.entity).files
-        try demand(first == second, "two landings of an unchanged source differ")
-    }
+    /// See `LandingContract`.
+    public func landsNothingTwice() async throws { try await contract().landsNothingTwice() }
 
-    /// A refusal is the connector's own error, one line long, and leaves no half-written file.
-    public func failsWithItsOwnError() async throws {
-        let folder = try TemporaryFolder()
-        let error = try await refusal(into: folder).error
-        try demand(error is ConnectorError, "a refusal threw \(type(of: error)): \(error)")
-        let text = "\(error)"
-        try demand(!text.isEmpty && !text.contains { $0.isNewline }, "the error is not one line: \(text)")
-        let parts = try folder.names().filter { $0.hasSuffix(".part") }
-        try demand(parts.isEmpty, "half-written files stayed: \(parts)")
-    }
+    /// See `LandingContract`.
+    public func resumesFromItsState() async throws { _ = try await contract().resumesFromItsState() }
 
-    /// A cancelled landing ends as cancelled, not as failed and not as complete.
-    public func stopsWhenCancelled() async throws {
-        let error = await Task {
-            withUnsafeCurrentTask { $0?.cancel() }
-            do {
-                _ = try await land(subject.entity)
-                return nil as (any Error)?
-            } catch {
-                return error
-            }
-        }.value
-        guard let error else { throw ContractViolation("\(subject.name): a cancelled landing went on") }
-        try demand(error is CancellationError, "a cancelled landing threw \(type(of: error)): \(error)")
-    }
+    /// See `LandingContract`.
+    public func failsWithItsOwnError() async throws { try await contract().failsWithItsOwnError() }
 
-    /// Neither errors nor logs nor the noted request nor a dump of the connector show a secret.
-    public func neverPrintsASecret() async throws {
-        let landing = try await land(subject.entity)
-        let refusal = try await refusal(into: TemporaryFolder())
-        var texts = [landing.request ?? "", landing.log.text, refusal.log.text]
-        texts += ["\(refusal.error)", String(reflecting: refusal.error)]
-        for connector in [landing.connector, refusal.connector] {
-            var text = ""
-            dump(connector, to: &text)
-            texts += [text, "\(connector)", String(reflecting: connector)]
-        }
-        let mask = SecretMask(values: [Secret(subject.canary)])
-        for text in texts where mask.mask(text) != text {
-            throw ContractViolation("\(subject.name): a secret is shown in: \(mask.mask(text))")
-        }
-    }
+    /// See `LandingContract`.
+    public func stopsWhenCancelled() async throws { try await contract().stopsWhenCancelled() }
 
-    /// A secret that is not set is an error of kind auth that names it.
-    public func missesSecretsByName() async throws {
-        guard let name = subject.secretNames.first else { return }
-        do {
-            _ = try await land(subject.entity, secrets: [:])
-        } catch let error as ConnectorError {
-            try demand(error.kind == .auth, "a missing secret is an error of kind \(error.kind)")
-            return try demand("\(error)".contains(name), "the error does not name the secret '\(name)': \(error)")
-        }
-        throw ContractViolation("\(subject.name): a missing secret went unnoticed")
-    }
-}
+    /// See `LandingContract`.
+    public func neverPrintsASecret() async throws { try await contract().neverPrintsASecret() }
 
-/// How a connector broke the contract.
-public struct ContractViolation: Error, CustomStringConvertible {
-    /// One line.
-    public let description: String
+    /// See `LandingContract`.
+    public func missesSecretsByName() async throws { try await contract().missesSecretsByName() }
 
-    init(_ description: String) { self.description = description }
-}
-
-// MARK: The scenes that the checks look at
-extension ConnectorContract {
-    private struct Landing {
-        var connector: AnyConnector
-        var folder: TemporaryFolder
-        var files: [Manifest.File]
-        var request: String?
-        var log: LogRecord
-    }
-
-    private struct Refusal {
-        var connector: AnyConnector
-        var error: any Error
-        var log: LogRecord
-    }
-
-    private func demand(_ condition: Bool, _ otherwise: @autoclosure () -> String) throws {
-        if !condition { throw ContractViolation("\(subject.name): \(otherwise())") }
-    }
-
-    private func make(
-        _ entity: String, secrets: [String: String]?, log: LogRecord
-    ) throws -> (connector: AnyConnector, entity: Entity) {
+    private func contract() throws -> LandingContract {
         let project = try TemporaryFolder()
+        let (system, entity) = try load(subject.entity, in: project)
+        let refused = try load(subject.refusedEntity, in: project).entity
+        let names = subject.secretNames
+        let canary = subject.canary
+        return LandingContract(
+            ContractScene(
+                connectors: registry, system: system, entity: entity, refused: refused, records: subject.records,
+                secretNames: names, canaries: [Secret(canary)]
+            ) { log, hasSecrets in
+                let values = hasSecrets ? Dictionary(uniqueKeysWithValues: names.map { ($0, canary) }) : [:]
+                var context = ConnectorContext.test(
+                    system: system.id.rawValue, project: project.path, secrets: values)
+                context.logger = log.logger
+                return context
+            })
+    }
+
+    private func load(_ entity: String, in project: TemporaryFolder) throws -> (system: SourceSystem, entity: Entity) {
         try project.write("[\(subject.system)]", to: "metadata/systems.json")
         try project.write("[\(entity)]", to: "metadata/entities.json")
         let catalog = try CatalogLoader.load(project: project.path, connectors: registry.descriptions)
         guard let system = catalog.systems.first, let entity = catalog.entities.first else {
             throw ContractViolation("\(subject.name): the subject has no system or no entity")
         }
-        let values = secrets ?? Dictionary(uniqueKeysWithValues: subject.secretNames.map { ($0, subject.canary) })
-        let context = ConnectorContext.test(
-            system: system.id.rawValue, project: project.path, secrets: values, log: log)
-        return (try registry.make(for: system, context: context), entity)
-    }
-
-    private func land(_ entity: String, secrets: [String: String]? = nil) async throws -> Landing {
-        let log = LogRecord()
-        let (connector, entity) = try make(entity, secrets: secrets, log: log)
-        let folder = try TemporaryFolder()
-        var writer = RawWriter(folder: folder.path, shape: try connector.shape(of: entity))
-        try await connector.land(entity, window: Self.window, into: &writer)
-        return Landing(connector: connector, folder: folder, files: writer.files, request: writer.request, log: log)
-    }
-
-    private func refusal(into folder: TemporaryFolder) async throws -> Refusal {
-        let log = LogRecord()
-        let (connector, entity) = try make(subject.refusedEntity, secrets: nil, log: log)
-        var writer = RawWriter(folder: folder.path, shape: try connector.shape(of: entity))
-        do {
-            try await connector.land(entity, window: Self.window, into: &writer)
-        } catch {
-            return Refusal(connector: connector, error: error, log: log)
-        }
-        throw ContractViolation("\(subject.name): the refused entity was landed")
-    }
-
-    private static var window: LoadWindow {
-        LoadWindow(loadType: .full, until: Instant(microseconds: 1_800_000_000_000_000))
+        return (system, entity)
     }
 }

@@ -1,3 +1,4 @@
+import Authoring
 import JSON
 
 /// The two objects of a connector's example, as the texts of metadata files, and the secrets that they name.

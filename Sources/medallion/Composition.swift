@@ -54,7 +54,7 @@ struct Composition {
         }
     }
 
-    private func requireProject() throws {
+    func requireProject() throws {
         let folder = options.projectFolder
         guard FileManager.default.fileExists(atPath: folder + "/metadata") else {
             throw UsageError(

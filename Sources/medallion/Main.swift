@@ -57,7 +57,7 @@ struct MedallionCommand: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, RunCommand.self, PlanCommand.self, StatusCommand.self, TraceCommand.self,
             RunsCommand.self, BatchCommand.self, QuarantineCommand.self, CursorCommand.self, ResetCommand.self,
-            RebuildCommand.self,
+            RebuildCommand.self, CheckCommand.self, DiscoverCommand.self, ReadCommand.self,
             DoctorCommand.self, ValidateCommand.self, DeployCommand.self, DatabaseCommand.self, SQLCommand.self,
             ConnectorsCommand.self, SecretsCommand.self, MetadataCommand.self, DemoCommand.self,
         ])

@@ -64,6 +64,9 @@ import Testing
     @Test("It lands nothing twice", arguments: Kind.allCases)
     func landsNothingTwice(kind: Kind) async throws { try await contract(kind).landsNothingTwice() }
 
+    @Test("It goes on from the state that it left", arguments: Kind.allCases)
+    func resumes(kind: Kind) async throws { try await contract(kind).resumesFromItsState() }
+
     @Test("It fails with its own error on refusal", arguments: Kind.allCases)
     func fails(kind: Kind) async throws { try await contract(kind).failsWithItsOwnError() }
 

@@ -7,11 +7,16 @@ struct RoomsTests {
     /// Target → our own modules that it may import; a C module is there for its wrapper only.
     static let mayImport: [String: Set<String>] = [
         "medallion": [
-            "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
+            "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
+            "LoopbackHTTP",
             "PlatformSQL", "Secrets", "ArgumentParser", "Logging",
         ],
+        "Authoring": [
+            "Pipeline", "ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Hashing", "Logging",
+        ],
         "TestKit": [
-            "Pipeline", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives", "LoopbackHTTP",
+            "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
+            "LoopbackHTTP",
             "PlatformSQL", "PlatformSQL", "Logging",
         ],
         "Pipeline": [

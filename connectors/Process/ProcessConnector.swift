@@ -163,6 +163,41 @@ public struct ProcessConnector: Connector {
         return DocumentShape(format: format, recordsPath: source.recordsPath)
     }
 
+    /// Asks the program what it is; a plain program has no words for that.
+    public func check() async throws -> [String]? {
+        guard let catalog = try await catalog() else { return nil }
+        let streams = catalog.streams.map { ", \($0.count) \($0.count == 1 ? "stream" : "streams")" } ?? ""
+        return ["\(command.title) speaks \(configuration.protocol.rawValue)\(streams)"]
+    }
+
+    /// The streams that the program offers, with their keys where it says them; columns are for samples to tell.
+    public func discover() async throws -> [DiscoveredEntity]? {
+        guard let streams = try await catalog()?.streams else { return nil }
+        return streams.compactMap { stream in
+            let names = ["tap_stream_id", "stream", "name"].lazy.compactMap { stream[$0]?.stringValue }
+            guard let name = names.first else { return nil }
+            let primary = stream["source_defined_primary_key"]?.arrayValue?.map { $0.arrayValue ?? [] }
+            let keys = stream["key_properties"]?.arrayValue ?? stream["key"]?.arrayValue
+            return DiscoveredEntity(
+                name: ColumnNaming.name(for: name, fallback: "stream"),
+                source: .object([JSONMember("stream", .string(name))]),
+                key: (keys ?? primary?.compactMap { $0.count == 1 ? $0[0] : nil } ?? []).compactMap(\.stringValue).map {
+                    ColumnNaming.name(for: $0, fallback: "column")
+                })
+        }
+    }
+
+    /// What the program says of itself when it is called without an entity's arguments; nil for a plain one.
+    private func catalog() async throws -> ProcessCatalog? {
+        guard let dialect = configuration.protocol.dialect(configuration.catalog) else { return nil }
+        let folder = try WorkFolder(below: temporaryFolder, project: projectFolder)
+        defer { folder.remove() }
+        try folder.write(settings.revealed(), to: "config.json")
+        return try await answers.catalog(for: []) { [command, settings] in
+            try await dialect.catalog(command, settings, in: folder)
+        }
+    }
+
     /// Lands what one run of the program brings of the entity, or nothing.
     public func land(
         _ entity: Entity, source: Source, window: LoadWindow, into writer: inout RawWriter

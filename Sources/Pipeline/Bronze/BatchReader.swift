@@ -16,6 +16,8 @@ struct BatchReader: ~Copyable {
     /// `{"_parent":{…}` of the file at hand, with which each of its documents begins; nil where records are documents.
     private var head: [UInt8]?
     private let format: RecordFormat
+    /// True where the last file was cut behind its last record, as that of a sample.
+    private let endsCut: Bool
     private var problems: [Int: String] = [:]
     /// Makes the documents of an exploded entity; nil where records are documents.
     private let items: ItemReader?
@@ -27,8 +29,9 @@ struct BatchReader: ~Copyable {
     /// The position of the window's first record within the file, from 1.
     private(set) var firstRecord = 1
 
-    init(_ manifest: Manifest, folder: String, paths: [[String]]) throws {
+    init(_ manifest: Manifest, folder: String, paths: [[String]], endsCut: Bool = false) throws {
         files = manifest.files
+        self.endsCut = endsCut
         self.folder = folder
         shape = manifest.shape
         items = nil
@@ -39,6 +42,7 @@ struct BatchReader: ~Copyable {
     /// Reads the items of lists within records; `paths` are those of the items' documents.
     init(_ items: ItemReader, paths: [[String]]) {
         files = []
+        endsCut = false
         folder = ""
         shape = DocumentShape(format: .jsonl)
         self.items = items
@@ -116,7 +120,7 @@ struct BatchReader: ~Copyable {
             try received?.push(chunk.span)
         } else {
             current = nil
-            try received?.finish()
+            if isCut { received?.clear() } else { try received?.finish() }
         }
         for record in 0..<(received?.count ?? 0) {
             let bytes = received?.withRecord(record) { [UInt8](copying: $0) } ?? []
@@ -130,7 +134,7 @@ struct BatchReader: ~Copyable {
             try window.push(chunk.span)
         } else {
             current = nil
-            try window.finish()
+            if isCut { window.clear() } else { try window.finish() }
         }
     }
 
@@ -143,7 +147,7 @@ struct BatchReader: ~Copyable {
             try converter?.feed(chunk.span) { rows.append(($0.document, $0.problem)) }
         } else {
             current = nil
-            try converter?.finish { rows.append(($0.document, $0.problem)) }
+            if !isCut { try converter?.finish { rows.append(($0.document, $0.problem)) } }
         }
         for (index, row) in rows.enumerated() {
             if let problem = row.problem { problems[index] = problem }
@@ -151,6 +155,9 @@ struct BatchReader: ~Copyable {
         }
         window.extract()
     }
+
+    /// What stands behind the last record of the file at hand is no part of it.
+    private var isCut: Bool { endsCut && fileNumber == files.count }
 
     private static let emptyObject = Array("{}".utf8)
 }

@@ -10,6 +10,17 @@ struct BatchSource {
     let timezone: String
     private(set) var manifest: Manifest
     let folder: String
+    private var endsCut = false
+
+    /// A sample, which may be cut behind its last record.
+    init(sample: Sample, of entity: Entity, parent: Entity?, timezone: String) {
+        self.entity = entity
+        self.parent = parent
+        self.timezone = timezone
+        manifest = sample.manifest
+        folder = sample.folder
+        endsCut = sample.isCut
+    }
 
     /// The files of a batch; those that a batch shares with an earlier one, and those of an exploded entity's parent,
     /// lie in the folder of who landed them.
@@ -35,10 +46,10 @@ struct BatchSource {
     func reader(keepsParents: Bool = false) throws -> BatchReader {
         let paths = DocumentReader.paths(of: entity)
         guard let parent, let explosion = entity.explosion else {
-            return try BatchReader(manifest, folder: folder, paths: paths)
+            return try BatchReader(manifest, folder: folder, paths: paths, endsCut: endsCut)
         }
         let records = try BatchReader(
-            manifest, folder: folder, paths: DocumentReader.paths(of: parent) + [explosion.path])
+            manifest, folder: folder, paths: DocumentReader.paths(of: parent) + [explosion.path], endsCut: endsCut)
         var reader = DocumentReader(parent, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
         let filter = CursorFilter(parent, manifest, reader: &reader)
         let items = ItemReader(

@@ -79,7 +79,8 @@ struct DocumentReader: ~Copyable {
         .rejected(column: nil, reason: "the record cannot be read: \(state.reason)", keyIsKnown: keyIsKnown)
     }
 
-    private mutating func readColumn(
+    /// Reads one column of a record.
+    mutating func readColumn(
         _ window: borrowing RecordWindow, _ record: Int, _ index: Int
     ) -> ColumnReader.Outcome {
         let kind = window.kind(record, index)

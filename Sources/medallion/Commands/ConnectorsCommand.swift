@@ -9,13 +9,22 @@ import Primitives
 struct ConnectorsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "connectors",
-        abstract: "The types of sources that this program reads, and their attributes.",
+        abstract: "The types of sources, and tools for who writes one or its metadata. None needs a database.",
         discussion: """
+            check, discover and read are also commands of their own: medallion check shop.
+
             Examples:
               medallion connectors list
               medallion connectors describe rest
+              medallion connectors check shop
+              medallion connectors new tides
+              medallion connectors record shop.orders --to tests/orders.jsonl
+              medallion connectors test tests/orders.jsonl
             """,
-        subcommands: [List.self, Describe.self])
+        subcommands: [
+            List.self, Describe.self, CheckCommand.self, DiscoverCommand.self, ReadCommand.self,
+            ConnectorsNewCommand.self, ConnectorsRecordCommand.self, ConnectorsTestCommand.self,
+        ])
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(

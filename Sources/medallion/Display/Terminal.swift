@@ -20,4 +20,7 @@ enum Terminal {
     static func write(_ text: String) {
         FileHandle.standardOutput.write(Data(Composition.known.mask(text).utf8))
     }
+
+    /// Writes a line to standard error: what is said beside the result.
+    static func note(_ text: String) { MaskedStandardError().write(text + "\n") }
 }
