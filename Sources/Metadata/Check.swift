@@ -45,6 +45,14 @@ public struct Check: Sendable, Hashable {
         self.origin = origin
     }
 
+    /// True where more than the entity's own table is read.
+    public var readsOtherTables: Bool {
+        switch rule {
+        case .references, .sql: true
+        case .notNull, .unique, .oneOf, .range, .minRows, .maxRows: false
+        }
+    }
+
     /// The columns that the rule names.
     public var columns: [String] {
         switch rule {

@@ -55,7 +55,8 @@ public final class TestWarehouse: Sendable {
             connections: max(4, poolSize), clock: clock,
             logger: Logger(label: "medallion.test"), observer: SilentObserver(), appVersion: "test", host: "test",
             processID: 1)
-        workspace.usesShortcuts = ProcessInfo.processInfo.environment["MEDALLION_TEST_SHORTCUTS"] != "off"
+        let isLong = ProcessInfo.processInfo.environment["MEDALLION_TEST_SHORTCUTS"] == "off"
+        workspace.shortcuts = isLong ? .never : .always
         project = Mutex((workspace, try TestWarehouse.known(entities, in: catalog)))
     }
 

@@ -19,7 +19,8 @@ struct BronzeLayer: Sendable {
     var usesShortcuts = true
 
     /// Normalizes the entity's pending batches, oldest first, each in one transaction.
-    func normalize(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
+    /// - Parameter first: Is fed with the typed rows of a first batch, where silver follows.
+    func normalize(_ entity: Entity, of system: SourceSystem, first: FirstMerge? = nil, step: Step) async throws {
         try await registerItems(of: entity, step: step)
         let pending = try await pool.withConnection { connection in
             try await BatchLedger.batches(of: entity.id, in: ["landed", "blocked"], on: connection)
@@ -36,7 +37,9 @@ struct BronzeLayer: Sendable {
                 if try await isUnchanged(batch, entity, on: connection) {
                     try await keepUnchanged(batch, entity, closes: isLast, step: step, on: connection)
                 } else {
-                    try await normalize(batch, entity, system, table, closes: isLast, step: step, on: connection)
+                    try await normalize(
+                        batch, entity, system, table, first: work.count == 1 ? first : nil, closes: isLast, step: step,
+                        on: connection)
                 }
             }
         }
@@ -110,12 +113,12 @@ struct BronzeLayer: Sendable {
     }
 
     private func normalize(
-        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable, closes: Bool, step: Step,
-        on connection: PostgresConnection
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable, first merge: FirstMerge?,
+        closes: Bool, step: Step, on connection: PostgresConnection
     ) async throws {
         let blocked: StepError? = try await connection.transaction {
             let stage = try await emptyStage(batch, entity, system, table, on: connection)
-            let first = try await firstBatch(stage, step: step, on: connection)
+            let first = try await firstBatch(stage, merge, step: step, on: connection)
             let detected: Detected
             if let first { detected = first } else { detected = try await detect(stage, step: step, on: connection) }
             let (survey, detection, findings) = (detected.survey, detected.detection, detected.findings)
@@ -194,9 +197,9 @@ struct BronzeLayer: Sendable {
 
     /// A first batch, written in one reading; nil for any other, and where a guard is going to object.
     private func firstBatch(
-        _ stage: BatchStage, step: Step, on connection: PostgresConnection
+        _ stage: BatchStage, _ merge: FirstMerge?, step: Step, on connection: PostgresConnection
     ) async throws -> Detected? {
-        guard usesShortcuts, let first = try await FirstBatch(stage, on: connection),
+        guard usesShortcuts, let first = try await FirstBatch(stage, merge: merge, on: connection),
             let (survey, findings) = try await first.write(on: connection, step: step)
         else { return nil }
         if Guard.objection(to: stage.batch, of: stage.source.entity, survey, findings) != nil {

@@ -1,5 +1,6 @@
 internal import JSON
 internal import Metadata
+internal import Postgres
 internal import Primitives
 
 /// Reads the metadata's columns out of one record after the other: typed values, hashes and sort keys.
@@ -87,6 +88,18 @@ struct DocumentReader: ~Copyable {
         var outcome = ColumnReader.Outcome.accepted
         window.withCell(record, index) { outcome = readers[index].read(kind, $0, into: &row, at: index) }
         return outcome
+    }
+
+    /// Appends the typed values of these columns, as COPY takes them.
+    func appendValues(of columns: [Int], to buffer: inout CopyBuffer) {
+        let values = row.bytes
+        for column in columns {
+            if row.isNull(column) {
+                buffer.appendNull()
+            } else {
+                buffer.append(field: values.span.extracting(row.payload(column)))
+            }
+        }
     }
 
     /// From when the record just read is valid; nil where the entity has no effective time.

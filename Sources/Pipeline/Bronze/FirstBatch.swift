@@ -15,6 +15,8 @@ struct FirstBatch {
     typealias Outcome = (survey: BatchStage.Survey, findings: ChangeDetection.Findings)
 
     let stage: BatchStage
+    /// Takes the typed rows along for silver; nil where silver is not to follow.
+    let merge: FirstMerge?
     private var table: BronzeTable { stage.table }
     private var batch: Batch { stage.batch }
     private var source: BatchSource { stage.source }
@@ -24,7 +26,7 @@ struct FirstBatch {
     private static let heldRejects = 10_000
 
     /// A way for this batch; nil where its entity needs the long one, or has a log already.
-    init?(_ stage: BatchStage, on connection: PostgresConnection) async throws {
+    init?(_ stage: BatchStage, merge: FirstMerge?, on connection: PostgresConnection) async throws {
         let entity = stage.source.entity
         guard stage.parents == nil, entity.effectiveTimeColumn == nil, entity.fullScope == nil,
             !entity.keyColumns.isEmpty
@@ -35,6 +37,7 @@ struct FirstBatch {
             """)
         guard try !known[0].get(0, as: Bool.self) else { return nil }
         self.stage = stage
+        self.merge = merge
     }
 
     /// Writes the log and the table of last changes; nil where that was undone, because keys stand twice in the batch or
@@ -43,7 +46,7 @@ struct FirstBatch {
         try await connection.execute("SAVEPOINT first_batch")
         for statement in table.dropKeys { try await connection.execute(statement) }
         guard let outcome = try await copy(on: connection, step: step), try await addKeys(on: connection) else {
-            try await connection.execute("ROLLBACK TO SAVEPOINT first_batch")
+            try await undo(on: connection)
             return nil
         }
         return outcome
@@ -51,6 +54,7 @@ struct FirstBatch {
 
     /// Undoes what was written.
     func undo(on connection: PostgresConnection) async throws {
+        await merge?.abandon()
         try await connection.execute("ROLLBACK TO SAVEPOINT first_batch")
     }
 
@@ -70,6 +74,15 @@ struct FirstBatch {
         return true
     }
 
+    /// Sends rows of both layers at once, to two backends.
+    private func send(
+        _ rows: [UInt8], on connection: PostgresConnection, _ versions: [UInt8], to merge: FirstMerge?
+    ) async throws {
+        async let sent: Void? = merge?.put(versions)
+        try await connection.putCopyData(rows)
+        _ = try await sent
+    }
+
     private func copy(on connection: PostgresConnection, step: Step) async throws -> Outcome? {
         var survey = BatchStage.Survey()
         var findings = ChangeDetection.Findings()
@@ -79,6 +92,10 @@ struct FirstBatch {
         let filter = CursorFilter(entity, source.manifest, reader: &reader)
         var (log, rejects) = (CopyBuffer(), CopyBuffer())
         var staged = StageRow(entity: entity, masking: step.known.mask)
+        // What reads the log again reads booleans loosely, as rows of text need it.
+        var merge = try await self.merge?.begin(batch) == true ? self.merge : nil
+        let version = HistoryRow(entity, run: batch.run, now: step.now)
+        var versions = CopyBuffer()
         var row = LogRow(run: batch.run, isBinary: entity.documentStorage == .jsonb)
         try await connection.beginCopyIn(table.copyToLog)
         while try records.next() {
@@ -104,17 +121,28 @@ struct FirstBatch {
                 if let filter, filter.excludes(reader) { continue }
                 let change: LogRow.Change = reader.isDelete ? .delete : .upsert
                 row.append(change, records, index, key: reader.keyHash(), reader, to: &log)
-                if reader.isDelete { findings.marked += 1 } else { findings.inserted += 1 }
+                if merge != nil, row.isBinary, FirstMerge.mayDiffer(records.window, index, entity.columns.indices) {
+                    await merge?.abandon()
+                    merge = nil
+                }
+                if reader.isDelete {
+                    findings.marked += 1
+                } else {
+                    findings.inserted += 1
+                    if merge != nil { version.append(&reader, key: reader.keyHash(), to: &versions) }
+                }
             }
             if log.needsFlush {
-                try await connection.putCopyData(log.takeBytes())
+                try await send(log.takeBytes(), on: connection, versions.takeBytes(), to: merge)
                 step.progress(records: survey.records)
                 try Task.checkCancellation()
             }
         }
         log.finish()
-        try await connection.putCopyData(log.takeBytes())
+        versions.finish()
+        try await send(log.takeBytes(), on: connection, versions.takeBytes(), to: merge)
         try await connection.endCopyIn()
+        try await merge?.end(batch, changes: findings.changes, opened: findings.inserted)
         if survey.rejected > 0 {
             try await connection.beginCopyIn(stage.copyToStage)
             rejects.finish()

@@ -11,7 +11,8 @@ struct LogRow {
     }
 
     private let run: RunIdentity
-    private let isBinary: Bool
+    /// True where documents are jsonb.
+    let isBinary: Bool
     private let upsert = Array("upsert".utf8)
     private let restore = Array("restore".utf8)
     private let delete = Array("delete".utf8)

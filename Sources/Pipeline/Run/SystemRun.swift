@@ -60,7 +60,7 @@ struct SystemRun: Sendable {
         let bronze = BronzeLayer(
             store: workspace.store, pool: workspace.pool, catalog: workspace.catalog,
             allowsDeletes: request.allowsDeletes,
-            acceptsRejects: request.acceptsRejects, usesShortcuts: workspace.usesShortcuts)
+            acceptsRejects: request.acceptsRejects, usesShortcuts: workspace.shortcuts != .never)
         let silver = SilverLayer(
             pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: request.acceptsChecks)
         let loadType = request.loadType ?? entity.loadType
@@ -76,14 +76,18 @@ struct SystemRun: Sendable {
                 try await ledger.skip(.raw, entity.id, .alreadySucceeded)
             }
         }
-        if request.layers.contains(.bronze) {
-            try await ledger.record(.bronze, entity.id, retries: system.retries) { step in
-                try await bronze.normalize(entity, of: system, step: step)
+        let first = FirstMerge(entity, of: system, in: workspace.database, workspace.shortcuts)
+        try await first.closing {
+            if request.layers.contains(.bronze) {
+                try await ledger.record(.bronze, entity.id, retries: system.retries) { step in
+                    try await bronze.normalize(
+                        entity, of: system, first: request.layers.contains(.silver) ? first : nil, step: step)
+                }
             }
-        }
-        if request.layers.contains(.silver) {
-            try await ledger.record(.silver, entity.id, retries: system.retries) { step in
-                try await silver.merge(entity, of: system, step: step)
+            if request.layers.contains(.silver) {
+                try await ledger.record(.silver, entity.id, retries: system.retries) { step in
+                    try await silver.merge(entity, of: system, first: first, step: step)
+                }
             }
         }
     }

@@ -4,6 +4,16 @@ public import Metadata
 public import Postgres
 public import Primitives
 
+/// Whether batches may take a shorter way to the same tables. A run takes it where it is worth it; tests take all or none.
+public enum Shortcuts: Sendable {
+    /// Where they are possible.
+    case always
+    /// Where they save something.
+    case whereWorth
+    /// Nowhere.
+    case never
+}
+
 /// Everything that runs share: the project, its metadata, the database and the outside world. Made by the composition
 /// root, passed down, never looked up.
 public struct Workspace: Sendable {
@@ -39,8 +49,8 @@ public struct Workspace: Sendable {
     public var host: String
     /// The process id, for the audit.
     public var processID: Int
-    /// False: every batch goes the long way, as tests demand it to compare.
-    public var usesShortcuts = true
+    /// Whether batches may take a shorter way to the same tables.
+    public var shortcuts = Shortcuts.whereWorth
 
     /// Everything that runs share.
     public init(

@@ -23,10 +23,17 @@ struct Refill {
         timezone = system.timezone
     }
 
-    /// Does it where the definitions are not those by which the rows were written, in one transaction with its record.
-    func applyIfDue(step: Step) async throws {
-        let recorded = try await pool.withConnection { try await RecordedShape.read([entity.id], on: $0) }[entity.id]
-        guard let recorded, recorded.hash != wanted.hash else { return }
+    /// True where the definitions are not those by which the rows were written.
+    func isDue() async throws -> Bool { try await recorded() != nil }
+
+    private func recorded() async throws -> RecordedShape? {
+        let known = try await pool.withConnection { try await RecordedShape.read([entity.id], on: $0) }[entity.id]
+        return known.flatMap { $0.hash != wanted.hash ? $0 : nil }
+    }
+
+    /// Does it where it is due, in one transaction with its record.
+    func apply(step: Step) async throws {
+        guard let recorded = try await recorded() else { return }
         let work =
             RefillWork(from: recorded.shape, to: entity, wanted) ?? RefillWork(refilled: [], moved: [])
         try await pool.withConnection { writer in

@@ -16,8 +16,8 @@ struct ChangeStager: ~Copyable {
     enum Target {
         /// The stage: business columns, hashes, change and place.
         case stage
-        /// An empty history: each change opens its key's first version.
-        case history(RunIdentity, now: Instant)
+        /// An empty history.
+        case history(HistoryRow)
     }
 
     private let target: Target
@@ -73,34 +73,15 @@ struct ChangeStager: ~Copyable {
                 "the document of raw file \(origin.file), record \(origin.record) was accepted in bronze but "
                     + "\(place)\(reason) under today's metadata; mend the column's type or format")
         }
-        var further = 6
-        if case .history = target { further = SilverTable.copiedColumns.count }
-        buffer.beginRow(columns: stored.count + further)
-        let values = reader.row.bytes
-        for column in stored {
-            if reader.row.isNull(column) {
-                buffer.appendNull()
-            } else {
-                buffer.append(field: values.span.extracting(reader.row.payload(column)))
-            }
-        }
+        if case .history(let row) = target { return row.append(&reader, key: origin.key, to: &buffer) }
+        buffer.beginRow(columns: stored.count + 6)
+        reader.appendValues(of: stored, to: &buffer)
         buffer.append(uuid: origin.key)
         buffer.append(uuid: reader.overwrittenHash())
         buffer.append(uuid: reader.versionedHash())
-        switch target {
-        case .stage:
-            buffer.append(text: origin.change)
-            buffer.append(int32: Int32(origin.file))
-            buffer.append(int32: Int32(origin.record))
-        case .history(let run, let now):
-            buffer.append(instant: run.timestamp)
-            buffer.append(bool: false)
-            buffer.append(uuid: run.id)
-            buffer.append(instant: run.timestamp)
-            buffer.append(uuid: run.id)
-            buffer.append(instant: now)
-            buffer.append(instant: now)
-        }
+        buffer.append(text: origin.change)
+        buffer.append(int32: Int32(origin.file))
+        buffer.append(int32: Int32(origin.record))
     }
 
     private mutating func appendDelete(of key: UUIDValue) {

@@ -16,9 +16,14 @@ struct SilverLayer: Sendable {
     var readsOwnChanges = false
 
     /// Merges the entity's normalized batches, oldest first, each in one transaction.
-    func merge(_ entity: Entity, of system: SourceSystem, step: Step) async throws {
+    /// - Parameter first: What bronze has prepared of a first batch, in a transaction that locks the history.
+    func merge(_ entity: Entity, of system: SourceSystem, first: FirstMerge? = nil, step: Step) async throws {
         // Before anything is compared: rows that were hashed by other definitions would all look changed.
-        try await Refill(entity, of: system, pool: pool).applyIfDue(step: step)
+        let refill = Refill(entity, of: system, pool: pool)
+        if try await refill.isDue() {
+            await first?.abandon()
+            try await refill.apply(step: step)
+        }
         let pending = try await pool.withConnection { connection in
             try await BatchLedger.batches(of: entity.id, in: ["normalized"], on: connection)
         }.map(\.batch)
@@ -29,6 +34,12 @@ struct SilverLayer: Sendable {
             subject: CheckSubject(entity, schema: system.schemas.silver, catalog: catalog), accepts: acceptsChecks)
         for (position, batch) in pending.enumerated() {
             let isLast = position == pending.count - 1
+            if let (writer, counts) = await first?.take(batch) {
+                try await finish(counts, of: batch, into: table(entity, system), gate, closes: isLast, step, on: writer)
+                await first?.abandon()
+                continue
+            }
+            await first?.abandon()
             try await pool.withConnection { writer in
                 try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
                 try await gate.guarding(batch.run, step: step, on: writer) {
@@ -47,6 +58,32 @@ struct SilverLayer: Sendable {
                     }
                 }
             }
+        }
+    }
+
+    private func table(_ entity: Entity, _ system: SourceSystem) -> SilverTable {
+        SilverTable(entity, schema: system.schemas.silver)
+    }
+
+    /// Ends the transaction in which bronze prepared a first batch.
+    private func finish(
+        _ counts: RowCounts, of batch: Batch, into table: SilverTable, _ gate: CheckGate, closes: Bool, _ step: Step,
+        on writer: PostgresConnection
+    ) async throws {
+        try await gate.guarding(batch.run, step: step, on: writer) {
+            do {
+                for statement in table.addIndexes { try await writer.execute(statement) }
+                try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
+                try await gate.check(batch.run, changed: counts.changed, step: step, on: writer)
+                try await BatchLedger.advance(batch, to: "merged", by: step.run.id, rejected: 0, on: writer)
+                try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: writer)
+                try Task.checkCancellation()
+            } catch {
+                // The error that led here is the one to report.
+                do { try await writer.rollback() } catch { await writer.close() }
+                throw error
+            }
+            try await writer.commit()
         }
     }
 
@@ -111,11 +148,10 @@ struct SilverLayer: Sendable {
         on writer: PostgresConnection
     ) async throws -> RowCounts {
         for statement in table.dropIndexes { try await writer.execute(statement) }
-        let columns = table.entity.storedColumns.map(\.name) + SilverTable.copiedColumns
         let (changes, opened) = try await copy(
             batch, table.entity, system, from: bronze,
-            into: "COPY \(fragment: table.history) (\(identifiers: columns)) FROM STDIN (FORMAT binary)",
-            target: .history(batch.run, now: step.now), step: step, on: writer)
+            into: HistoryRow.copy(into: table),
+            target: .history(HistoryRow(table.entity, run: batch.run, now: step.now)), step: step, on: writer)
         for statement in table.addIndexes { try await writer.execute(statement) }
         var counts = RowCounts()
         counts.input = changes
