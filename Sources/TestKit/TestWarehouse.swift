@@ -107,6 +107,9 @@ public final class TestWarehouse: Sendable {
         return try CatalogLoader.load(project: folder.path, connectors: BuiltInConnectors.registry.descriptions)
     }
 
+    /// Has runs take every shortcut, or none.
+    public func use(_ shortcuts: Shortcuts) { project.withLock { $0.workspace.shortcuts = shortcuts } }
+
     // MARK: Loads
 
     /// The first entity, or the one of that name.

@@ -124,13 +124,13 @@ struct Composition {
     /// - Parameter showsSources: The command shows what sources sent: their secrets are fetched first, so that they can
     ///   be masked in it.
     func withWorkspace<Result: Sendable>(
-        observer: any RunObserver = SilentObserver(), secrets: (any SecretStore)? = nil, migrates: Bool = true,
+        observer: any RunObserver = SilentObserver(), migrates: Bool = true,
         showsSources: Bool = false,
         _ body: @escaping @Sendable (Workspace) async throws -> Result
     ) async throws -> Result {
         let (catalog, gold) = try loadMetadata()
         let options = self.options
-        let secrets = try secrets ?? secretChain()
+        let secrets = try secretChain()
         if showsSources { try await learn(catalog.secretNames, from: secrets) }
         return try await withDatabase(migrates: migrates) { database, pool in
             let environment = ProcessInfo.processInfo.environment

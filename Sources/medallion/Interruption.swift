@@ -31,10 +31,8 @@ enum Interruption {
                     return
                 }
                 began.withLock { $0 = .now }
-                FileHandle.standardError.write(
-                    Data(
-                        "medallion: stopping; what is under way is finished or rolled back (once more ends at once)\n"
-                            .utf8))
+                Terminal.note(
+                    "medallion: stopping; what is under way is finished or rolled back (once more ends at once)")
                 task.cancel()
             }
             source.resume()

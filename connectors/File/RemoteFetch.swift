@@ -38,7 +38,7 @@ struct RemoteFetch: Sendable {
         case .insideAddress: (kind, hint) = (.connector, "set connection.allow_private to true if that is meant")
         case .tls: (kind, hint) = (.connector, "check who the server is, and what it is known by in connection")
         case .denied: (kind, hint) = (.auth, "check the user, its password or key, and its rights")
-        case .notFound: (kind, hint) = (.connector, "check connection.root and source.path")
+        case .notFound: (kind, hint) = (.connector, "check source.path, and where the connection leads")
         case .tooLarge: (kind, hint) = (.connector, "raise source.max_file_mb if that is right")
         case .status(429), .status(503): (kind, hint) = (.rateLimit, "load less often")
         default: (kind, hint) = (.connector, "")

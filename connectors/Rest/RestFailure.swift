@@ -76,13 +76,15 @@ struct RestFailure {
         case 404 where page > 1, 410 where page > 1:
             self.init(
                 "\(what); the batch is incomplete and is dropped", .connector,
-                "if the source ends that way, set pagination.stop_on to \"short\" or give total_pages_path")
+                "check what pagination finds as the next page; a source that ends with \(response.status) needs stop_on \"short\", "
+                    + "total_pages_path, or a rule in source.errors that ignores it")
         case 404, 410: self.init(what, .connector, "check connection.base_url and source.path")
         case 403, 429:
             self.init(what, .rateLimit, "load less often or set the system's rate_limit", mayPass: true)
         default:
             self.init(
-                "\(what)\(quoted(response.body, mask))", .connector, "",
+                "\(what)\(quoted(response.body, mask))", .connector,
+                response.status >= 500 ? "the source is at fault: try again later, or raise connection.retry" : "",
                 mayPass: HTTPError.isTransient(status: response.status))
         }
     }

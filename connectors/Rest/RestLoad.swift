@@ -83,7 +83,7 @@ struct RestLoad: Sendable {
             if pager.number == 1, mayBeUnchanged, let validators = RestValidators(page.headers) {
                 writer.note(state: validators.text)
             }
-            let payload = try writer.scan(unpacked(page))
+            let payload = try scan(page, writer)
             try pager.advance(past: page, records: payload.records)
             guard let place = pager.next else {
                 try writer.write(payload)
@@ -144,6 +144,15 @@ struct RestLoad: Sendable {
             let column = entity.columns.first(where: { $0.name == delta.cursorColumn })
         else { return nil }
         return RestOldest(path: column.path, from: from)
+    }
+
+    /// - Throws: `ConnectorError` that names the request beside what is wrong with its answer.
+    private func scan(_ page: RestPage, _ writer: borrowing RawWriter) throws -> ScannedPayload {
+        do {
+            return try writer.scan(unpacked(page))
+        } catch let error as ConnectorError {
+            throw ConnectorError("\(template.method) \(page.url): \(error.message)", kind: error.kind, hint: error.hint)
+        }
     }
 
     /// The body, out of gzip where it is a gzip file.

@@ -1,5 +1,6 @@
 public import JSON
 public import Metadata
+import Primitives
 
 extension RestConnector {
     /// What the fields cannot say: faulty expressions, names that are not there, attributes that exclude each other.
@@ -17,8 +18,9 @@ extension RestConnector {
     private static func check(_ template: RestRequestTemplate, _ source: JSONValue) throws(RestMistake) {
         let unknown = template.roots.subtracting(RestScope.names).sorted()
         if let name = unknown.first {
+            let near = nearestName(to: name, among: RestScope.names.sorted()).map { "; did you mean '\($0)'?" } ?? ""
             throw RestMistake(
-                [], "an expression names '\(name)', which there is not",
+                [], "an expression names '\(name)', which there is not\(near)",
                 expected: "one of " + RestScope.names.sorted().joined(separator: ", "))
         }
         for (name, attribute) in [("job", "export"), ("result", "export"), ("step", "steps")]

@@ -154,7 +154,7 @@ struct RestMistake: Error {
         do {
             return try Template(text ?? "")
         } catch {
-            throw RestMistake(place, "'{{ \(error.expression) }}': \(error.reason)", expected: error.hint)
+            throw RestMistake(place, error.description, expected: "")
         }
     }
 }

@@ -43,8 +43,7 @@ public struct SourceCheck: Sendable {
 
     /// Tries one thing after the other and tells of each at once.
     /// - Parameters:
-    ///   - chosen: The entities whose first payload is read in any case; without any it is read of all, where the type
-    ///     has no question of its own.
+    ///   - chosen: The entities whose first payload is read; without any, those of all.
     ///   - parent: The row of `for_each` to ask with.
     /// - Throws: `CancellationError`, or what the folder for samples objects to.
     public func run(
@@ -56,9 +55,10 @@ public struct SourceCheck: Sendable {
         let folder = try SampleFolder(environment: access.environment)
         try await attempt("connection", tell) {
             try await access.withConnector(of: system, for: entities) { connector in
-                let answers = try await ask(connector, tell)
-                let wanted = chosen.isEmpty && answers == nil ? entities : chosen
-                for entity in wanted { try await read(entity, parent, connector, folder, tell) }
+                try await ask(connector, tell)
+                for entity in chosen.isEmpty ? entities : chosen {
+                    try await read(entity, parent, connector, folder, tell)
+                }
                 return nil
             }
         }
@@ -86,15 +86,14 @@ public struct SourceCheck: Sendable {
         return isComplete
     }
 
-    private func ask(_ connector: AnyConnector, _ tell: (Finding) -> Void) async throws -> [String]? {
+    private func ask(_ connector: AnyConnector, _ tell: (Finding) -> Void) async throws {
         let began = ContinuousClock.now
-        guard let answers = try await connector.check() else { return nil }
+        let answers = try await connector.check() ?? []
         let seconds = (ContinuousClock.now - began) / .seconds(1)
         for (index, answer) in answers.enumerated() {
             let text = mask(answer)
             tell(Finding(subject: "connection", outcome: .good(text), seconds: index == 0 ? seconds : 0))
         }
-        return answers
     }
 
     private func read(
@@ -122,8 +121,12 @@ public struct SourceCheck: Sendable {
             try SampleReading(sample.sample(of: entity.id), of: entity, timezone: system.timezone).visit(limit: 1) {
                 objection = $0.objection
             }
+            if let objection {
+                throw ConnectorError(
+                    "it answers, but its first record would not be kept: \(mask(objection))",
+                    hint: "see 'medallion read \(entity.id)'")
+            }
             return "answers with records"
-                + (objection.map { "; the first would not be kept: \(mask($0))" } ?? "")
         }
     }
 

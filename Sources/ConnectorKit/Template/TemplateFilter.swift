@@ -60,7 +60,10 @@ enum TemplateFilter: String, CaseIterable, Sendable, Hashable {
     }
 
     /// The filtered value.
+    ///
+    /// null stays null, so that a parameter which has no value in a full load is left out.
     func apply(to value: TemplateValue, _ arguments: [JSONValue]) throws(FilterMismatch) -> TemplateValue {
+        if case .json(.null) = value, self != .default, self != .json { return value }
         switch self {
         case .date:
             let zone = LocalTime(arguments.dropFirst().first?.stringValue ?? "UTC")

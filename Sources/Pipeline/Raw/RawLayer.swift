@@ -55,6 +55,12 @@ struct RawLayer: Sendable {
                     manifest.sameAs = standing.holder
                 }
             }
+            if let delta = entity.delta, delta.mode == .cursor, manifest.cursorTo == nil, cursor == nil,
+                manifest.recordCount > 0, let name = delta.cursorColumn
+            {
+                step.notice(
+                    "no record has a value in the cursor column '\(name)': the next load brings everything again")
+            }
             try Task.checkCancellation()
             let sha256 = try store.publish(manifest, of: entity.id)
             try await register(manifest, sha256: sha256, of: entity.id, step: step)

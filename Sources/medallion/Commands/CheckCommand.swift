@@ -13,8 +13,8 @@ struct CheckCommand: AsyncParsableCommand {
         abstract:
             "Try a system before its first run: metadata, secrets, the way in, first payloads. Needs no database.",
         discussion: """
-            One line for each thing tried. Where the type of source has no question of its own, the first payload of each
-            entity is read, and kept nowhere. Exit code 1 if something failed.
+            One line for each thing tried. The first payload of each entity is read, and kept nowhere. Exit code 1 if
+            something failed.
 
             Examples:
               medallion check shop
@@ -27,7 +27,7 @@ struct CheckCommand: AsyncParsableCommand {
     @Argument(help: "The system's id.")
     var system: String
 
-    @Option(help: ArgumentHelp("An entity whose first payload is read in any case; repeatable.", valueName: "name"))
+    @Option(help: ArgumentHelp("Read the first payload of this entity only; repeatable.", valueName: "name"))
     var entity: [String] = []
 
     @Option(help: ArgumentHelp("The row of for_each to ask with, as a JSON object.", valueName: "json"))

@@ -1,5 +1,4 @@
 import ArgumentParser
-import ConnectorKit
 import Foundation
 import Pipeline
 import Postgres
@@ -38,7 +37,7 @@ struct DemoCommand: AsyncParsableCommand {
         let isKept = keep != nil
         defer { if !isKept { try? FileManager.default.removeItem(atPath: folder) } }
         let status = try await Interruption.guarding {
-            try await composition.withWorkspace(secrets: ShopSecrets()) {
+            try await composition.withWorkspace {
                 try await DemoRun(shop: shop, workspace: $0).show()
             }
         }
@@ -63,15 +62,5 @@ struct DemoCommand: AsyncParsableCommand {
         }
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         return folder
-    }
-}
-
-/// Knows the shop's token only.
-private struct ShopSecrets: SecretStore {
-    func secret(named name: String) throws -> Secret {
-        guard name == "shop_token" else {
-            throw ConnectorError("no secret '\(name)' in the demo", kind: .auth, hint: "it knows 'shop_token' only")
-        }
-        return Secret(ShopServer.token)
     }
 }

@@ -1,17 +1,21 @@
 import Foundation
 
-/// The demo's project: the metadata and the gold SQL that a user would write.
+/// The demo's project: the metadata, the gold SQL and the secret that a user would write.
 enum DemoProject {
     static func write(to folder: String, port: Int) throws {
         let files = [
             "metadata/systems.json": ShopMetadata.systems(port: port), "metadata/entities.json": ShopMetadata.entities,
             "sql/gold/customer_moves.sql": customerMoves,
+            "metadata/secrets.json": "{\"providers\": [{\"type\": \"files\", \"folders\": [\"secrets\"]}]}\n",
+            "secrets/shop_token": ShopServer.token + "\n",
         ]
         for (name, text) in files {
             let url = URL(fileURLWithPath: "\(folder)/\(name)")
             try FileManager.default.createDirectory(
                 at: url.deletingLastPathComponent(), withIntermediateDirectories: true)
             try Data(text.utf8).write(to: url)
+            guard name.hasPrefix("secrets/") else { continue }
+            try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: url.path)
         }
     }
 

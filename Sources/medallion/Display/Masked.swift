@@ -10,6 +10,6 @@ func print(_ items: Any..., separator: String = " ", terminator: String = "\n") 
 /// Standard error, secrets replaced: where the log and the last words go.
 struct MaskedStandardError: TextOutputStream, Sendable {
     func write(_ text: String) {
-        FileHandle.standardError.write(Data(Composition.known.mask(text).utf8))
+        Terminal.write(text, to: .standardError)
     }
 }

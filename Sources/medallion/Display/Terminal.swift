@@ -17,8 +17,12 @@ enum Terminal {
     }
 
     /// Writes to standard output at once, secrets replaced.
-    static func write(_ text: String) {
-        FileHandle.standardOutput.write(Data(Composition.known.mask(text).utf8))
+    static func write(_ text: String) { write(text, to: .standardOutput) }
+
+    /// Writes text with its secrets replaced. Where the reader has gone away (`| head`), nobody misses it: what is under
+    /// way goes on to its end.
+    static func write(_ text: String, to stream: FileHandle) {
+        try? stream.write(contentsOf: Data(Composition.known.mask(text).utf8))
     }
 
     /// Writes a line to standard error: what is said beside the result.
