@@ -24,12 +24,11 @@ enum Outward {
     static func reachesInside(
         _ url: HTTPURL, allowsPrivate: Bool, allowsHTTP: Bool, attribute: String
     ) throws -> Bool {
-        let isInside = allowsPrivate || url.namesInside
-        guard url.scheme == "https" || allowsHTTP || isInside else {
+        guard url.scheme == "https" || allowsHTTP || url.namesInside else {
             throw ConnectorError(
                 "\(attribute): \(url.origin) is asked without TLS",
                 hint: "write https://, or set connection.allow_http to true if the way there is safe")
         }
-        return isInside
+        return allowsPrivate || url.namesInside
     }
 }

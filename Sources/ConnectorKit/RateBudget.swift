@@ -17,10 +17,9 @@ public actor RateBudget {
     /// Waits until one more request may be sent.
     /// - Throws: `CancellationError`.
     public func take() async throws {
-        while let pause = pausedUntil, pause > .now { try await Task.sleep(until: pause, clock: .continuous) }
         let now = (ContinuousClock.now - start) / .seconds(1)
-        guard let wait = bucket?.take(at: now), wait > 0 else { return }
-        try await Task.sleep(for: .seconds(wait))
+        if let wait = bucket?.take(at: now), wait > 0 { try await Task.sleep(for: .seconds(wait)) }
+        while let pause = pausedUntil, pause > .now { try await Task.sleep(until: pause, clock: .continuous) }
     }
 
     /// Nobody sends a request for so many seconds: the source has asked for it.

@@ -184,6 +184,11 @@ struct EntityDraft {
                 place.appending("lookback_s"), "the cursor '\(name)' is of type \(column.type.name)",
                 expected: "a look-back with a number, date or timestamp only")
         }
+        if delta["stop_when_older"]?.boolValue == true, value["columns"]?.arrayValue?[index]["format"] != nil {
+            check.report(
+                place.appending("stop_when_older"), "the cursor '\(name)' has a format of its own",
+                expected: "a cursor that is written as ISO 8601 or as a number")
+        }
         guard let initial = delta["initial"] else { return nil }
         let literal = LiteralCheck(type: column.type, format: nil)
         guard let text = literal.text(of: initial), literal.accepts(text) else {

@@ -28,7 +28,7 @@ struct CheckCommandTests {
             guard let given = request.header("Authorization"), given == "Bearer canary-0815-value" else {
                 return .json("{\"refused\": \"\(request.header("Authorization") ?? "")\"}", status: 401)
             }
-            return .json(#"[{"id": "x"}]"#)
+            return .json(#"[{"id": 7}]"#)
         }
         defer { server.stop() }
         let project = try project(server.url)
@@ -37,9 +37,15 @@ struct CheckCommandTests {
         #expect(good.status == 0, "\(good)")
         #expect(good.output.contains("✓ metadata: valid; 2 entities of src, type rest"))
         #expect(good.output.contains("✓ secret shop_token: from environment\n"), "\(good)")
-        #expect(good.output.contains("✓ src.orders: answers with records; the first would not be kept: id: "))
+        #expect(good.output.contains("✓ src.orders: answers with records"))
         #expect(good.output.contains("– src.lines: not tried") && good.output.contains(#"--parent '{"id": …}'"#))
         #expect(!good.output.contains("canary"))
+
+        let other = try LoopbackServer { _ in .json(#"[{"id": "x"}]"#) }
+        defer { other.stop() }
+        let unfit = try await self.project(other.url)
+            .medallion("check", "src", environment: [secret: "canary-0815-value"])
+        #expect(unfit.status == 1 && unfit.output.contains("✗ src.orders: it answers, but its first record would not"))
 
         let refused = try await project.medallion("check", "src", environment: [secret: "canary-4711-value"])
         #expect(refused.status == 1 && refused.output.contains("✗ src.orders: ") && refused.output.contains("→ "))

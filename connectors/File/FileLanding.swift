@@ -24,17 +24,25 @@ struct FileLanding {
         let files = try await files(paths)
         let known = try window.state.flatMap { usesLedger ? try FileLedger(state: $0) : nil } ?? FileLedger()
         var ledger = FileLedger()
+        var waits = false
         for file in files {
             try Task.checkCancellation()
             let entry = known[file.path]
             if let entry, file.stamp.proves(entry.stamp) {
                 ledger[file.path] = entry
+            } else if waits {
+                // Behind one that waits: of two documents of a key the later file's wins, so it must not come first.
+                ledger[file.path] = entry
             } else if isSettling(file.stamp) {
                 try wait(file)
+                waits = true
                 // It is as new to the next run as it is to this one.
                 ledger[file.path] = entry
             } else {
-                ledger[file.path] = try await land(file, entry, into: &writer)
+                let landed = try await land(file, entry, into: &writer)
+                ledger[file.path] = landed ?? entry
+                // It was seen only now that it is still being written.
+                waits = landed == nil
             }
         }
         if usesLedger { writer.note(state: ledger.state) }
@@ -43,12 +51,12 @@ struct FileLanding {
     private func files(_ paths: [String]) async throws -> [PlacedFile] {
         let order = source.order ?? FileOrder(by: .name)
         let isDetailed = usesLedger || order.by == .modified || (source.settleS ?? 0) > 0
-        var found: [String: PlacedFile] = [:]
+        var found: [PathBytes: PlacedFile] = [:]
         for path in paths {
             let pattern = try FilePattern(path)
             let matches = try await place.files(matching: pattern, detailed: isDetailed)
             guard !matches.isEmpty else { throw try place.nothingFound(pattern) }
-            for file in matches { found[file.path] = file }
+            for file in matches { found[PathBytes(file.path)] = file }
         }
         return try order.sorted(Array(found.values), at: place.title)
     }
@@ -66,7 +74,7 @@ struct FileLanding {
             }
             guard !isSettling(fetched.stamp) else {
                 try wait(file)
-                return entry
+                return nil
             }
             let local = SourceFile(
                 path: fetched.localPath, name: file.path, compression: fetched.compression,

@@ -12,7 +12,7 @@ struct FileLedger: Sendable {
         var sha256: String
     }
 
-    private(set) var entries: [String: Entry] = [:]
+    private(set) var entries: [PathBytes: Entry] = [:]
 
     init() {}
 
@@ -34,20 +34,20 @@ struct FileLedger: Sendable {
                 size: fields[1].intValue,
                 modified: fields[2].intValue.map { Instant(microseconds: Int64($0)) },
                 tag: fields[3].stringValue)
-            entries[path] = Entry(stamp: stamp, sha256: sha256)
+            entries[PathBytes(path)] = Entry(stamp: stamp, sha256: sha256)
         }
     }
 
     subscript(_ path: String) -> Entry? {
-        get { entries[path] }
-        set { entries[path] = newValue }
+        get { entries[PathBytes(path)] }
+        set { entries[PathBytes(path)] = newValue }
     }
 
     /// In byte order of the paths, so that equal ledgers have equal texts.
     var state: String {
-        let files = entries.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.map { path, entry in
+        let files = entries.sorted { $0.key.bytes.lexicographicallyPrecedes($1.key.bytes) }.map { path, entry in
             JSONValue.array([
-                .string(path), entry.stamp.size.map { .number(String($0)) } ?? .null,
+                .string(path.text), entry.stamp.size.map { .number(String($0)) } ?? .null,
                 entry.stamp.modified.map { .number(String($0.microseconds)) } ?? .null,
                 entry.stamp.tag.map { .string($0) } ?? .null, .string(entry.sha256),
             ])

@@ -58,6 +58,15 @@ struct PlacedFile: Sendable, Hashable {
     var stamp: FileStamp
 }
 
+/// A path as its bytes: two names that only Unicode takes for the same are two files.
+struct PathBytes: Hashable, Sendable {
+    let bytes: [UInt8]
+
+    init(_ path: String) { bytes = Array(path.utf8) }
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+}
+
 /// A file that can be read on this machine.
 struct FetchedFile: Sendable {
     /// Where it can be read.

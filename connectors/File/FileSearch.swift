@@ -16,7 +16,7 @@ extension FilePattern {
         }
         var search = FileSearch()
         try search.collect(below: root, segments[...])
-        return search.found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        return search.found.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }.map(\.text)
     }
 
     /// Says what there is instead: the nearest name, or some names of the deepest folder that the path names.
@@ -44,7 +44,7 @@ extension FilePattern {
 
 /// Collects the files of one pattern.
 private struct FileSearch {
-    private(set) var found: Set<String> = []
+    private(set) var found: Set<PathBytes> = []
     /// The folders that `**` is inside of, so that a link to one of them ends the descent.
     private var ancestors: [FileKind.Identity] = []
 
@@ -75,7 +75,7 @@ private struct FileSearch {
     ) throws {
         switch (try FileKind(of: path), isLast: rest.isEmpty) {
         case (.folder, isLast: false): try collect(below: path, rest)
-        case (.file, isLast: true): found.insert(path)
+        case (.file, isLast: true): found.insert(PathBytes(path))
         case (.file, isLast: false), (.other, isLast: false): break
         case (.missing, _):
             // A listed name that leads nowhere is a link whose target is gone.

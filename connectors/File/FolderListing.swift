@@ -24,13 +24,14 @@ protocol FolderListing: Sendable {
 extension FolderListing {
     /// The files that match, found by listing the folders that the pattern leads through.
     func search(_ pattern: FilePattern) async throws -> [PlacedFile] {
-        var found: [String: PlacedFile] = [:]
+        var found: [PathBytes: PlacedFile] = [:]
         try await search("", pattern.segments[...], depth: 0, &found)
         return Array(found.values)
     }
 
     private func search(
-        _ folder: String, _ segments: ArraySlice<FilePattern.Segment>, depth: Int, _ found: inout [String: PlacedFile]
+        _ folder: String, _ segments: ArraySlice<FilePattern.Segment>, depth: Int,
+        _ found: inout [PathBytes: PlacedFile]
     ) async throws {
         try Task.checkCancellation()
         guard let segment = segments.first else { return }
@@ -64,9 +65,9 @@ extension FolderListing {
         if case .anyFolders = segment { try await search(folder, rest, depth: depth, &found) }
     }
 
-    private func take(_ entry: FolderEntry, _ path: String, _ found: inout [String: PlacedFile]) {
+    private func take(_ entry: FolderEntry, _ path: String, _ found: inout [PathBytes: PlacedFile]) {
         guard entry.kind != .folder else { return }
-        found[path] = PlacedFile(path: path, stamp: entry.stamp)
+        found[PathBytes(path)] = PlacedFile(path: path, stamp: entry.stamp)
     }
 
     private func join(_ folder: String, _ name: String) -> String { folder.isEmpty ? name : "\(folder)/\(name)" }

@@ -23,21 +23,21 @@ struct RestCall: Sendable {
     }
 
     /// The call with parameters of paging: in the query, or as members of the body.
-    func adding(_ parameters: [(name: String, value: String)], inBody: Bool) throws(HTTPError) -> RestCall {
+    func adding(_ parameters: [(name: String, value: JSONValue)], inBody: Bool) throws(HTTPError) -> RestCall {
         guard !parameters.isEmpty else { return self }
         var call = self
         switch content {
         case .json(.object(var members)) where inBody:
             for (name, value) in parameters {
-                let value: JSONValue = Int(value) == nil ? .string(value) : .number(value)
                 members.removeAll { $0.name.utf8.elementsEqual(name.utf8) }
                 members.append(JSONMember(name, value))
             }
             call.content = .json(.object(members))
         case .form(let pairs) where inBody:
             let names = parameters.map(\.name)
-            call.content = .form(pairs.filter { !names.contains($0.name) } + parameters)
-        default: call.url = try url.adding(parameters)
+            let texts = parameters.map { (name: $0.name, value: $0.value.scalarText ?? "") }
+            call.content = .form(pairs.filter { !names.contains($0.name) } + texts)
+        default: call.url = try url.adding(parameters.map { ($0.name, $0.value.scalarText ?? "") })
         }
         return call
     }
@@ -54,6 +54,11 @@ struct RestCall: Sendable {
 
     /// `GET https://host/path`, without the query: safe for logs.
     var description: String { "\(method) \(url)" }
+
+    /// True where 304 is an answer.
+    var asksWhetherChanged: Bool {
+        headers.contains { ["if-none-match", "if-modified-since"].contains($0.name.lowercased()) }
+    }
 
     /// What makes two calls the same one.
     var identity: String { "\(method) \(url.text) \(body.map { String(decoding: $0.bytes, as: UTF8.self) } ?? "")" }

@@ -66,7 +66,8 @@ struct RestFailure {
             } else {
                 return nil
             }
-        case 204, 304: return nil
+        case 204: return nil
+        case 304 where call.asksWhetherChanged: return nil
         case _ where response.status == 401 || response.status == 403 && asked == nil:
             let credentials = secretName.map { "the credentials of secret '\($0)'" } ?? "a request without credentials"
             self.init(

@@ -97,6 +97,7 @@ struct RestLoad: Sendable {
             try writer.write(payload)
             answer = try await following
         }
+        try pager.end()
     }
 
     /// The request for the first page, noted in the manifest; what is known of the first file may make it a question.
@@ -120,7 +121,7 @@ struct RestLoad: Sendable {
                 return call
             }
             if window.loadType == .delta, let name = entity.delta?.requestParameter, let from = window.from {
-                call = try call.adding([(name, from)], inBody: source.pagination.inBody)
+                call = try call.adding([(name, .string(from))], inBody: source.pagination.inBody)
             }
             // Where an expression says where the page goes, nothing is added beside it.
             guard !template.roots.contains("page") else { return call }
@@ -135,7 +136,8 @@ struct RestLoad: Sendable {
         guard source.revalidate != .never, window.loadType == .full, export == nil, window.parents == nil else {
             return false
         }
-        if case .none = source.pagination.kind { return source.steps == nil }
+        guard source.steps == nil else { return false }
+        if case .none = source.pagination.kind { return true }
         return source.revalidate == .firstPage
     }
 
@@ -160,7 +162,7 @@ struct RestLoad: Sendable {
         guard page.body.starts(with: [0x1F, 0x8B]) else { return page.body }
         do {
             var bytes: [UInt8] = []
-            var inflater = try Inflater()
+            var inflater = try Inflater(limit: requests.bodyLimit)
             try inflater.push(page.body.span) { bytes.append(contentsOf: $0.withUnsafeBufferPointer { Array($0) }) }
             try inflater.finish()
             return bytes

@@ -7,7 +7,7 @@ import Primitives
 /// A page that can be asked for.
 struct RestPlace: Sendable {
     /// What is added to the request, in its query or body.
-    var parameters: [(name: String, value: String)] = []
+    var parameters: [(name: String, value: JSONValue)] = []
     /// The page's own URL, given by the page before.
     var link: HTTPURL?
     /// What expressions know as `page`.
@@ -27,6 +27,8 @@ struct RestPager {
     private var first: RestCall?
     private var count = 0
     private var announcedPages: Int?
+    /// The number of all records that the last page announced.
+    private var announcedTotal: Int?
     private var seenPages: Set<UUIDValue> = []
     private var seenCalls: Set<String> = []
 
@@ -55,6 +57,7 @@ struct RestPager {
             throw error("repeated page: page \(number) has the same bytes as an earlier one", Self.circleHint)
         }
         count += landed
+        announcedTotal = try total(page)
         if landed > 0, let oldest, let value = records.last(of: page, landed, at: oldest.path),
             oldest.isReached(by: value)
         {
@@ -63,7 +66,7 @@ struct RestPager {
         guard !pagination.stopWhen.contains(where: { $0.holds(page) }), let found = try successor(of: page, landed)
         else {
             next = nil
-            return try checkTotal(page)
+            return try checkTotal()
         }
         guard number < pagination.maxPages else {
             throw error(
@@ -73,13 +76,30 @@ struct RestPager {
         next = found
     }
 
+    /// Ends where the source answered that there is nothing instead of a page.
+    /// - Throws: `ConnectorError` where the page had been announced: its records would look deleted.
+    func end() throws {
+        let isAnnounced: Bool
+        switch pagination.kind {
+        case .cursor, .linkHeader, .nextURL: isAnnounced = number > 1
+        case .page: isAnnounced = announcedPages.map { number <= $0 } ?? false
+        case .none, .offset, .keyset: isAnnounced = false
+        }
+        guard !isAnnounced, announcedTotal.map({ count >= $0 }) ?? true else {
+            throw error(
+                "page \(number) was announced, but came without content",
+                "if that is an error of the source, name it in source.errors as \"retry\" or \"fail\"")
+        }
+    }
+
     /// A page by what the kind of paging counts or remembers; `number` is that of the page before.
     private func place(cursor: String?) -> RestPlace {
         var place = RestPlace()
         func add(_ parameter: String?, _ value: String?, as name: String) {
             guard let value else { return place.values.append(JSONMember(name, .null)) }
-            if let parameter { place.parameters.append((parameter, value)) }
-            place.values.append(JSONMember(name, name == "cursor" ? .string(value) : .number(value)))
+            let json: JSONValue = name == "cursor" ? .string(value) : .number(value)
+            if let parameter { place.parameters.append((parameter, json)) }
+            place.values.append(JSONMember(name, json))
         }
         // The first page is made before anything was counted.
         let isFirst = first == nil
@@ -146,7 +166,7 @@ struct RestPager {
     }
 
     private func isLast(_ page: RestPage, _ landed: Int, _ offsets: RestPagination.Offsets) throws -> Bool {
-        if let total = try total(page) { return landed == 0 || count >= total }
+        if let announcedTotal { return landed == 0 || count >= announcedTotal }
         return landed == 0 || offsets.stopOn == .short && landed < offsets.pageSize
     }
 
@@ -179,10 +199,10 @@ struct RestPager {
         return target
     }
 
-    private func checkTotal(_ page: RestPage) throws {
-        guard let total = try total(page), count < total else { return }
+    private func checkTotal() throws {
+        guard let announcedTotal, count < announcedTotal else { return }
         throw error(
-            "the source announced \(total) records, \(count) came", "run it again when the source is quiet",
+            "the source announced \(announcedTotal) records, \(count) came", "run it again when the source is quiet",
             isTransient: true)
     }
 
@@ -222,7 +242,11 @@ struct RestOldest: Sendable {
 
     /// True for a value before the window: instants by time, numbers by size, other texts by their bytes.
     func isReached(by value: String) -> Bool {
-        if let left = restInstant(value), let right = restInstant(from) { return left < right }
+        if let left = Instant(iso8601: value), let right = restInstant(from) { return left < right }
+        // Without an offset the record's zone is its own: no zone is more than 14 hours west or east.
+        if let left = restInstant(value), let right = restInstant(from) {
+            return left.advanced(byMicroseconds: 14 * 3_600_000_000) < right
+        }
         if let left = Double(value), let right = Double(from) { return left < right }
         return value.utf8.lexicographicallyPrecedes(from.utf8)
     }

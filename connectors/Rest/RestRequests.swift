@@ -15,6 +15,10 @@ struct RestRequests: Sendable {
     private let logger: Logger
     private let budget: RateBudget
     private let rules: [RestErrorRule]
+    private let allowsPrivate: Bool
+    private let allowsHTTP: Bool
+    /// Bytes that a page may have, decompressed.
+    var bodyLimit: Int { limits.bodyBytes }
 
     init(_ configuration: RestConnector.Configuration, context: ConnectorContext) throws {
         do {
@@ -34,6 +38,8 @@ struct RestRequests: Sendable {
         logger = context.logger
         budget = context.budget
         rules = configuration.errors
+        allowsPrivate = configuration.allowPrivate
+        allowsHTTP = configuration.allowHttp
         let known = RestSecrets(context.secrets)
         identity = try RestIdentity(
             configuration, written: context.connection, base: base, known: known,
@@ -49,11 +55,12 @@ struct RestRequests: Sendable {
     /// Fetches a page, repeating what may pass.
     /// - Throws: `ConnectorError`; `CancellationError` when the task was cancelled.
     func page(_ call: RestCall, _ expected: RestExpectation, number: Int) async throws -> RestAnswer {
+        try await budget.take()
         let started = ContinuousClock.now
         var generator = SystemRandomNumberGenerator()
         var attempt = 1
         while true {
-            try await budget.take()
+            if attempt > 1 { try await budget.take() }
             let left = retry.deadline - (ContinuousClock.now - started) / .seconds(1)
             let failure: RestFailure
             switch try await answer(to: call, expected, within: attempt == 1 ? nil : .seconds(max(left, 0.1))) {
@@ -104,7 +111,16 @@ struct RestRequests: Sendable {
                 for header in identity.headers { request.headers.set(header) }
             }
             for header in call.headers { request.headers.set(header) }
-            guard call.isOwnHost else { return .success(try await client.send(request)) }
+            guard call.isOwnHost else {
+                // Where the source sends us is not where the metadata do.
+                request.limits.reachesInside = allowsPrivate
+                guard call.url.scheme == "https" || allowsHTTP else {
+                    throw HTTPError(
+                        .invalidRequest,
+                        "\(call.description): the source sends us there without TLS (connection.allow_http)")
+                }
+                return .success(try await client.send(request))
+            }
             return .success(
                 try await identity.send(request, over: client) { [rules] response in
                     // A rule of the metadata decides before the status.

@@ -85,7 +85,7 @@ struct PostgresRows: Sendable {
                 SELECT b.asked, t.oid, t.typtype, t.typbasetype FROM base b
                 JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd')
             SELECT asked::pg_catalog.int8 AS asked, oid::pg_catalog.int8 AS oid, typtype = 'e' AS is_enum,
-                pg_catalog.format_type(asked, NULL) AS name
+                pg_catalog.format_type(asked, -1) AS name
             FROM base WHERE typtype <> 'd'
             """)
         var types: [UInt32: TypeName] = [:]

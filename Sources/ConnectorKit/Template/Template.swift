@@ -66,11 +66,12 @@ public struct Template: Sendable, Hashable {
     public func path(in scope: TemplateScope) throws(TemplateError) -> String {
         guard parts.count > 1 else { return try text(in: scope) }
         return try text(in: scope) { (expression, value) throws(TemplateError) in
-            guard expression.calls.last?.filter != .url else { return value }
+            let isEncoded = expression.calls.last?.filter == .url
             let segments = value.split(separator: "/", omittingEmptySubsequences: false)
             guard !segments.contains("."), !segments.contains("..") else {
                 throw TemplateError(expression.source, "its value would lead out of the path", hint: "check the value")
             }
+            if isEncoded { return value }
             return segments.map { percentEncoded(String($0)) }.joined(separator: "/")
         }
     }

@@ -25,7 +25,7 @@ struct BronzeLayer: Sendable {
         let pending = try await pool.withConnection { connection in
             try await BatchLedger.batches(of: entity.id, in: ["landed", "blocked"], on: connection)
         }
-        let work = try await settleBlocked(pending, step: step)
+        let work = try await settleBlocked(pending, of: entity, step: step)
         guard !work.isEmpty else {
             return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
         }
@@ -47,7 +47,7 @@ struct BronzeLayer: Sendable {
 
     /// A newer full batch supersedes a blocked one; any other batch waits behind it until somebody decides.
     private func settleBlocked(
-        _ pending: [(batch: Batch, state: String, reason: String?)], step: Step
+        _ pending: [(batch: Batch, state: String, reason: String?)], of entity: Entity, step: Step
     ) async throws -> [Batch] {
         var work: [Batch] = []
         for (position, entry) in pending.enumerated() {
@@ -58,7 +58,10 @@ struct BronzeLayer: Sendable {
                 work.append(batch)
                 continue
             }
-            guard pending[(position + 1)...].contains(where: { $0.batch.loadType == .full }) else {
+            // A full batch of a scope says nothing of what another scope has.
+            let isSuperseded =
+                entity.fullScope == nil && pending[(position + 1)...].contains { $0.batch.loadType == .full }
+            guard isSuperseded else {
                 if batch.allowsDeletes || batch.acceptsRejects {
                     work.append(batch)
                     continue

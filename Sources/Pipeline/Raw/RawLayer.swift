@@ -44,6 +44,10 @@ struct RawLayer: Sendable {
             let state = try checked(writer.state, of: entity.id, step.known)
             manifest.state = state ?? window.state
             if let standing, writer.isUnchanged {
+                guard writer.files.isEmpty else {
+                    throw StepError(
+                        .internal, "the connector says that nothing changed, and landed \(writer.fileCount) files")
+                }
                 manifest.files = standing.manifest.files
                 manifest.state = state ?? standing.manifest.state
                 (manifest.cursorTo, manifest.sameAs) = (standing.manifest.cursorTo, standing.holder)
@@ -140,7 +144,14 @@ struct RawLayer: Sendable {
         var batch = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
         var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
         var bound: String?
-        if case .timestamptz = entity.columns[index].type { bound = manifest.instant.description }
+        // What says no zone may be ahead of UTC by 14 hours.
+        let latest = manifest.instant.advanced(byMicroseconds: 14 * 3_600_000_000).description
+        switch entity.columns[index].type {
+        case .timestamptz: bound = manifest.instant.description
+        case .timestamp: bound = String(latest.dropLast())
+        case .date: bound = String(latest.prefix(10))
+        default: break
+        }
         let known = cursor.flatMap { reader.sortKey(of: index, cursor: $0) }
         var greatest: (key: [UInt8], text: String)?
         while try batch.next() {
@@ -148,7 +159,9 @@ struct RawLayer: Sendable {
                 guard case .accepted = reader.read(batch.window, record), let text = reader.text(of: index) else {
                     continue
                 }
-                if let bound, text.utf8.count == bound.utf8.count, text > bound { continue }
+                if let bound, text.utf8.count >= bound.utf8.count, bound.utf8.lexicographicallyPrecedes(text.utf8) {
+                    continue
+                }
                 var key: [UInt8] = []
                 reader.appendSortKey(of: index, to: &key)
                 if let known, !known.lexicographicallyPrecedes(key) { continue }

@@ -36,7 +36,7 @@ struct RestFaultTests {
         let api = try RestFixture(script(.json("{\"error\":\n\"down \u{1B}[31m\"}", status: 503)))
         let error = try await refusal { try await api.land(retry: #""attempts": 3, "base_delay_s": 0"#) }
         let what = "GET \(api.url)/v1/items: the source answered 503"
-        #expect(error.description == what + ": '{\"error\": \"down  [31m\"}' (page 1, 3 attempts)")
+        #expect(error.message == what + ": '{\"error\": \"down  [31m\"}' (page 1, 3 attempts)")
         #expect(error.isTransient)
         #expect(error.kind == .connector)
         #expect(api.targets.count == 3)

@@ -131,9 +131,16 @@ struct RestWindowTests {
         let auth = #""auth": {"type": "bearer", "token": {"secret": "t"}}"#
         let export =
             #""export": {"start": {"path": "/jobs", "body": {"type": "json", "json": {"since": "{{ cursor }}"}}}, "poll": {"path": "/jobs/{{ job.id }}"}, "state_path": "/state", "done": ["done"], "failed": ["broken"], "every_s": 0.01}"#
-        let landed = try await api.land(export, connection: auth, path: "{{ result.url }}")
+        let closed = try await refusal { try await api.land(export, connection: auth, path: "{{ result.url }}") }
+        #expect(closed.message.contains("the source sends us there without TLS"))
+        let http = #"\#(auth), "allow_http": true"#
+        let outside = try await refusal { try await api.land(export, connection: http, path: "{{ result.url }}") }
+        #expect(outside.message.contains("its address lies inside our own network"))
+        #expect(store.targets.isEmpty)
+        let landed = try await api.land(
+            export, connection: http + #", "allow_private": true"#, path: "{{ result.url }}")
         #expect(landed.records == 1)
-        #expect(api.requests.map(\.method) == ["POST", "GET", "GET", "GET"])
+        #expect(api.requests.prefix(4).map(\.method) == ["POST", "GET", "GET", "GET"])
         #expect(String(decoding: api.requests[0].body, as: UTF8.self) == #"{"since":null}"#)
         #expect(api.requests.allSatisfy { $0.header("Authorization") != nil })
         #expect(store.targets == ["/file?sig=1"])
@@ -154,6 +161,29 @@ struct RestWindowTests {
         #expect(broken.message == "GET \(api.url)/v1/a: the export ended as 'broken'")
         let slow = try await refusal { try await api.land(export("b")) }
         #expect(slow.kind == .timeout && slow.message.contains("the export is still 'slow' after 1 s"))
+    }
+
+    @Test("a page that was announced and does not come is no end")
+    func announced() async throws {
+        let api = try RestFixture { request in
+            request.parameter("cursor") == nil
+                ? .json(page([1], #""next":"b","pages":2"#)) : LoopbackResponse(status: 204)
+        }
+        let paging = #""records_path": "/data", "pagination": {"type": "cursor", "cursor_path": "/next"}"#
+        let error = try await refusal { try await api.land(paging) }
+        #expect(error.message.contains("page 2 was announced, but came without content"))
+        let changed = try RestFixture { _ in LoopbackResponse(status: 304) }
+        let odd = try await refusal { try await changed.land() }
+        #expect(odd.message.contains("the source answered 304"))
+    }
+
+    @Test("no zone makes a record older than it is")
+    func zones() {
+        let oldest = RestOldest(path: [], from: "2026-11-20T09:30:00.000000Z")
+        #expect(!oldest.isReached(by: "2026-11-20T05:10:00"))
+        #expect(oldest.isReached(by: "2026-11-19T05:10:00") && oldest.isReached(by: "2026-11-20T09:29:59Z"))
+        #expect(!oldest.isReached(by: "2026-11-20T05:10:00-05:00"))
+        #expect(RestOldest(path: [], from: "17").isReached(by: "9"))
     }
 
     @Test("rules say what answers mean")

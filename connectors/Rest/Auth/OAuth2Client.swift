@@ -47,7 +47,7 @@ struct TokenEndpoint: Sendable {
         } catch {
             throw ConnectorError("connection.auth.token_url: \(error.message)", kind: .auth)
         }
-        guard self.url.scheme == "https" || base.scheme == "http" else {
+        guard self.url.scheme == "https" || self.url.namesInside && base.scheme == "http" else {
             throw ConnectorError(
                 "connection.auth.token_url: \(self.url) would send secrets in the open", kind: .auth, hint: "use https")
         }
@@ -73,7 +73,13 @@ struct TokenEndpoint: Sendable {
         let response = try await requests.send(asked)
         // Some servers refuse with 200.
         guard let answer = parsedObject(response.body), let token = answer["access_token"]?.stringValue, !token.isEmpty
-        else { throw asked.refused(response, known) }
+        else {
+            if parsedObject(response.body)?["error"]?.stringValue != nil {
+                throw asked.refused(response, known, showsBody: false)
+            }
+            // Whatever stands there instead may be a token: it is not shown.
+            throw asked.unusable("has no access_token", known, hint: "check connection.auth.token_url")
+        }
         let access = known.register(Secret(token))
         let lifetime = answer["expires_in"].flatMap { $0.doubleValue ?? $0.stringValue.flatMap(Double.init) }
         return ObtainedProof(

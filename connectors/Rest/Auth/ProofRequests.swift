@@ -19,8 +19,8 @@ struct ProofRequest: Sendable {
     var acceptsRedirect = false
 
     /// The refusal in one line: request, status, the server's own words, the secrets that were sent, the remedy.
-    func refused(_ response: HTTPResponse, _ known: RestSecrets) -> ConnectorError {
-        let words = ServerWords(response.body, known)
+    func refused(_ response: HTTPResponse, _ known: RestSecrets, showsBody: Bool = true) -> ConnectorError {
+        let words = ServerWords(response.body, known, showsBody: showsBody)
         let names = secretNames.map { "'\($0)'" }.joined(separator: ", ")
         let sent = names.isEmpty ? "" : " (secret \(names))"
         if (300..<400).contains(response.status) {
@@ -118,8 +118,17 @@ struct ServerWords {
     /// ` invalid_grant: 'the token expired'`; empty where it says nothing. One line, masked.
     private(set) var text = ""
 
-    init(_ body: [UInt8], _ known: RestSecrets) {
+    /// - Parameter showsBody: False where the body may hold a secret that nobody knows yet: only an error is shown.
+    init(_ body: [UInt8], _ known: RestSecrets, showsBody: Bool = true) {
         guard !body.isEmpty else { return }
+        guard showsBody else {
+            code = parsedObject(body)?["error"]?.stringValue
+            if let code { text = " \(Self.line(code, known))" }
+            if let says = parsedObject(body)?["error_description"]?.stringValue {
+                text += ": '\(Self.line(says, known))'"
+            }
+            return
+        }
         guard let object = parsedObject(body) else {
             text = ": '\(Self.line(String(decoding: body.prefix(64 << 10), as: UTF8.self), known))'"
             return

@@ -166,9 +166,11 @@ actor RestIdentity {
         try outcome.get()
     }
 
-    /// The last one who leaves ends the request: nobody needs its answer.
+    /// The last one who leaves ends the request: nobody needs its answer, unless it may replace a refresh token, which
+    /// the server then knows and nobody else.
     private func leave(_ number: Int) {
         guard renewal?.number == number else { return }
+        if case .oauth2(let grant) = source, grant.refreshReference != nil { return }
         renewal?.waiting -= 1
         if renewal?.waiting == 0 { renewal?.task.cancel() }
     }

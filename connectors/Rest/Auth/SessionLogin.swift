@@ -161,7 +161,7 @@ private struct ExchangeBuilder {
         let start = base.text.hasSuffix("/") ? String(base.text.dropLast()) : base.text
         do {
             let url = try HTTPURL(isWhole ? path : "\(start)/\(path.drop { $0 == "/" })")
-            guard url.scheme == "https" || base.scheme == "http" else {
+            guard url.scheme == "https" || url.namesInside || url.isSameOrigin(as: base) else {
                 throw HTTPError(.invalidRequest, "\(url) would send secrets in the open, use https")
             }
             return url
