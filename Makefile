@@ -1,6 +1,6 @@
 # What people do here, one line each; 'make' alone shows this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-nightly lint format bench bench-merge clean
+.PHONY: help setup build run test test-nightly lint format bench bench-merge bench-land clean
 
 SOURCES := Package.swift Sources Tests connectors
 MEDALLION := .build/release/medallion
@@ -39,6 +39,9 @@ bench: build ## load 100,000 records through all layers, then again unchanged
 
 bench-merge: build ## merge 10,000 changes into 1,000,000 rows, compared with hand-written SQL
 	@.ci/bench-merge
+
+bench-land: build ## land 1,000 pages of an API, compared with curl
+	@.ci/bench-land
 
 clean: ## remove what was built; data in .medallion and raw stay
 	swift package clean

@@ -115,7 +115,7 @@ public struct RawWriter: ~Copyable {
         try endWhenFull()
     }
 
-    /// Ends the open payload: checked, synced, renamed.
+    /// Ends the open payload: checked, and given its name.
     @discardableResult
     public mutating func close() throws -> Manifest.File {
         guard !isFull else { throw SampleIsFull() }

@@ -33,7 +33,7 @@ public import Metadata
 /// }
 /// ```
 /// `auth` is `none`, `basic`, `bearer`, `api_key`, `oauth2`, `session`, `jwt` or `aws_sigv4`; README has an example of each.
-/// `pagination` is `none`, `page`, `offset`, `cursor`, `link_header` or `next_url`; `medallion connectors describe
+/// `pagination` is `none`, `page`, `offset`, `cursor`, `keyset`, `link_header` or `next_url`; `medallion connectors describe
 /// rest` lists the attributes of each. A delta load sends the start of its window in `delta.request_param`.
 public struct RestConnector: Connector {
     /// `connection` of a system; the keys, units and defaults stand in `fields`.

@@ -92,7 +92,6 @@ struct FirstBatch {
         let filter = CursorFilter(entity, source.manifest, reader: &reader)
         var (log, rejects) = (CopyBuffer(), CopyBuffer())
         var staged = StageRow(entity: entity, masking: step.known.mask)
-        // What reads the log again reads booleans loosely, as rows of text need it.
         var merge = try await self.merge?.begin(batch) == true ? self.merge : nil
         let version = HistoryRow(entity, run: batch.run, now: step.now)
         var versions = CopyBuffer()

@@ -21,6 +21,7 @@ public struct RawStore: Sendable {
     /// Makes the empty folder of a new batch; leftovers of a landing that was killed are removed.
     func prepareFolder(of entity: EntityID, run: UUIDValue) throws -> String {
         let path = folder(of: entity, run: run)
+        let isFirst = !FileManager.default.fileExists(atPath: "\(root)/\(entity.system)/\(entity.name)")
         do {
             if FileManager.default.fileExists(atPath: path) { try FileManager.default.removeItem(atPath: path) }
             try FileManager.default.createDirectory(
@@ -30,6 +31,10 @@ public struct RawStore: Sendable {
                 .internal,
                 "cannot make the raw folder \(path): \(error.localizedDescription); "
                     + "check that --raw-dir exists and is writable")
+        }
+        if isFirst {
+            try DurableFile.syncFolder("\(root)/\(entity.system)")
+            try DurableFile.syncFolder(root)
         }
         return path
     }

@@ -2,6 +2,7 @@ import ConnectorKit
 import JSON
 import Metadata
 import Foundation
+import Glibc
 import TestKit
 import Testing
 
@@ -102,16 +103,18 @@ struct SQLiteConnectorTests {
         writer.arguments = [
             "-c",
             """
-            import sqlite3, sys
+            import sqlite3, sys, time
             c = sqlite3.connect(sys.argv[1], isolation_level=None)
             i = 0
-            while True:
+            end = time.time() + 60
+            while time.time() < end:
                 i += 1
                 c.execute("UPDATE things SET amount = amount + CASE WHEN id < 10000 THEN -1 ELSE 1 END WHERE id IN (?, ?)", (1 + i % 100, 20000 - i % 100))
             """, database.path,
         ]
         try writer.run()
-        defer { writer.terminate() }
+        // Not terminate(): a runner that ignores SIGTERM hands that down.
+        defer { kill(writer.processIdentifier, SIGKILL) }
         for _ in 0..<3 {
             let lines = try await database.scene.land(#"{"table": "things", "chunk_rows": 500}"#).lines
             let amounts = lines.compactMap { $0.split(separator: ":").last.flatMap { Int($0.dropLast()) } }
@@ -170,7 +173,7 @@ struct SQLiteConnectorTests {
         try locker.run()
         _ = pipe.fileHandleForReading.availableData
         let locked = await database.scene.failure(#"{"table": "things"}"#)
-        locker.terminate()
+        kill(locker.processIdentifier, SIGKILL)
         #expect(locked.hasPrefix("connector transient: ") && locked.contains("locked"), "\(locked)")
     }
 
