@@ -52,7 +52,7 @@ extension RestConnector.Source {
                     "JSON pointer to the records of a page: /data/items; \"\" is the whole page."),
                 Field(
                     "format", .oneOf(DocumentShape.Format.allCases.map(\.rawValue)), default: .string("json"),
-                    "The notation of a page; a gzip body is unpacked."),
+                    "The notation of a page; gzip and zip are unpacked."),
                 Field(
                     "pagination", .variant("type", RestFields.pagination), default: RestFields.type("none"),
                     "How the next page is found."),

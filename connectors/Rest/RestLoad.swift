@@ -1,4 +1,3 @@
-import Compression
 import ConnectorKit
 import HTTPTransport
 import JSON
@@ -83,10 +82,10 @@ struct RestLoad: Sendable {
             if pager.number == 1, mayBeUnchanged, let validators = RestValidators(page.headers) {
                 writer.note(state: validators.text)
             }
-            let payload = try scan(page, writer)
-            try pager.advance(past: page, records: payload.records)
+            let payloads = try scan(page, writer)
+            try pager.advance(past: page, records: payloads.reduce(0) { $0 + $1.records })
             guard let place = pager.next else {
-                try writer.write(payload)
+                for payload in payloads { try writer.write(payload) }
                 return
             }
             let call = try self.call(at: place, in: scope)
@@ -94,7 +93,7 @@ struct RestLoad: Sendable {
             let number = pager.number
             // The source works on the next page while this one is hashed and written.
             async let following = requests.page(call, expected, number: number)
-            try writer.write(payload)
+            for payload in payloads { try writer.write(payload) }
             answer = try await following
         }
         try pager.end()
@@ -149,25 +148,15 @@ struct RestLoad: Sendable {
     }
 
     /// - Throws: `ConnectorError` that names the request beside what is wrong with its answer.
-    private func scan(_ page: RestPage, _ writer: borrowing RawWriter) throws -> ScannedPayload {
+    private func scan(_ page: RestPage, _ writer: borrowing RawWriter) throws -> [ScannedPayload] {
         do {
-            return try writer.scan(unpacked(page))
+            var payloads: [ScannedPayload] = []
+            for bytes in try RestUnpacking(page, limit: requests.bodyLimit, copy: writer.temporaryPath).texts {
+                payloads.append(try writer.scan(bytes))
+            }
+            return payloads
         } catch let error as ConnectorError {
             throw ConnectorError("\(template.method) \(page.url): \(error.message)", kind: error.kind, hint: error.hint)
-        }
-    }
-
-    /// The body, out of gzip where it is a gzip file.
-    private func unpacked(_ page: RestPage) throws -> [UInt8] {
-        guard page.body.starts(with: [0x1F, 0x8B]) else { return page.body }
-        do {
-            var bytes: [UInt8] = []
-            var inflater = try Inflater(limit: requests.bodyLimit)
-            try inflater.push(page.body.span) { bytes.append(contentsOf: $0.withUnsafeBufferPointer { Array($0) }) }
-            try inflater.finish()
-            return bytes
-        } catch let error as CompressionError {
-            throw ConnectorError("GET \(page.url): the gzip body is damaged: \(error)", kind: .parse)
         }
     }
 }

@@ -138,6 +138,54 @@ struct RestRequestTests {
         #expect(try await zipped.land(#""format": "jsonl""#).payloads == ["[{\"id\":1}]"])
     }
 
+    @Test("the files of a zip archive are payloads of their own, in the order of their names")
+    func archives() async throws {
+        // Two stored files, b.json and a.json, as `zip -0` writes them.
+        func archive(_ files: [(name: String, text: String, crc: UInt32)]) -> [UInt8] {
+            func little(_ value: UInt32, _ count: Int) -> [UInt8] {
+                (0..<count).map { UInt8(truncatingIfNeeded: value >> (8 * UInt32($0))) }
+            }
+            var (bytes, directory): ([UInt8], [UInt8]) = ([], [])
+            for (name, text, crc) in files {
+                let facts =
+                    little(20, 2) + little(0, 8) + little(crc, 4) + little(UInt32(text.utf8.count), 4)
+                    + little(UInt32(text.utf8.count), 4) + little(UInt32(name.utf8.count), 2) + little(0, 2)
+                directory +=
+                    little(0x0201_4B50, 4) + little(20, 2) + facts + little(0, 6) + little(0, 4)
+                    + little(UInt32(bytes.count), 4) + Array(name.utf8)
+                bytes += little(0x0403_4B50, 4) + facts + Array(name.utf8) + Array(text.utf8)
+            }
+            let count = UInt32(files.count)
+            let end =
+                little(0x0605_4B50, 4) + little(0, 4) + little(count, 2) + little(count, 2)
+                + little(UInt32(directory.count), 4) + little(UInt32(bytes.count), 4) + little(0, 2)
+            return bytes + directory + end
+        }
+        let packed = archive([
+            (name: "b.json", text: #"[{"id":2}]"#, crc: 0x6AA3163D),
+            (name: "a.json", text: #"[{"id":1}]"#, crc: 0x68E5A864),
+        ])
+        let api = try RestFixture { _ in LoopbackResponse(body: packed) }
+        #expect(try await api.land(#""format": "jsonl""#).payloads == [#"[{"id":1}]"#, #"[{"id":2}]"#])
+        let cut = try RestFixture { _ in LoopbackResponse(body: Array(packed.prefix(60))) }
+        let error = try await refusal { try await cut.land(#""format": "jsonl""#) }
+        #expect(error.message.contains("the packed body is damaged or too large"))
+    }
+
+    @Test("requests are signed for AWS, and the key is not shown")
+    func signed() async throws {
+        let api = try RestFixture { _ in .json("[]") }
+        let auth =
+            #""auth": {"type": "aws_sigv4", "access_key_id": "AKID", "secret_access_key": {"secret": "aws"}, "region": "eu-central-1", "service": "execute-api"}"#
+        _ = try await api.land(#""params": {"b": "2", "a": "1"}"#, connection: auth)
+        let request = try #require(api.requests.first)
+        let proof = try #require(request.header("Authorization"))
+        #expect(proof.hasPrefix("AWS4-HMAC-SHA256 Credential=AKID/"))
+        #expect(
+            proof.contains("/eu-central-1/execute-api/aws4_request, SignedHeaders=") && proof.contains("Signature="))
+        #expect(request.header("X-Amz-Date") != nil && !"\(request)".contains("canary"))
+    }
+
     @Test(
         "a faulty source is told with the metadata",
         arguments: [
