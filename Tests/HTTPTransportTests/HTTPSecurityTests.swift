@@ -1,4 +1,5 @@
 import Foundation
+import Glibc
 import LoopbackHTTP
 import Testing
 
@@ -77,7 +78,8 @@ private struct TLSServer {
     }
 
     func stop() {
-        process.terminate()
+        // Not terminate(): a runner that ignores SIGTERM hands that down.
+        kill(process.processIdentifier, SIGKILL)
         // A folder that stays behind in /tmp harms nothing.
         try? FileManager.default.removeItem(at: folder)
     }
