@@ -134,6 +134,11 @@ public struct ConnectorContext: Sendable {
     }
 }
 
+extension ConnectorContext {
+    /// A path of metadata; a relative one starts at the project's folder.
+    public func absolute(_ path: String) -> String { path.hasPrefix("/") ? path : "\(projectFolder)/\(path)" }
+}
+
 /// What to fetch.
 public struct LoadWindow: Sendable {
     /// Everything, or changes only.

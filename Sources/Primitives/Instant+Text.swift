@@ -1,4 +1,13 @@
 extension Instant {
+    /// Reads ISO 8601 as people write it; without offset in UTC, without time at midnight; nil for anything else.
+    public init?(utcByDefault text: String) {
+        guard
+            let instant = Instant(iso8601: text) ?? Instant(iso8601: text + "Z")
+                ?? Instant(iso8601: text + "T00:00:00Z")
+        else { return nil }
+        self = instant
+    }
+
     /// Reads ISO 8601 with an offset or `Z`; nil for anything else.
     public init?(iso8601 text: String) {
         var reader = TemporalReader()

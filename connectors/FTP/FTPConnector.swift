@@ -80,7 +80,7 @@ public struct FTPConnector: Connector {
         place = RemotePlace(
             server, root: configuration.root, timeout: configuration.timeoutS,
             allowsPrivate: configuration.allowPrivate,
-            caFile: configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" },
+            caFile: configuration.caFile.map(context.absolute),
             secrets: [password].compactMap(\.self))
         logger = context.logger
     }

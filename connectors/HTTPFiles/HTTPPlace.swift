@@ -33,7 +33,7 @@ struct HTTPPlace: FilePlace, FolderListing {
                 "system '\(context.system)': username and password belong together, and token stands alone",
                 kind: .auth, hint: "give both, or token, or none")
         }
-        let caFile = configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" }
+        let caFile = configuration.caFile.map(context.absolute)
         fetch = RemoteFetch(
             client: HTTPClient(caFile: caFile),
             limits: HTTPLimits(

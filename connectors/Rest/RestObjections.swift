@@ -30,7 +30,7 @@ extension RestConnector {
         if let size = source["steps"]?["size"]?.stringValue, RestSteps.microseconds(of: size) == nil {
             throw RestMistake(["steps", "size"], "'\(size)' is no length", expected: "such as 7d, 12h or 30m")
         }
-        if let start = source["steps"]?["start"]?.stringValue, restInstant(start) == nil {
+        if let start = source["steps"]?["start"]?.stringValue, Instant(utcByDefault: start) == nil {
             throw RestMistake(["steps", "start"], "'\(start)' is no instant", expected: "ISO 8601, as in 2024-01-01")
         }
         let format = source["format"]?.stringValue

@@ -242,9 +242,9 @@ struct RestOldest: Sendable {
 
     /// True for a value before the window: instants by time, numbers by size, other texts by their bytes.
     func isReached(by value: String) -> Bool {
-        if let left = Instant(iso8601: value), let right = restInstant(from) { return left < right }
+        if let left = Instant(iso8601: value), let right = Instant(utcByDefault: from) { return left < right }
         // Without an offset the record's zone is its own: no zone is more than 14 hours west or east.
-        if let left = restInstant(value), let right = restInstant(from) {
+        if let left = Instant(utcByDefault: value), let right = Instant(utcByDefault: from) {
             return left.advanced(byMicroseconds: 14 * 3_600_000_000) < right
         }
         if let left = Double(value), let right = Double(from) { return left < right }

@@ -33,7 +33,7 @@ struct RestRequests: Sendable {
                 base, allowsPrivate: configuration.allowPrivate, allowsHTTP: configuration.allowHttp,
                 attribute: "connection.base_url"))
         retry = configuration.retry
-        let caFile = configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" }
+        let caFile = configuration.caFile.map(context.absolute)
         client = HTTPClient(caFile: caFile)
         logger = context.logger
         budget = context.budget

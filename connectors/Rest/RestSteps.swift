@@ -11,18 +11,15 @@ struct RestSteps: Decodable, Sendable {
 
     /// The length of `size` in microseconds; nil for anything but weeks, days, hours, minutes, seconds.
     static func microseconds(of size: String) -> Int64? {
-        let seconds: [Character: Int64] = ["w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1]
-        guard let unit = size.last.flatMap({ seconds[$0] }), let count = Int64(size.dropLast()),
-            (1...1_000_000).contains(count)
-        else { return nil }
-        return count * unit * 1_000_000
+        guard let length = TimeLength(size), (1...1_000_000).contains(length.count) else { return nil }
+        return length.microseconds
     }
 
     /// The pieces of a window, in order, each beginning where the one before ended.
     /// - Throws: `ConnectorError` where the window does not begin with an instant.
     func pieces(of window: LoadWindow) throws -> [(from: Instant, until: Instant)] {
         let text = window.loadType == .delta ? window.from ?? start : start
-        guard let length = Self.microseconds(of: size), let first = restInstant(text) else {
+        guard let length = Self.microseconds(of: size), let first = Instant(utcByDefault: text) else {
             throw ConnectorError(
                 "source.steps: the window begins with '\(text)', which is no date or timestamp",
                 hint: "use steps with a cursor column of a date or timestamp type")
@@ -37,9 +34,4 @@ struct RestSteps: Decodable, Sendable {
         // A window that begins in the future is asked for once: the source decides what that means.
         return pieces.isEmpty ? [(first, first.advanced(byMicroseconds: length))] : pieces
     }
-}
-
-/// An instant by its ISO 8601 text; without offset in UTC, without time at midnight.
-func restInstant(_ text: String) -> Instant? {
-    Instant(iso8601: text) ?? Instant(iso8601: text + "Z") ?? Instant(iso8601: text + "T00:00:00Z")
 }

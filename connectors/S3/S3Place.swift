@@ -32,7 +32,7 @@ struct S3Place: FilePlace {
                 "system '\(context.system)': access_key and secret_key belong together", kind: .auth,
                 hint: "give both, or neither for a public bucket")
         }
-        let caFile = configuration.caFile.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" }
+        let caFile = configuration.caFile.map(context.absolute)
         fetch = RemoteFetch(
             client: HTTPClient(caFile: caFile),
             limits: HTTPLimits(

@@ -94,13 +94,11 @@ public struct SFTPConnector: Connector {
             throw ConnectorError(
                 "system '\(context.system)': one of password and key_file is needed", kind: .auth, hint: "give one")
         }
-        func absolute(_ path: String?) -> String? {
-            path.map { $0.hasPrefix("/") ? $0 : "\(context.projectFolder)/\($0)" }
-        }
         let server = RemoteFileServer(
             .sftp, host: configuration.host, port: configuration.port, username: configuration.username,
-            password: password?.reveal(), keyFile: absolute(configuration.keyFile), passphrase: passphrase?.reveal(),
-            knownHosts: absolute(configuration.knownHosts),
+            password: password?.reveal(), keyFile: configuration.keyFile.map(context.absolute),
+            passphrase: passphrase?.reveal(),
+            knownHosts: configuration.knownHosts.map(context.absolute),
             fingerprint: configuration.fingerprint.map { String($0.hasPrefix("SHA256:") ? $0.dropFirst(7) : $0[...]) })
         place = RemotePlace(
             server, root: configuration.root, timeout: configuration.timeoutS,

@@ -34,6 +34,19 @@ public struct SQLSource: ConnectorConfiguration {
             "Rows that one statement reads, in the order of the entity's key; by default one statement reads all."),
     ]
 
+    /// JSON Lines, once everything that it says can be read in the dialect.
+    /// - Parameter checkTable: Objects to a table's name that the database cannot have.
+    /// - Throws: `ConnectorError` that names the attribute.
+    func shape(_ dialect: SQLDialect, _ checkTable: (String) throws -> Void) throws -> DocumentShape {
+        let source = try checked()
+        if let table = source.table { try checkTable(table) }
+        if let query = source.query, !(try SQLTemplate(query, dialect, attribute: "source.query").isQuery) {
+            throw ConnectorError("source.query is no query", hint: "begin it with SELECT or WITH")
+        }
+        if let condition = source.where { _ = try SQLTemplate(condition, dialect, attribute: "source.where") }
+        return DocumentShape(format: .jsonl)
+    }
+
     /// What it says, checked: a source is a table or a query, and a query has neither condition nor columns.
     func checked() throws -> SQLSource {
         switch (table, query) {

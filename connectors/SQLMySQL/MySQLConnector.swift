@@ -102,13 +102,7 @@
 
         /// JSON Lines.
         public func shape(of source: Source) throws -> DocumentShape {
-            let source = try source.checked()
-            if let table = source.table { _ = try RelationName(table) }
-            if let query = source.query, !(try SQLTemplate(query, .mysql, attribute: "source.query").isQuery) {
-                throw ConnectorError("source.query is no query", hint: "begin it with SELECT or WITH")
-            }
-            if let condition = source.where { _ = try SQLTemplate(condition, .mysql, attribute: "source.where") }
-            return DocumentShape(format: .jsonl)
+            try source.shape(.mysql) { _ = try RelationName($0) }
         }
 
         /// Version, user and how the connection is protected; how many tables the user can see.

@@ -74,13 +74,7 @@ public struct SQLiteConnector: Connector {
 
     /// JSON Lines.
     public func shape(of source: Source) throws -> DocumentShape {
-        let source = try source.checked()
-        if let table = source.table { _ = try SQLiteFile.name(table) }
-        if let query = source.query, !(try SQLTemplate(query, .sqlite, attribute: "source.query").isQuery) {
-            throw ConnectorError("source.query is no query", hint: "begin it with SELECT or WITH")
-        }
-        if let condition = source.where { _ = try SQLTemplate(condition, .sqlite, attribute: "source.where") }
-        return DocumentShape(format: .jsonl)
+        try source.shape(.sqlite) { _ = try SQLiteFile.name($0) }
     }
 
     /// The library's version and the number of tables.

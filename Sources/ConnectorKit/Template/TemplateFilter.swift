@@ -50,7 +50,7 @@ enum TemplateFilter: String, CaseIterable, Sendable, Hashable {
                 ? "'\(texts[1])' is no time zone such as 'Europe/Berlin'" : nil
         case .shift:
             guard arguments.count == 1 else { return "expected how far, as in '-1d'" }
-            return texts.first.map { microseconds(of: $0) == nil } == true
+            return texts.first.map { TimeLength(shift: $0) == nil } == true
                 ? "'\(texts[0])' is no distance such as '-1d', '12h' or '30m'" : nil
         case .default: return arguments.count == 1 ? nil : "expected one value"
         case .replace: return texts.count == 2 ? nil : "expected two texts"
@@ -97,7 +97,7 @@ enum TemplateFilter: String, CaseIterable, Sendable, Hashable {
     }
 
     private func shifted(_ value: TemplateValue, by argument: JSONValue) throws(FilterMismatch) -> TemplateValue {
-        if let text = argument.stringValue, let distance = microseconds(of: text) {
+        if let text = argument.stringValue, let distance = TimeLength(shift: text)?.microseconds {
             return .instant(try moment(value).advanced(byMicroseconds: distance))
         }
         guard let number = value.text.flatMap(Int.init), let distance = argument.intValue else {
@@ -182,12 +182,4 @@ private func formatted(_ instant: Instant, _ format: String, _ zone: LocalTime) 
         }
     }
     return result
-}
-
-/// Microseconds of `-1d`, `12h`, `90s`; nil for anything else.
-private func microseconds(of text: String) -> Int64? {
-    let seconds: [Character: Int64] = ["w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1]
-    guard let unit = text.last.flatMap({ seconds[$0] }), let count = Int64(text.dropLast()), abs(count) < 1_000_000_000
-    else { return nil }
-    return count * unit * 1_000_000
 }

@@ -47,7 +47,7 @@ public enum TemplateValue: Sendable, Hashable {
     var instant: Instant? {
         if case .instant(let instant) = self { return instant }
         guard case .json(.string(let text)) = self else { return nil }
-        return Instant(iso8601: text) ?? Instant(iso8601: text + "Z") ?? Instant(iso8601: text + "T00:00:00Z")
+        return Instant(utcByDefault: text)
     }
 
     /// What it is, for people.
