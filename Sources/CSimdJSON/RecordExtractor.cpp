@@ -128,6 +128,7 @@ int check_number(std::string_view text) {
 struct medallion_extractor {
     std::vector<node> nodes{1};
     int columns = 0;
+    int distinct = 0; // columns of different paths
     ondemand::parser parser;
     std::string arena;
     std::string scratch;
@@ -137,6 +138,8 @@ struct medallion_extractor {
     const uint8_t *window = nullptr;
     medallion_cell *cells = nullptr;
     ondemand::document document;
+    // Paths not seen yet, where reading stops once there are none; else never 0.
+    int unseen = -1;
 
     size_t child(size_t parent, std::string_view name) const {
         for (auto &[key, index] : nodes[parent].children)
@@ -219,7 +222,7 @@ struct medallion_extractor {
             ondemand::field one;
             if (std::move(field).get(one)) return MEDALLION_RECORD_MALFORMED;
             int state = member(one, place, depth);
-            if (state != MEDALLION_RECORD_OK) return state;
+            if (state != MEDALLION_RECORD_OK || unseen == 0) return state;
         }
         return MEDALLION_RECORD_OK;
     }
@@ -233,7 +236,7 @@ struct medallion_extractor {
             if (std::move(element).get(one)) return MEDALLION_RECORD_MALFORMED;
             int state = value(one, is_named ? child(place, std::to_string(index)) : SIZE_MAX, depth);
             index++;
-            if (state != MEDALLION_RECORD_OK) return state;
+            if (state != MEDALLION_RECORD_OK || unseen == 0) return state;
         }
         return MEDALLION_RECORD_OK;
     }
@@ -243,7 +246,11 @@ struct medallion_extractor {
         if (target && target->kind != MEDALLION_MISSING) return MEDALLION_RECORD_DUPLICATE;
         std::string_view token = value.raw_json_token();
         if (token.empty()) return MEDALLION_RECORD_MALFORMED;
-        if (token.front() != '{' && token.front() != '[') return scalar(token, target);
+        if (token.front() != '{' && token.front() != '[') {
+            int state = scalar(token, target);
+            if (target) unseen--;
+            return state;
+        }
         if (depth >= 128) return MEDALLION_RECORD_TOO_DEEP;
         int state;
         if (token.front() == '{') {
@@ -255,7 +262,8 @@ struct medallion_extractor {
             if (value.get_array().get(array)) return MEDALLION_RECORD_MALFORMED;
             state = elements(array, place, depth + 1);
         }
-        if (state != MEDALLION_RECORD_OK || !target) return state;
+        if (state != MEDALLION_RECORD_OK || !target || unseen == 0) return state;
+        unseen--;
         // The value ends before the next token.
         const char *next;
         if (document.current_location().get(next)) return MEDALLION_RECORD_MALFORMED;
@@ -266,7 +274,8 @@ struct medallion_extractor {
         return MEDALLION_RECORD_OK;
     }
 
-    int record(const medallion_record &place, size_t readable) {
+    int record(const medallion_record &place, size_t readable, bool stops_early) {
+        unseen = stops_early ? distinct : -1;
         const char *start = reinterpret_cast<const char *>(window + place.start);
         if (place.length == 0) return MEDALLION_RECORD_MALFORMED;
         if (*start != '{') return MEDALLION_RECORD_NOT_AN_OBJECT;
@@ -275,7 +284,7 @@ struct medallion_extractor {
         ondemand::object object;
         if (document.get_object().get(object)) return MEDALLION_RECORD_MALFORMED;
         int state = members(object, 0, 1);
-        if (state != MEDALLION_RECORD_OK) return state;
+        if (state != MEDALLION_RECORD_OK || unseen == 0) return state;
         const char *rest;
         return document.current_location().get(rest) == OUT_OF_BOUNDS ? MEDALLION_RECORD_OK : MEDALLION_RECORD_MALFORMED;
     }
@@ -298,21 +307,25 @@ extern "C" void medallion_extractor_add(
         place = next;
     }
     // Two columns of one path share its cell's column; the caller maps them.
-    if (extractor->nodes[place].column < 0) extractor->nodes[place].column = extractor->columns;
+    if (extractor->nodes[place].column < 0) {
+        extractor->nodes[place].column = extractor->columns;
+        extractor->distinct++;
+    }
     extractor->columns++;
 }
 
 extern "C" void medallion_extract(
     medallion_extractor *extractor, const uint8_t *window, size_t readable, const medallion_record *records,
-    size_t count, medallion_cell *cells, uint8_t *states) {
+    size_t count, const uint8_t *wanted, int stops_early, medallion_cell *cells, uint8_t *states) {
     auto &e = *extractor;
     size_t columns = static_cast<size_t>(e.columns);
     e.arena.clear();
     e.window = window;
-    memset(cells, 0, count * columns * sizeof(medallion_cell));
     for (size_t index = 0; index < count; index++) {
+        if (wanted && !wanted[index]) continue;
         e.cells = cells + index * columns;
-        states[index] = static_cast<uint8_t>(e.record(records[index], readable));
+        memset(e.cells, 0, columns * sizeof(medallion_cell));
+        states[index] = static_cast<uint8_t>(e.record(records[index], readable, stops_early != 0));
     }
 }
 

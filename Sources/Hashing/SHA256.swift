@@ -9,7 +9,8 @@ public import Primitives
     public init() {
         guard let context = unsafe EVP_MD_CTX_new() else { preconditionFailure("libcrypto has no memory for a digest") }
         unsafe self.context = context
-        unsafe start(context)
+        let started = unsafe EVP_DigestInit_ex2(context, Algorithm.sha256.pointer, nil)
+        precondition(started == 1, "libcrypto has no SHA-256")
     }
 
     deinit { unsafe EVP_MD_CTX_free(context) }
@@ -28,15 +29,18 @@ public import Primitives
             unsafe EVP_DigestFinal_ex(context, buffer.baseAddress, nil)
             count = 32
         }
-        unsafe start(context)
+        unsafe restart(context)
         return digest
     }
 
     /// The first 16 bytes of the digest; starts again with an empty one.
     public mutating func finishTruncated() -> UUIDValue {
-        let digest = finish()
-        func half(_ range: Range<Int>) -> UInt64 { digest[range].reduce(0) { $0 << 8 | UInt64($1) } }
-        return UUIDValue(high: half(0..<8), low: half(8..<16))
+        var digest: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        unsafe withUnsafeMutableBytes(of: &digest) { buffer in
+            _ = unsafe EVP_DigestFinal_ex(context, buffer.baseAddress?.assumingMemoryBound(to: UInt8.self), nil)
+        }
+        unsafe restart(context)
+        return UUIDValue(high: UInt64(bigEndian: digest.0), low: UInt64(bigEndian: digest.1))
     }
 
     /// The digest of `bytes` as 64 lower-case hex digits.
@@ -47,9 +51,22 @@ public import Primitives
     }
 }
 
-private func start(_ context: OpaquePointer) {
-    let started = unsafe EVP_DigestInit_ex(context, EVP_sha256(), nil)
+/// Empties a context; its algorithm stays, for looking one up costs more than hashing a key.
+private func restart(_ context: OpaquePointer) {
+    let started = unsafe EVP_DigestInit_ex2(context, nil, nil)
     precondition(started == 1, "libcrypto has no SHA-256")
+}
+
+/// An algorithm of libcrypto, fetched once and never freed (https://docs.openssl.org/3.0/man7/crypto/#explicit-fetching).
+@safe private struct Algorithm: @unchecked Sendable {  // libcrypto shares it between threads
+    let pointer: OpaquePointer
+
+    static let sha256: Algorithm = {
+        guard let fetched = unsafe EVP_MD_fetch(nil, "SHA256", nil) else {
+            preconditionFailure("libcrypto has no SHA-256")
+        }
+        return unsafe Algorithm(pointer: fetched)
+    }()
 }
 
 /// Lower-case hex digits of bytes.

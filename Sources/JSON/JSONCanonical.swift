@@ -13,8 +13,23 @@ public enum JSONCanonical {
     /// Appends a string, given its content, as a JSON string.
     public static func appendString(_ content: Span<UInt8>, to output: inout [UInt8]) {
         output.append(0x22)
-        for index in content.indices { appendEscaped(content[index], &output) }
+        var at = 0
+        appendPlainRun(content, &at, &output)
+        while at < content.count {
+            appendEscaped(content[at], &output)
+            at += 1
+            appendPlainRun(content, &at, &output)
+        }
         output.append(0x22)
+    }
+
+    /// Appends what needs no escaping, up to the next byte that may.
+    @inline(__always)
+    private static func appendPlainRun(_ text: Span<UInt8>, _ at: inout Int, _ output: inout [UInt8]) {
+        let start = at
+        while at < text.count, text[at] != 0x22, text[at] != 0x5C, text[at] >= 0x20 { at += 1 }
+        guard at > start else { return }
+        unsafe text.extracting(start..<at).withUnsafeBufferPointer { unsafe output.append(contentsOf: $0) }
     }
 
     /// Appends a number, given its JSON text, without exponent and trailing zeros; −0 as 0.
@@ -81,7 +96,7 @@ public enum JSONCanonical {
         case 0x22: appendStringToken(text, &at, &output)
         default:
             let start = at
-            while at < text.count, ![0x2C, 0x5D, 0x7D, 0x20, 0x0A, 0x0D, 0x09].contains(text[at]) { at += 1 }
+            while at < text.count, !isEnd(text[at]) { at += 1 }
             let token = text.extracting(start..<at)
             if token[0] == 0x2D || (0x30...0x39).contains(token[0]) {
                 appendNumber(token, to: &output)
@@ -121,13 +136,19 @@ public enum JSONCanonical {
         output.append(0x7D)
     }
 
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }
+
+    /// True for what ends a number or a literal.
+    private static func isEnd(_ byte: UInt8) -> Bool { byte == 0x2C || byte == 0x5D || byte == 0x7D || isSpace(byte) }
+
     private static func skipSpace(_ text: Span<UInt8>, _ at: inout Int) {
-        while at < text.count, [0x20, 0x0A, 0x0D, 0x09].contains(text[at]) { at += 1 }
+        while at < text.count, isSpace(text[at]) { at += 1 }
     }
 
     private static func appendStringToken(_ text: Span<UInt8>, _ at: inout Int, _ output: inout [UInt8]) {
         at += 1
         output.append(0x22)
+        appendPlainRun(text, &at, &output)
         while at < text.count, text[at] != 0x22 {
             if text[at] == 0x5C {
                 appendEscapeSequence(text, &at, &output)
@@ -135,6 +156,7 @@ public enum JSONCanonical {
                 appendEscaped(text[at], &output)
                 at += 1
             }
+            appendPlainRun(text, &at, &output)
         }
         at += 1
         output.append(0x22)

@@ -69,6 +69,7 @@ public enum RecordState: UInt8, Sendable {
     private let extractor: OpaquePointer
     private let format: RecordFormat
     private let columns: Int
+    private let stopsEarly: Bool
     /// For each wanted path the first one that is equal to it.
     private var slots: [Int] = []
 
@@ -79,16 +80,19 @@ public enum RecordState: UInt8, Sendable {
     private var records: [medallion_record] = []
     private var cells: [medallion_cell] = []
     private var states: [UInt8] = []
+    private var wanted: [UInt8] = []
 
     /// Records that may be read now.
     public private(set) var count = 0
 
     /// A window over texts of `format` that wants the values at `paths` (member names from the record's root).
-    public init(_ format: RecordFormat, paths: [[String]]) {
+    /// - Parameter stopsEarly: Read a record only until each path was seen; what stands behind is not checked.
+    public init(_ format: RecordFormat, paths: [[String]], stopsEarly: Bool = false) {
         unsafe scanner = makeScanner(format)
         guard let made = unsafe medallion_extractor_new() else { preconditionFailure("no memory for an extractor") }
         unsafe extractor = made
         self.format = format
+        self.stopsEarly = stopsEarly
         columns = paths.count
         for (index, path) in paths.enumerated() {
             unsafe withPaths(path) { unsafe medallion_extractor_add(made, $0, $1, $2) }
@@ -103,8 +107,9 @@ public enum RecordState: UInt8, Sendable {
     }
 
     /// Goes on with the next bytes of the text; the records that they complete can be read until the next call.
+    /// - Parameter extracts: False where `extract` follows.
     /// - Throws: `RecordScanError` with the offset from the text's start.
-    public mutating func push(_ chunk: Span<UInt8>) throws {
+    public mutating func push(_ chunk: Span<UInt8>, extracts: Bool = true) throws {
         dropConsumed()
         if used + chunk.count > RecordWindow.largestRecord { throw tooLarge() }
         add(chunk)
@@ -122,11 +127,12 @@ public enum RecordState: UInt8, Sendable {
             scanned = stopped
             if error != 0 { throw RecordScanError(code: error, offset: base + scanned, path: format.path) }
         }
-        extract()
+        if extracts { extract() }
     }
 
     /// The text ended; a last record may be read now. The next `push` begins another text.
-    public mutating func finish() throws {
+    /// - Parameter extracts: False where `extract` follows.
+    public mutating func finish(extracts: Bool = true) throws {
         dropConsumed()
         records.grow(to: 1, filler: medallion_record())
         var error: Int32 = 0
@@ -137,7 +143,7 @@ public enum RecordState: UInt8, Sendable {
         }
         let end = base + used
         unsafe medallion_scanner_reset(scanner)
-        extract()
+        if extracts { extract() }
         scanned = used
         if error != 0 { throw RecordScanError(code: error, offset: end, path: format.path) }
     }
@@ -154,13 +160,27 @@ public enum RecordState: UInt8, Sendable {
     /// Bytes held by the records that were appended.
     public var byteCount: Int { used }
 
-    /// Makes the appended records readable.
-    public mutating func extract() {
+    /// Makes the records at hand readable.
+    /// - Parameter isWanted: Leaves out the records for which it is false: only their bytes may be read then.
+    public mutating func extract(where isWanted: ((Int) -> Bool)? = nil) {
         cells.grow(to: count * columns, filler: medallion_cell())
         states.grow(to: count, filler: 0)
+        if let isWanted {
+            var isAny = false
+            wanted.grow(to: count, filler: 0)
+            for record in 0..<count {
+                let isOne = isWanted(record)
+                wanted[record] = isOne ? 1 : 0
+                isAny = isAny || isOne
+            }
+            guard isAny else { return }
+        }
         unsafe bytes.withUnsafeBufferPointer { window in
-            unsafe medallion_extract(
-                extractor, window.baseAddress, window.count, &records, count, &cells, &states)
+            unsafe wanted.withUnsafeBufferPointer { wanted in
+                unsafe medallion_extract(
+                    extractor, window.baseAddress, window.count, &records, count,
+                    isWanted == nil ? nil : wanted.baseAddress, stopsEarly ? 1 : 0, &cells, &states)
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 /// 128 bits that PostgreSQL stores as `uuid`: a run id (UUIDv7) or a hash. Compared as numbers, never as text.
-public struct UUIDValue: Hashable, Comparable, Sendable {
+public struct UUIDValue: Hashable, Comparable, Sendable, BitwiseCopyable {
     /// The first eight bytes, big-endian.
     public let high: UInt64
     /// The last eight bytes, big-endian.
@@ -51,23 +51,31 @@ extension UUIDValue: LosslessStringConvertible {
     /// Reads the 36-character form in either case; nil for anything else.
     public init?(_ description: String) {
         let bytes = Array(description.utf8)
-        guard bytes.count == 36 else { return nil }
-        var halves: (UInt64, UInt64) = (0, 0)
-        var nibbles = 0
-        for (index, byte) in bytes.enumerated() {
-            if [8, 13, 18, 23].contains(index) {
+        self.init(utf8: bytes.span)
+    }
+
+    /// Reads the 36-character form in either case; nil for anything else.
+    public init?(utf8 text: Span<UInt8>) {
+        guard text.count == 36 else { return nil }
+        var (high, low): (UInt64, UInt64) = (0, 0)
+        for index in 0..<36 {
+            let byte = text[index]
+            if index == 8 || index == 13 || index == 18 || index == 23 {
                 guard byte == 0x2D else { return nil }
                 continue
             }
-            guard let value = Character(UnicodeScalar(byte)).hexDigitValue else { return nil }
-            if nibbles < 16 {
-                halves.0 = halves.0 << 4 | UInt64(value)
+            let letter = byte | 0x20
+            let nibble: UInt8
+            if byte &- 0x30 < 10 {
+                nibble = byte &- 0x30
+            } else if letter &- 0x61 < 6 {
+                nibble = letter &- 0x57
             } else {
-                halves.1 = halves.1 << 4 | UInt64(value)
+                return nil
             }
-            nibbles += 1
+            if index < 18 { high = high << 4 | UInt64(nibble) } else { low = low << 4 | UInt64(nibble) }
         }
-        self.init(high: halves.0, low: halves.1)
+        self.init(high: high, low: low)
     }
 }
 

@@ -25,6 +25,14 @@ struct SourceFile {
         var digest = SHA256()
         do {
             let compression = compression ?? FileEnding(name).compression
+            if compression == nil {
+                // What lies there is what is landed: one checksum serves both.
+                try writer.open()
+                var decoder = try Decoder(nil, limit: limit)
+                try input.forEachChunk { chunk in try decoder.push(chunk) { try writer.append($0) } }
+                try input.checkUnchanged()
+                return try writer.close().sha256
+            }
             if compression == .zip {
                 try landMembers(into: &writer)
                 try input.forEachChunk { digest.update($0) }

@@ -96,9 +96,11 @@ void medallion_extractor_add(
     medallion_extractor *extractor, const char *const *tokens, const size_t *lengths, size_t count);
 /// Extracts `count` records of the window: cells[record * columns + column], states[record].
 /// `readable` bytes of the window may be read, at least MEDALLION_PADDING behind the last record.
+/// `wanted` has a byte for each record: those with 0 are left out, cells and state unset; NULL: all are wanted.
+/// With `stops_early` a record is read only until each wanted path was seen; what stands behind is not checked.
 void medallion_extract(
     medallion_extractor *extractor, const uint8_t *window, size_t readable, const medallion_record *records,
-    size_t count, medallion_cell *cells, uint8_t *states);
+    size_t count, const uint8_t *wanted, int stops_early, medallion_cell *cells, uint8_t *states);
 /// Unescaped strings of the last extraction.
 const uint8_t *medallion_arena(const medallion_extractor *extractor, size_t *length);
 /// Names of top-level members that no path wants, at most 100, in the order of their first appearance.

@@ -3,6 +3,16 @@ internal import JSON
 internal import Metadata
 internal import Primitives
 
+/// What of a batch's records is read.
+enum Extraction {
+    /// Every wanted path of every record, and whether it can become a document.
+    case whole
+    /// Every record until its wanted paths were seen.
+    case untilSeen
+    /// Only marked records, of a batch that the same step has read as a whole before.
+    case marked(ChangeMarks)
+}
+
 /// Reads the records of a batch window by window, in the order in which they arrived. Memory is bounded by a window.
 struct BatchReader: ~Copyable {
     private let files: [Manifest.File]
@@ -21,6 +31,9 @@ struct BatchReader: ~Copyable {
     private var problems: [Int: String] = [:]
     /// Makes the documents of an exploded entity; nil where records are documents.
     private let items: ItemReader?
+    private let extraction: Extraction
+    /// The position within the batch of the window's first record, from 0.
+    private(set) var firstOrdinal = 0
 
     /// The records that may be read now.
     private(set) var window: RecordWindow
@@ -29,14 +42,20 @@ struct BatchReader: ~Copyable {
     /// The position of the window's first record within the file, from 1.
     private(set) var firstRecord = 1
 
-    init(_ manifest: Manifest, folder: String, paths: [[String]], endsCut: Bool = false) throws {
+    init(
+        _ manifest: Manifest, folder: String, paths: [[String]], endsCut: Bool = false,
+        _ extraction: Extraction = .whole
+    ) throws {
         files = manifest.files
         self.endsCut = endsCut
         self.folder = folder
         shape = manifest.shape
         items = nil
         format = try manifest.shape.recordFormat
-        window = RecordWindow(format, paths: paths)
+        self.extraction = extraction
+        var stopsEarly = false
+        if case .untilSeen = extraction { stopsEarly = true }
+        window = RecordWindow(format, paths: paths, stopsEarly: stopsEarly)
     }
 
     /// Reads the items of lists within records; `paths` are those of the items' documents.
@@ -46,6 +65,7 @@ struct BatchReader: ~Copyable {
         folder = ""
         shape = DocumentShape(format: .jsonl)
         self.items = items
+        extraction = .whole
         format = .lines
         window = RecordWindow(format, paths: paths)
     }
@@ -59,9 +79,12 @@ struct BatchReader: ~Copyable {
             return isMore
         }
         firstRecord += window.count
+        firstOrdinal += window.count
         if current == nil {
             guard fileNumber < files.count else { return false }
-            current = try RawFileReader(files[fileNumber], folder: folder)
+            var isProved = false
+            if case .marked = extraction { isProved = true }
+            current = try RawFileReader(files[fileNumber], folder: folder, isProved: isProved)
             fileNumber += 1
             firstRecord = 1
             converter = try RecordConverter.make(shape)
@@ -126,16 +149,24 @@ struct BatchReader: ~Copyable {
             let bytes = received?.withRecord(record) { [UInt8](copying: $0) } ?? []
             add(bytes.span)
         }
-        window.extract()
+        extract()
     }
 
     private mutating func nextPlainText() throws {
         if let chunk = try current?.next() {
-            try window.push(chunk.span)
+            try window.push(chunk.span, extracts: false)
         } else {
             current = nil
-            if isCut { window.clear() } else { try window.finish() }
+            // What came before a fault in the text is not read.
+            if isCut { window.clear() } else { try window.finish(extracts: false) }
         }
+        extract()
+    }
+
+    private mutating func extract() {
+        guard case .marked(let marks) = extraction else { return window.extract() }
+        let first = firstOrdinal
+        window.extract { marks.isChanged(first + $0) }
     }
 
     /// Records become JSON objects of strings on their way; a row that cannot is kept as an empty object and its problem.
@@ -153,7 +184,7 @@ struct BatchReader: ~Copyable {
             if let problem = row.problem { problems[index] = problem }
             add(row.problem == nil ? row.document.span : BatchReader.emptyObject.span)
         }
-        window.extract()
+        extract()
     }
 
     /// What stands behind the last record of the file at hand is no part of it.

@@ -61,4 +61,28 @@ struct BatchSource {
     func documentReader() -> DocumentReader {
         DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
     }
+
+    /// Reads the marked records of a batch that was read before; not for exploded entities.
+    func reader(of marks: ChangeMarks) throws -> BatchReader {
+        try BatchReader(
+            manifest, folder: folder, paths: DocumentReader.paths(of: entity), endsCut: endsCut, .marked(marks))
+    }
+
+    /// Reads no more of each record than its key; not for exploded entities.
+    func keyReader() throws -> BatchReader {
+        try BatchReader(
+            manifest, folder: folder, paths: DocumentReader.paths(of: keyPart), endsCut: endsCut, .untilSeen)
+    }
+
+    /// Reads keys out of what `keyReader` reads.
+    func keyDocumentReader() -> DocumentReader {
+        DocumentReader(keyPart, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
+    }
+
+    /// The entity with its key columns only.
+    private var keyPart: Entity {
+        var part = entity
+        part.columns = entity.columns.filter(\.isKey)
+        return part
+    }
 }

@@ -121,9 +121,10 @@ struct BronzeLayer: Sendable {
     ) async throws {
         let blocked: StepError? = try await connection.transaction {
             let stage = try await emptyStage(batch, entity, system, table, on: connection)
-            let first = try await firstBatch(stage, merge, step: step, on: connection)
-            let detected: Detected
-            if let first { detected = first } else { detected = try await detect(stage, step: step, on: connection) }
+            let shortcut = usesShortcuts ? BatchShortcut(stage, catalog) : nil
+            var detected = try await shortcut?.take(merge, step: step, on: connection)
+            if detected == nil { detected = try await detect(stage, step: step, on: connection) }
+            guard let detected else { return nil }
             let (survey, detection, findings) = (detected.survey, detected.detection, detected.findings)
             if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
             if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
@@ -136,6 +137,8 @@ struct BronzeLayer: Sendable {
             }
             let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
             try await write(detected, step: step, on: connection)
+            try await AcceptedDocuments(stage.source, under: catalog).note(
+                isComplete: detected.acceptsAll, on: connection)
             if findings.wentBack > 0 {
                 step.notice(
                     "\(findings.wentBack) keys are shown in an older state than was known: it counts from now on")
@@ -163,58 +166,6 @@ struct BronzeLayer: Sendable {
         return "deletion by absence suspended: \(survey.keyless) records without a readable key"
     }
 
-    private func detectsAbsence(_ entity: Entity, _ batch: Batch, _ survey: BatchStage.Survey) -> Bool {
-        guard batch.loadType == .full || entity.explosion != nil, entity.deleteMode == .close,
-            entity.history != .append
-        else { return false }
-        // Items are absent only below parents that are read as a whole.
-        if entity.explosion != nil { return true }
-        // Without a key, `latest` replaces every row by the new batch's; nothing else can tell what is absent.
-        return entity.keyColumns.isEmpty ? entity.history == .latest : survey.keyless == 0
-    }
-
-    /// What a staged batch turned out to be.
-    private struct Detected {
-        var stage: BatchStage
-        var survey: BatchStage.Survey
-        var detection: ChangeDetection
-        var duplicates: Int
-        /// The records that become changes; nil where they have been written already.
-        var marks: ChangeMarks?
-        var findings: ChangeDetection.Findings
-
-        func counts(_ batch: Batch) -> RowCounts {
-            var counts = RowCounts()
-            counts.input = survey.records
-            counts.inserted = findings.inserted
-            counts.updated = findings.updated
-            counts.unchanged = survey.records - survey.rejected - duplicates - findings.changes
-            counts.duplicate = duplicates
-            counts.rejected = survey.rejected
-            counts.absent = findings.absent
-            counts.deleted = findings.absent + findings.marked
-            counts.bytes = batch.bytes
-            return counts
-        }
-    }
-
-    /// A first batch, written in one reading; nil for any other, and where a guard is going to object.
-    private func firstBatch(
-        _ stage: BatchStage, _ merge: FirstMerge?, step: Step, on connection: PostgresConnection
-    ) async throws -> Detected? {
-        guard usesShortcuts, let first = try await FirstBatch(stage, merge: merge, on: connection),
-            let (survey, findings) = try await first.write(on: connection, step: step)
-        else { return nil }
-        if Guard.objection(to: stage.batch, of: stage.source.entity, survey, findings) != nil {
-            try await first.undo(on: connection)
-            return nil
-        }
-        let detection = ChangeDetection(
-            entity: stage.source.entity, table: stage.table, batch: stage.batch, detectsAbsence: false)
-        return Detected(
-            stage: stage, survey: survey, detection: detection, duplicates: 0, marks: nil, findings: findings)
-    }
-
     private func emptyStage(
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable,
         on connection: PostgresConnection
@@ -233,7 +184,7 @@ struct BronzeLayer: Sendable {
 
     private func detect(
         _ stage: BatchStage, step: Step, on connection: PostgresConnection
-    ) async throws -> Detected {
+    ) async throws -> DetectedBatch {
         let (entity, table, batch) = (stage.source.entity, stage.table, stage.batch)
         var survey = try await stage.fill(on: connection, step: step)
         if survey.records > 5_000 {
@@ -241,10 +192,10 @@ struct BronzeLayer: Sendable {
         }
         let superseded = try await stage.parents?.settle(&survey, on: connection) ?? 0
         let detection = ChangeDetection(
-            entity: entity, table: table, batch: batch, detectsAbsence: detectsAbsence(entity, batch, survey))
+            entity: entity, table: table, batch: batch, detectsAbsence: survey.tellsAbsence(in: batch, of: entity))
         let duplicates = try await superseded + detection.removeDuplicates(on: connection)
         let (marks, findings) = try await detection.decide(of: survey.records, on: connection)
-        return Detected(
+        return DetectedBatch(
             stage: stage, survey: survey, detection: detection, duplicates: duplicates, marks: marks,
             findings: findings)
     }
@@ -266,14 +217,14 @@ struct BronzeLayer: Sendable {
         )
     }
 
-    private func write(_ detected: Detected, step: Step, on connection: PostgresConnection) async throws {
+    private func write(_ detected: DetectedBatch, step: Step, on connection: PostgresConnection) async throws {
         let (detection, findings) = (detected.detection, detected.findings)
         guard findings.changes + findings.absent > 0, let marks = detected.marks else { return }
         let table = detection.table
         let isFirst = try await connection.query("SELECT 1 FROM \(fragment: table.log) LIMIT 1").isEmpty
-        if isFirst { for statement in table.dropKeys { try await connection.execute(statement) } }
+        if isFirst { for statement in table.dropIndexes { try await connection.execute(statement) } }
         if findings.changes > 0 { try await detected.stage.log(marks, on: connection, step: step) }
-        if isFirst { try await connection.execute(table.addLogKey) }
+        if isFirst { for statement in table.addLogIndexes { try await connection.execute(statement) } }
         try await detection.apply(on: connection, isFirst: isFirst)
     }
 

@@ -31,12 +31,20 @@ struct BronzeTable {
         "CONSTRAINT \(identifier: entity.id.table + "__last_pk") PRIMARY KEY (_key_hash)"
     }
 
-    /// Takes the primary keys away while the first rows are written: built behind them they cost half.
-    var dropKeys: [SQLText] {
+    /// Takes the indexes away while the first rows are written: built behind them they cost half.
+    var dropIndexes: [SQLText] {
         [
             "ALTER TABLE \(fragment: log) DROP CONSTRAINT \(identifier: entity.id.table + "_pkey")",
+            "DROP INDEX IF EXISTS \(table: schema, entity.id.table + "_run")",
             "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")",
         ]
+    }
+
+    /// Gives the log its indexes back.
+    var addLogIndexes: [SQLText] { [runIndex, addLogKey] }
+
+    private var runIndex: SQLText {
+        "CREATE INDEX IF NOT EXISTS \(identifier: entity.id.table + "_run") ON \(fragment: log) (_run_timestamp)"
     }
 
     /// Takes rows of `LogRow`.
@@ -47,8 +55,7 @@ struct BronzeTable {
         """
     }
 
-    /// Gives the log its primary key back.
-    var addLogKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }
+    private var addLogKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }
 
     /// Gives the table of last changes its primary key back.
     var addLastKey: SQLText { "ALTER TABLE \(fragment: last) ADD \(fragment: lastKey)" }
@@ -66,7 +73,7 @@ struct BronzeTable {
                 \(fragment: primaryKey),
                 CONSTRAINT \(identifier: name + "_change") CHECK (_change IN ('upsert', 'delete', 'restore')))
             """,
-            "CREATE INDEX IF NOT EXISTS \(identifier: name + "_run") ON \(fragment: log) (_run_timestamp)",
+            runIndex,
             """
             CREATE TABLE IF NOT EXISTS \(fragment: last) (
                 _key_hash uuid NOT NULL, _doc_hash uuid, _run_timestamp timestamptz NOT NULL,

@@ -32,10 +32,15 @@ struct ChangeDetection {
     let table: BronzeTable
     let batch: Batch
     let detectsAbsence: Bool
+    /// True where the stage holds what changed and, at ordinals below zero, the absent keys; else it holds every record.
+    var absentIsStaged = false
 
     private var effective: EffectiveChanges? {
         entity.effectiveTimeColumn == nil ? nil : EffectiveChanges(table: table, batch: batch)
     }
+
+    /// True where every live key that the batch lacks becomes a delete.
+    var tellsEveryAbsence: Bool { detectsAbsence && entity.fullScope == nil && entity.explosion == nil }
 
     /// Removes all but the last document of each identity from the stage; returns how many.
     func removeDuplicates(on connection: PostgresConnection) async throws -> Int {
@@ -114,10 +119,16 @@ struct ChangeDetection {
 
     /// A live key of the batch's scope that the batch does not bring. Rejected records count as brought.
     private var isAbsent: SQLText {
-        """
-        NOT l._is_deleted\(fragment: inScope)
-            AND NOT EXISTS (SELECT FROM \(fragment: table.stage) s WHERE s._key_hash = l._key_hash)
-        """
+        guard !absentIsStaged else {
+            return """
+                NOT l._is_deleted AND EXISTS (
+                    SELECT FROM \(fragment: table.stage) s WHERE s._key_hash = l._key_hash AND s._ordinal < 0)
+                """
+        }
+        return """
+            NOT l._is_deleted\(fragment: inScope)
+                AND NOT EXISTS (SELECT FROM \(fragment: table.stage) s WHERE s._key_hash = l._key_hash)
+            """
     }
 
     private var inScope: SQLText {
@@ -167,13 +178,14 @@ struct ChangeDetection {
             UPDATE \(fragment: table.last) l SET _doc_hash = s._doc_hash, _run_timestamp = \(instant),
                 _is_deleted = s._is_delete, _by_absence = false, _scope = s._scope
             FROM \(fragment: table.stage) s
-            WHERE s._key_hash = l._key_hash AND s._reject_reason IS NULL AND \(fragment: differs)
+            WHERE s._key_hash = l._key_hash AND s._reject_reason IS NULL AND s._ordinal >= 0
+                AND \(fragment: differs)
             """)
         try await connection.execute(
             """
             INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _scope)
             SELECT s._key_hash, s._doc_hash, \(instant), s._is_delete, false, s._scope FROM \(fragment: table.stage) s
-            WHERE s._reject_reason IS NULL
+            WHERE s._reject_reason IS NULL AND s._ordinal >= 0
                 AND NOT EXISTS (SELECT FROM \(fragment: table.last) l WHERE l._key_hash = s._key_hash)
             """)
     }

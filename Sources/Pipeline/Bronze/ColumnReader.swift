@@ -72,7 +72,7 @@ struct ColumnReader {
         case .boolean: return boolean(kind, text, &row, index)
         case .date, .time, .timestamp, .timestamptz: return temporal(kind, text, &row, index)
         case .uuid:
-            guard kind == .string, let value = UUIDValue(String(decoding: text)) else {
+            guard kind == .string, let value = UUIDValue(utf8: text) else {
                 return .rejected("is not a uuid")
             }
             row.set(index) {

@@ -76,6 +76,15 @@ struct DocumentReader: ~Copyable {
         return .accepted
     }
 
+    /// Reads nothing but the key; false where it is none.
+    mutating func readKey(_ window: borrowing RecordWindow, _ record: Int) -> Bool {
+        row.clear()
+        for index in keys {
+            guard case .accepted = readColumn(window, record, index) else { return false }
+        }
+        return true
+    }
+
     private func rejection(of state: RecordState, keyIsKnown: Bool) -> Verdict {
         .rejected(column: nil, reason: "the record cannot be read: \(state.reason)", keyIsKnown: keyIsKnown)
     }

@@ -8,7 +8,7 @@ internal import Primitives
 /// The first batch of an entity: nothing is there to compare with, so its documents go into the log in one reading, where
 /// any other batch is staged and compared first.
 ///
-/// It holds for batches without duplicate keys. Duplicates are found when the keys are built, and undone together with
+/// It holds for batches without duplicate keys. Duplicates are found when the keys are sorted, and undone together with
 /// everything else; the batch then goes the long way. Rejected records are staged as ever.
 struct FirstBatch {
     /// What one reading came to.
@@ -44,8 +44,8 @@ struct FirstBatch {
     /// too many records are rejected.
     func write(on connection: PostgresConnection, step: Step) async throws -> Outcome? {
         try await connection.execute("SAVEPOINT first_batch")
-        for statement in table.dropKeys { try await connection.execute(statement) }
-        guard let outcome = try await copy(on: connection, step: step), try await addKeys(on: connection) else {
+        for statement in table.dropIndexes { try await connection.execute(statement) }
+        guard let outcome = try await copy(on: connection, step: step) else {
             try await undo(on: connection)
             return nil
         }
@@ -58,19 +58,34 @@ struct FirstBatch {
         try await connection.execute("ROLLBACK TO SAVEPOINT first_batch")
     }
 
-    /// False where a key stands twice.
-    private func addKeys(on connection: PostgresConnection) async throws -> Bool {
-        try await connection.execute(
+    /// Fills the table of last changes in the order of its keys, and builds the indexes; false where a key stands twice.
+    private func finish(_ keys: KeyPartitions, on connection: PostgresConnection) async throws -> Bool {
+        try await connection.beginCopyIn(
             """
-            INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence)
-            SELECT _key_hash, _doc_hash, _run_timestamp, _change = 'delete', false FROM \(fragment: table.log)
+            COPY \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence)
+            FROM STDIN (FORMAT binary)
             """)
-        do {
-            try await connection.execute(table.addLastKey)
-        } catch let error as PostgresError where error.sqlState == "23505" {
-            return false
+        var rows = CopyBuffer()
+        for partition in keys.indices {
+            let entries = try keys.entries(of: partition).sorted { $0.key < $1.key }
+            for (place, entry) in entries.enumerated() {
+                guard place == 0 || entries[place - 1].key != entry.key else {
+                    await connection.abortCopyIn("a key stands twice")
+                    return false
+                }
+                rows.beginRow(columns: 5)
+                rows.append(uuid: entry.key)
+                rows.append(uuid: entry.document)
+                rows.append(instant: batch.run.timestamp)
+                rows.append(bool: entry.mark & LastChange.isDeleted != 0)
+                rows.append(bool: false)
+                if rows.needsFlush { try await connection.putCopyData(rows.takeBytes()) }
+            }
         }
-        try await connection.execute(table.addLogKey)
+        rows.finish()
+        try await connection.putCopyData(rows.takeBytes())
+        try await connection.endCopyIn()
+        for statement in [table.addLastKey] + table.addLogIndexes { try await connection.execute(statement) }
         return true
     }
 
@@ -96,6 +111,7 @@ struct FirstBatch {
         let version = HistoryRow(entity, run: batch.run, now: step.now)
         var versions = CopyBuffer()
         var row = LogRow(run: batch.run, isBinary: entity.documentStorage == .jsonb)
+        var keys = try KeyPartitions(expecting: batch.records)
         try await connection.beginCopyIn(table.copyToLog)
         while try records.next() {
             for index in 0..<records.window.count {
@@ -119,7 +135,10 @@ struct FirstBatch {
                 }
                 if let filter, filter.excludes(reader) { continue }
                 let change: LogRow.Change = reader.isDelete ? .delete : .upsert
-                row.append(change, records, index, key: reader.keyHash(), reader, to: &log)
+                let key = reader.keyHash()
+                let document = row.append(change, records, index, key: key, reader, to: &log)
+                try keys.add(
+                    KeyEntry(key: key, document: document, mark: reader.isDelete ? LastChange.isDeleted : 0))
                 if merge != nil, row.isBinary, FirstMerge.mayDiffer(records.window, index, entity.columns.indices) {
                     await merge?.abandon()
                     merge = nil
@@ -128,7 +147,7 @@ struct FirstBatch {
                     findings.marked += 1
                 } else {
                     findings.inserted += 1
-                    if merge != nil { version.append(&reader, key: reader.keyHash(), to: &versions) }
+                    if merge != nil { version.append(&reader, key: key, to: &versions) }
                 }
             }
             if log.needsFlush {
@@ -141,7 +160,11 @@ struct FirstBatch {
         versions.finish()
         try await send(log.takeBytes(), on: connection, versions.takeBytes(), to: merge)
         try await connection.endCopyIn()
-        try await merge?.end(batch, changes: findings.changes, opened: findings.inserted)
+        // Each layer builds its indexes on its own connection, at the same time.
+        async let merged: Void? = merge?.end(batch, changes: findings.changes, opened: findings.inserted)
+        let isWhole = try await finish(keys, on: connection)
+        _ = try await merged
+        guard isWhole else { return nil }
         if survey.rejected > 0 {
             try await connection.beginCopyIn(stage.copyToStage)
             rejects.finish()

@@ -24,15 +24,18 @@ struct LogRow {
         self.isBinary = isBinary
     }
 
-    /// Appends the record's row; what the reader read last is the record.
+    /// Appends the record's row; what the reader read last is the record. Returns the document's hash.
+    @discardableResult
     mutating func append(
         _ change: Change, _ records: borrowing BatchReader, _ index: Int, key: UUIDValue,
         _ reader: borrowing DocumentReader, to buffer: inout CopyBuffer
-    ) {
+    ) -> UUIDValue {
         buffer.beginRow(columns: 11)
         buffer.append(uuid: key)
+        var document = UUIDValue.zero
         records.window.withRecord(index) { record in
-            buffer.append(uuid: XXH3.hash128(record))
+            document = XXH3.hash128(record)
+            buffer.append(uuid: document)
             switch change {
             case .upsert: buffer.append(text: upsert.span)
             case .restore: buffer.append(text: restore.span)
@@ -46,12 +49,13 @@ struct LogRow {
         }
         guard let instant = reader.effectiveTime else {
             for _ in 0..<3 { buffer.appendNull() }
-            return
+            return document
         }
         buffer.append(instant: instant)
         buffer.append(instant: instant)
         order.removeAll(keepingCapacity: true)
         reader.appendSortKey(to: &order)
         if order.isEmpty { buffer.appendNull() } else { buffer.append(bytea: order.span) }
+        return document
     }
 }

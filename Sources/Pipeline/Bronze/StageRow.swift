@@ -35,6 +35,19 @@ struct StageRow {
         append(verdict, of: index, in: records, to: &buffer)
     }
 
+    /// Appends a row that tells a key to be absent: it has an ordinal below zero, and no record.
+    static func append(absent key: UUIDValue, to buffer: inout CopyBuffer) {
+        buffer.beginRow(columns: 12)
+        buffer.append(uuid: key)
+        buffer.append(int64: -1)
+        buffer.append(uuid: .zero)
+        buffer.appendNull()
+        buffer.append(int32: 0)
+        buffer.append(int32: 0)
+        buffer.append(bool: true)
+        for _ in 0..<5 { buffer.appendNull() }
+    }
+
     /// Whether the record deletes its key, from when it is valid, and its scope.
     private func append(
         facts reader: borrowing DocumentReader, of verdict: DocumentReader.Verdict, in parent: UUIDValue?,
@@ -79,17 +92,21 @@ struct StageRow {
 struct SeenColumns {
     private let columns: [Column]
     private var isSeen: [Bool]
+    private var unseen: Int
 
     /// None yet of the entity's.
     init(of entity: Entity) {
         columns = entity.columns
         isSeen = [Bool](repeating: false, count: columns.count)
+        unseen = columns.count
     }
 
     /// Looks at one record.
     mutating func see(_ window: borrowing RecordWindow, _ index: Int) {
-        for column in isSeen.indices where !isSeen[column] {
-            isSeen[column] = window.kind(index, column) != .missing
+        guard unseen > 0 else { return }
+        for column in isSeen.indices where !isSeen[column] && window.kind(index, column) != .missing {
+            isSeen[column] = true
+            unseen -= 1
         }
     }
 

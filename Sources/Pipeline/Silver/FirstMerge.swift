@@ -66,11 +66,12 @@ actor FirstMerge {
         }
     }
 
-    /// Bronze has read the batch to its end.
+    /// Bronze has read the batch to its end: builds the indexes.
     func end(_ batch: Batch, changes: Int, opened: Int) async throws {
         guard let connection else { return }
         do {
             try await connection.endCopyIn()
+            for statement in table.addIndexes { try await connection.execute(statement) }
             held = (batch.run.id, changes, opened)
         } catch is PostgresError {
             await abandon()

@@ -35,7 +35,7 @@ struct SilverLayer: Sendable {
         for (position, batch) in pending.enumerated() {
             let isLast = position == pending.count - 1
             if let (writer, counts) = await first?.take(batch) {
-                try await finish(counts, of: batch, into: table(entity, system), gate, closes: isLast, step, on: writer)
+                try await finish(counts, of: batch, gate, closes: isLast, step, on: writer)
                 await first?.abandon()
                 continue
             }
@@ -61,18 +61,13 @@ struct SilverLayer: Sendable {
         }
     }
 
-    private func table(_ entity: Entity, _ system: SourceSystem) -> SilverTable {
-        SilverTable(entity, schema: system.schemas.silver)
-    }
-
     /// Ends the transaction in which bronze prepared a first batch.
     private func finish(
-        _ counts: RowCounts, of batch: Batch, into table: SilverTable, _ gate: CheckGate, closes: Bool, _ step: Step,
+        _ counts: RowCounts, of batch: Batch, _ gate: CheckGate, closes: Bool, _ step: Step,
         on writer: PostgresConnection
     ) async throws {
         try await gate.guarding(batch.run, step: step, on: writer) {
             do {
-                for statement in table.addIndexes { try await writer.execute(statement) }
                 try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
                 try await gate.check(batch.run, changed: counts.changed, step: step, on: writer)
                 try await BatchLedger.advance(batch, to: "merged", by: step.run.id, rejected: 0, on: writer)

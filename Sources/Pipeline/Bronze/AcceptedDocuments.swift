@@ -1,0 +1,58 @@
+internal import ConnectorKit
+internal import Hashing
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// By which metadata every live document of an entity was accepted: `metadata.entity_shape.accepted_by`.
+///
+/// While that metadata is in force, a document that did not change need not be read as a whole again: it would be accepted
+/// again. Any doubt is told as NULL; the next full batch without rejects is then read as a whole and settles it.
+struct AcceptedDocuments {
+    let entity: EntityID
+    /// Stands for today's metadata and the rules of `DocumentReader`.
+    private let reading: UUIDValue
+
+    /// Raise it when `DocumentReader` or `RecordWindow` begin to refuse or to accept what they did not.
+    private static let rules: UInt64 = 1
+
+    init(_ source: BatchSource, under catalog: Catalog) {
+        entity = source.entity.id
+        var input: [UInt8] = []
+        input.append(bigEndian: catalog.hash.high)
+        input.append(bigEndian: catalog.hash.low)
+        input.append(bigEndian: Self.rules)
+        input.append(source.manifest.shape.isText ? 1 : 0)
+        reading = XXH3.hash128(input.span)
+    }
+
+    /// True where every live document was accepted by today's metadata.
+    func areCurrent(on connection: PostgresConnection) async throws -> Bool {
+        try await !connection.query(
+            """
+            SELECT 1 FROM metadata.entity_shape WHERE system_id = \(entity.system.rawValue)
+                AND entity_name = \(entity.name) AND accepted_by = \(reading)
+            """
+        ).isEmpty
+    }
+
+    /// Notes what a batch has made of it. `isComplete`: every document that is live behind the batch was accepted with it.
+    func note(isComplete: Bool, on connection: PostgresConnection) async throws {
+        let accepted: UUIDValue? = isComplete ? reading : nil
+        try await connection.execute(
+            """
+            UPDATE metadata.entity_shape SET accepted_by = \(accepted)
+            WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
+                AND accepted_by IS DISTINCT FROM \(accepted) AND accepted_by IS DISTINCT FROM \(reading)
+            """)
+    }
+
+    /// Forgets it: the documents come from somewhere else.
+    static func forget(_ entity: EntityID, on connection: PostgresConnection) async throws {
+        try await connection.execute(
+            """
+            UPDATE metadata.entity_shape SET accepted_by = NULL
+            WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name) AND accepted_by IS NOT NULL
+            """)
+    }
+}

@@ -1,0 +1,119 @@
+internal import Primitives
+
+/// A full batch's keys compared with the last change of every key: which records need a closer look, which keys the batch
+/// lacks. What is neither is unchanged.
+struct KeyComparison {
+    /// The last change of a record's key.
+    enum Known {
+        /// There is none.
+        case none
+        case live
+        case deleted
+        case deletedByAbsence
+    }
+
+    /// Records that are new, changed, or whose key could not be read.
+    private(set) var candidates: ChangeMarks
+    private var isKnown: ChangeMarks
+    private var isDeleted: ChangeMarks
+    /// Live keys before the batch.
+    private(set) var live = 0
+    /// Live keys that the batch does not bring; its documents are not told.
+    private(set) var absent: KeyPartitions
+
+    /// Nothing compared yet of so many records.
+    init(records: Int) throws {
+        candidates = ChangeMarks(records: records)
+        isKnown = ChangeMarks(records: records)
+        isDeleted = ChangeMarks(records: records)
+        absent = try KeyPartitions(expecting: 0)
+    }
+
+    /// A record without a readable key.
+    mutating func addUnread(_ ordinal: Int) { candidates.mark(ordinal, isRestore: false) }
+
+    /// What the record's key was before the batch.
+    func known(_ ordinal: Int) -> Known {
+        guard isKnown.isChanged(ordinal) else { return .none }
+        guard isDeleted.isChanged(ordinal) else { return .live }
+        return isDeleted.isRestored(ordinal) ? .deletedByAbsence : .deleted
+    }
+
+    /// Compares the batch (marks are ordinals) with what is known (marks of `LastChange`); false where a key stands twice
+    /// in the batch.
+    mutating func compare(_ batch: KeyPartitions, with known: KeyPartitions) throws -> Bool {
+        for partition in batch.indices {
+            let records = try batch.entries(of: partition)
+            guard var table = KeyTable(records) else { return false }
+            for last in try known.entries(of: partition) {
+                let isLive = last.mark & LastChange.isDeleted == 0
+                if isLive { live += 1 }
+                guard let place = table.take(last.key, of: records) else {
+                    if isLive { try absent.add(last) }
+                    continue
+                }
+                let record = records[place]
+                let ordinal = Int(record.mark)
+                let isSame = last.mark & LastChange.hasDocument != 0 && record.document == last.document
+                guard !isSame else { continue }
+                candidates.mark(ordinal, isRestore: false)
+                isKnown.mark(ordinal, isRestore: false)
+                guard !isLive else { continue }
+                isDeleted.mark(ordinal, isRestore: last.mark & LastChange.isByAbsence != 0)
+            }
+            for place in records.indices where !table.isTaken(place) {
+                candidates.mark(Int(records[place].mark), isRestore: false)
+            }
+        }
+        return true
+    }
+}
+
+/// What a mark says of a key's last change.
+enum LastChange {
+    static let isDeleted: UInt64 = 1
+    static let isByAbsence: UInt64 = 2
+    /// A key that is absent has no document.
+    static let hasDocument: UInt64 = 4
+}
+
+/// Finds entries of one partition by their keys: open addressing over their places.
+private struct KeyTable {
+    private var slots: [Int32]
+    private var taken: [Bool]
+    private let mask: Int
+
+    /// nil where a key stands twice.
+    init?(_ entries: [KeyEntry]) {
+        var size = 16
+        while size < entries.count * 2 { size *= 2 }
+        mask = size - 1
+        slots = Array(repeating: -1, count: size)
+        taken = Array(repeating: false, count: entries.count)
+        for place in entries.indices {
+            let key = entries[place].key
+            var slot = Int(truncatingIfNeeded: key.low) & mask
+            while slots[slot] >= 0 {
+                if entries[Int(slots[slot])].key == key { return nil }
+                slot = (slot + 1) & mask
+            }
+            slots[slot] = Int32(place)
+        }
+    }
+
+    /// The place of the key's entry, which counts as taken from now on.
+    mutating func take(_ key: UUIDValue, of entries: [KeyEntry]) -> Int? {
+        var slot = Int(truncatingIfNeeded: key.low) & mask
+        while slots[slot] >= 0 {
+            let place = Int(slots[slot])
+            if entries[place].key == key {
+                taken[place] = true
+                return place
+            }
+            slot = (slot + 1) & mask
+        }
+        return nil
+    }
+
+    func isTaken(_ place: Int) -> Bool { taken[place] }
+}

@@ -1,0 +1,68 @@
+internal import Primitives
+
+/// What tells whether a record is known: its key's hash, its document's hash, and a mark of whoever adds it.
+struct KeyEntry: BitwiseCopyable {
+    var key: UUIDValue
+    var document: UUIDValue
+    var mark: UInt64
+}
+
+/// Entries of any number of records, in partitions by their keys' first bits, each of which fits into memory.
+///
+/// Two sets with the same number of partitions can be compared partition by partition: the keys of one are only in the
+/// same one of the other (a hash join that spills, as Shapiro describes it in "Join processing in database systems with
+/// large main memories", 1986). What is more than a chunk per partition goes to a temporary file that has no name.
+struct KeyPartitions: Sendable {
+    /// So many entries of a partition are held before they are written: 16 KB.
+    private static let chunkSize = 16_384 / MemoryLayout<KeyEntry>.stride
+    /// A partition is meant to hold so many.
+    private static let wantedSize = 65_536
+
+    private var open: [[KeyEntry]]
+    /// Where each partition's full chunks stand in the file, by chunk.
+    private var chunks: [[Int]]
+    private var spilled = 0
+    private let file: SpoolFile
+    private let shift: UInt64
+    /// Entries of all partitions.
+    private(set) var count = 0
+
+    /// Partitions for about `expected` entries: 16 to 512.
+    init(expecting expected: Int) throws {
+        var bits: UInt64 = 4
+        while bits < 9, expected >> bits > Self.wantedSize { bits += 1 }
+        shift = 64 - bits
+        open = Array(repeating: [], count: 1 << bits)
+        chunks = Array(repeating: [], count: 1 << bits)
+        file = try SpoolFile()
+    }
+
+    /// The places of the partitions.
+    var indices: Range<Int> { open.indices }
+
+    /// Adds an entry.
+    mutating func add(_ entry: KeyEntry) throws {
+        let partition = Int(entry.key.high >> shift)
+        open[partition].append(entry)
+        count += 1
+        guard open[partition].count == Self.chunkSize else { return }
+        try open[partition].withUnsafeBytes { try file.write($0, at: spilled) }
+        chunks[partition].append(spilled)
+        spilled += Self.chunkSize * MemoryLayout<KeyEntry>.stride
+        open[partition].removeAll(keepingCapacity: true)
+    }
+
+    /// Every entry of a partition, in the order in which they were added.
+    func entries(of partition: Int) throws -> [KeyEntry] {
+        var entries: [KeyEntry] = []
+        entries.reserveCapacity(chunks[partition].count * Self.chunkSize + open[partition].count)
+        for offset in chunks[partition] {
+            entries += try [KeyEntry](unsafeUninitializedCapacity: Self.chunkSize) { chunk, count in
+                try file.read(UnsafeMutableRawBufferPointer(chunk), at: offset)
+                count = Self.chunkSize
+            }
+        }
+        entries += open[partition]
+        return entries
+    }
+}

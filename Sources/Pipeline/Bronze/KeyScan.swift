@@ -1,0 +1,84 @@
+internal import Hashing
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// The keys of a batch and the hashes of its documents, read without looking at the rest of the records.
+struct KeyScan: Sendable {
+    /// Marks are ordinals.
+    private(set) var keys: KeyPartitions
+    /// Ordinals of records whose key cannot be read.
+    private(set) var unread: [Int] = []
+    private(set) var records = 0
+    /// Columns that no record has.
+    private(set) var missingColumns: [String] = []
+    /// Top-level fields that no column reads, as far as records were read as a whole.
+    private(set) var unknownFields: [String] = []
+
+    /// Reads the batch; nil where more than `heldUnread` records have no readable key.
+    init?(of source: BatchSource, expecting expected: Int, heldUnread: Int, step: Step) throws {
+        keys = try KeyPartitions(expecting: expected)
+        // Where the first records have every column, nothing but keys has to be looked for behind them.
+        let (columns, fields) = try Self.firstColumns(of: source)
+        let isShort = columns.missing.isEmpty
+        unknownFields = fields
+        var seen = columns
+        var records = try isShort ? source.keyReader() : source.reader()
+        var reader = isShort ? source.keyDocumentReader() : source.documentReader()
+        while try records.next() {
+            for index in 0..<records.window.count {
+                if !isShort { seen.see(records.window, index) }
+                let ordinal = records.firstOrdinal + index
+                guard records.problem(at: index) == nil, reader.readKey(records.window, index) else {
+                    unread.append(ordinal)
+                    continue
+                }
+                let document = records.window.withRecord(index) { XXH3.hash128($0) }
+                try keys.add(KeyEntry(key: reader.keyHash(), document: document, mark: UInt64(ordinal)))
+            }
+            guard unread.count <= heldUnread else { return nil }
+            step.progress(records: records.firstOrdinal)
+            try Task.checkCancellation()
+        }
+        self.records = records.firstOrdinal
+        missingColumns = seen.missing
+        if !isShort { unknownFields = records.window.unknownNames }
+    }
+
+    /// Which columns the records of the first windows have, and which fields no column reads.
+    private static func firstColumns(of source: BatchSource) throws -> (SeenColumns, [String]) {
+        var columns = SeenColumns(of: source.entity)
+        var records = try source.reader()
+        for _ in 0..<4 where try records.next() {
+            for index in 0..<records.window.count { columns.see(records.window, index) }
+            if columns.missing.isEmpty { break }
+        }
+        return (columns, records.window.unknownNames)
+    }
+
+    /// What the server knows of every key; marks are those of `LastChange`.
+    static func lastChanges(
+        of table: BronzeTable, expecting expected: Int, on connection: PostgresConnection
+    ) async throws -> KeyPartitions {
+        var known = try KeyPartitions(expecting: expected)
+        try await connection.beginCopyOut(
+            """
+            COPY (SELECT _key_hash, _doc_hash, _is_deleted, _by_absence FROM \(fragment: table.last))
+            TO STDOUT (FORMAT binary)
+            """)
+        while let chunk = try await connection.nextCopyChunk() {
+            var rows = BinaryRowReader(chunk)
+            while rows.next() {
+                guard let key = rows.uuid(0) else { continue }
+                var mark: UInt64 = 0
+                if rows.bool(2) == true { mark |= LastChange.isDeleted }
+                if rows.bool(3) == true { mark |= LastChange.isByAbsence }
+                let document = rows.uuid(1)
+                if document != nil { mark |= LastChange.hasDocument }
+                try known.add(KeyEntry(key: key, document: document ?? .zero, mark: mark))
+            }
+        }
+        return known
+    }
+}
