@@ -11,12 +11,13 @@ ALTER TABLE audit.entity_layer_run
             THEN round(bytes_in / extract(epoch FROM finished_at - started_at)) END) STORED;
 COMMENT ON COLUMN audit.entity_layer_run.cpu_ms IS
     'Milliseconds of CPU, user and system, that the process used during the step, for all steps at once where entities '
-    'run side by side; without the database server and programs of connectors; NULL for skipped steps';
+    'run side by side; without the database server and programs of connectors; NULL where it was skipped or vanished';
 COMMENT ON COLUMN audit.entity_layer_run.peak_memory_bytes IS
     'Most resident memory of the process during the step, for all steps at once where entities run side by side; since '
-    'the process began where /proc does not allow more, and in rows without cpu_ms; NULL for skipped steps';
+    'the process began where /proc does not allow more, and in older rows, which have no cpu_ms';
 COMMENT ON COLUMN audit.entity_layer_run.records_per_second IS
-    'nr_records_in by the time the step took; NULL unless it succeeded and read something';
+    'nr_records_in by the time the step took, which for a large first batch in silver is part of bronze''s; NULL '
+    'unless it succeeded and read something';
 COMMENT ON COLUMN audit.entity_layer_run.bytes_per_second IS
     'bytes_in by the time the step took; NULL unless it succeeded and read bytes, as raw and bronze do';
 
