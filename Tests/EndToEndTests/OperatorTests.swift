@@ -43,6 +43,18 @@ struct OperatorTests {
         #expect(shown.output.contains("bronze example.people, column id: 1 ×"), "\(shown.output)")
         let json = try await project.json("runs", "show", id)
         #expect(json["steps"]?.arrayValue?.count == 6)
+        for step in json["steps"]?.arrayValue ?? [] where step["layer"]?.stringValue == "raw" {
+            #expect((step["peak_memory_bytes"]?.intValue ?? 0) > 1_000_000 && step["cpu_ms"]?.intValue != nil)
+            for rate in ["records_per_second", "bytes_per_second"] {
+                #expect(step[rate].map { $0 != .null } == true, "\(step)")
+            }
+        }
+        let header = try #require(shown.output.split(separator: "\n").first { $0.hasPrefix("entity") })
+        #expect(
+            header.split(separator: " ") == [
+                "entity", "layer", "try", "status", "load", "in", "inserted", "rejected", "records/s", "MB/s",
+                "peak", "memory", "cpu", "time",
+            ])
         #expect(json["rejects"]?.arrayValue?.first?["nr_records"]?.intValue == 1)
         let none = try await project.medallion("runs", "show", "ffffffff")
         #expect(none.status == 2 && none.errors.contains("no run 'ffffffff'"), "\(none)")

@@ -7,6 +7,7 @@ public enum PlatformSQL {
             ("0002_entity_shape", String(decoding: PackageResources._002_entity_shape_sql, as: UTF8.self)),
             ("0003_quality", String(decoding: PackageResources._003_quality_sql, as: UTF8.self)),
             ("0004_comments", String(decoding: PackageResources._004_comments_sql, as: UTF8.self)),
+            ("0005_throughput", String(decoding: PackageResources._005_throughput_sql, as: UTF8.self)),
             (
                 "0006_accepted_documents",
                 String(decoding: PackageResources._006_accepted_documents_sql, as: UTF8.self)

@@ -89,10 +89,19 @@ public struct AuditQueries: Sendable {
                 entity: try entity(row), layer: layer, attempt: try row.get("attempt"), status: try row.get("status"),
                 skipReason: try row.get("skip_reason"), loadType: try row.get("load_type"), counts: try counts(row),
                 startedAt: try row.get("started_at"), finishedAt: try row.get("finished_at"),
-                lastSucceededAt: try row.get("last_succeeded_at"), cursorFrom: try row.get("cursor_from"),
+                recordsPerSecond: try row.get("records_per_second"), bytesPerSecond: try row.get("bytes_per_second"),
+                usage: try usage(row), lastSucceededAt: try row.get("last_succeeded_at"),
+                cursorFrom: try row.get("cursor_from"),
                 cursorTo: try row.get("cursor_to"), errorKind: try row.get("error_kind"),
                 error: try row.get("error_message"))
         }
+    }
+
+    private func usage(_ row: PostgresRow) throws -> ProcessUsage? {
+        guard let memory: Int = try row.get("peak_memory_bytes"), let cpu: Int = try row.get("cpu_ms") else {
+            return nil
+        }
+        return ProcessUsage(peakMemoryBytes: memory, cpuMilliseconds: cpu)
     }
 
     private func counts(_ row: PostgresRow) throws -> RowCounts {

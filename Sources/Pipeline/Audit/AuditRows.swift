@@ -55,6 +55,12 @@ public struct StepRow: Sendable {
     public var startedAt: Instant
     /// When it ended; nil while it runs.
     public var finishedAt: Instant?
+    /// Records read by the time it took; nil unless it succeeded and read some.
+    public var recordsPerSecond: Double?
+    /// Bytes read by the time it took; nil unless it succeeded and they are known.
+    public var bytesPerSecond: Double?
+    /// What the process had used when it was measured last; nil where it was not.
+    public var usage: ProcessUsage?
     /// When the entity last succeeded in this layer.
     public var lastSucceededAt: Instant?
     /// The bounds of a delta load.

@@ -200,11 +200,13 @@ actor RunLedger {
 
     private func close(_ step: Step, _ status: RunStatus, _ failure: LayerFailure) async -> (any Error)? {
         let now = clock.now()
+        let usage = step.measure()
         do {
             try await pool.withConnection { connection in
                 try await connection.execute(
                     """
                     UPDATE audit.entity_layer_run SET status = \(status.rawValue), finished_at = \(now),
+                        peak_memory_bytes = \(usage.peakMemoryBytes), cpu_ms = \(usage.cpuMilliseconds),
                         error_kind = \(failure.kind.rawValue), error_message = \(failure.message)
                     WHERE entity_layer_run_id = \(step.id) AND status = 'running'
                     """)
@@ -223,7 +225,7 @@ actor RunLedger {
                 counts: step.totals, skipReason: step.skipReason,
                 error: error?.message,
                 seconds: Double(clock.now().microseconds - step.startedAt.microseconds) / 1_000_000,
-                warnings: step.warnings))
+                warnings: step.warnings, usage: step.skipReason == nil ? step.usage : nil))
     }
 
     private func note(_ report: StepReport) {

@@ -1,6 +1,3 @@
-#if canImport(Glibc)
-    internal import Glibc
-#endif
 internal import ConnectorKit
 internal import Metadata
 internal import Postgres
@@ -21,7 +18,9 @@ final class Step: Sendable {
     private let fence: Int64
     private let clock: any WallClock
     private let observer: any RunObserver
-    private let state = Mutex((counts: RowCounts(), skip: SkipReason?.none, warnings: [String]()))
+    private let measurement = UsageMeter.process.begin()
+    private let state = Mutex(
+        (counts: RowCounts(), skip: SkipReason?.none, warnings: [String](), usage: ProcessUsage?.none))
 
     init(
         id: UUIDValue, layer: Layer, entity: EntityID, attempt: Int, run: RunIdentity, system: SystemID, fence: Int64,
@@ -49,6 +48,16 @@ final class Step: Sendable {
     /// What people should know even where they did not watch, in the order in which it was found.
     var warnings: [String] { state.withLock(\.warnings) }
 
+    /// What the process had used when it was measured last, as the row tells it.
+    var usage: ProcessUsage? { state.withLock(\.usage) }
+
+    /// Measures what the process has used since the step began. It costs microseconds: not for each record.
+    func measure() -> ProcessUsage {
+        let usage = measurement.read()
+        state.withLock { $0.usage = usage }
+        return usage
+    }
+
     /// Something that people should know, at once and in the run's summary.
     func warn(_ text: String) {
         state.withLock { $0.warnings.append(known.mask(text)) }
@@ -73,6 +82,7 @@ final class Step: Sendable {
     ) async throws {
         try await checkFence(on: connection)
         let finishedAt: Instant? = closes ? clock.now() : nil
+        let usage = measure()
         let rows = try await connection.execute(
             """
             UPDATE audit.entity_layer_run SET status = \(closes ? "succeeded" : "running"), finished_at = \(finishedAt),
@@ -85,7 +95,8 @@ final class Step: Sendable {
                 nr_records_duplicate = nr_records_duplicate + \(counts.duplicate),
                 nr_records_late = nr_records_late + \(counts.late),
                 nr_records_rejected = nr_records_rejected + \(counts.rejected),
-                bytes_in = bytes_in + \(counts.bytes), peak_memory_bytes = \(Step.peakMemory),
+                bytes_in = bytes_in + \(counts.bytes), peak_memory_bytes = \(usage.peakMemoryBytes),
+                cpu_ms = \(usage.cpuMilliseconds),
                 load_type = coalesce(\(load?.type.rawValue), load_type),
                 cursor_from = coalesce(\(load?.from), cursor_from), cursor_to = coalesce(\(load?.to), cursor_to)
             WHERE entity_layer_run_id = \(id) AND status = 'running'
@@ -122,12 +133,5 @@ final class Step: Sendable {
             .internal,
             "run \(run.id) of system '\(system)' was taken over by another run while it was stopped; "
                 + "nothing of this batch was written, the newer run goes on")
-    }
-
-    /// The largest resident size of the process so far, in bytes (getrusage(2)).
-    private static var peakMemory: Int {
-        var usage = rusage()
-        getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
-        return usage.ru_maxrss * 1024
     }
 }

@@ -50,6 +50,8 @@ public struct StepReport: Sendable {
     public var seconds: Double
     /// What people should know, such as checks of severity `warn` that are broken.
     public var warnings: [String] = []
+    /// What the process used meanwhile; nil where the step did nothing.
+    public var usage: ProcessUsage? = nil
 }
 
 /// What one run came to.

@@ -8,7 +8,7 @@ import Primitives
 struct RunsShowCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "show",
-        abstract: "One run: every entity and layer with counts, durations, errors and rejects.",
+        abstract: "One run: every entity and layer with counts, rates, memory, errors and rejects.",
         discussion: """
             Examples:
               medallion runs show 019a93c5
@@ -40,7 +40,7 @@ struct RunsShowCommand: AsyncParsableCommand {
         }
         print(header(run))
         let table = table(steps)
-        if !table.rows.isEmpty { print("\n\(table.text)") }
+        if !table.rows.isEmpty { print("\n\(table.withoutEmptyColumns.text)") }
         for step in steps {
             guard let error = step.error else { continue }
             print("\n\(step.layer.rawValue) \(step.entity), \(step.errorKind ?? "error"): \(error)")
@@ -70,7 +70,7 @@ struct RunsShowCommand: AsyncParsableCommand {
     private func table(_ steps: [StepRow]) -> TextTable {
         var table = TextTable(
             "entity", "layer", "try", "status", "load", "in", "inserted", "updated", "deleted", "unchanged",
-            "duplicate", "late", "rejected", "time")
+            "duplicate", "late", "rejected", "records/s", "MB/s", "peak memory", "cpu", "time")
         for step in steps {
             func cell(_ value: Int) -> String { value == 0 ? "" : grouped(value) }
             let counts = step.counts
@@ -79,6 +79,8 @@ struct RunsShowCommand: AsyncParsableCommand {
                 step.skipReason.map { "skipped: \($0)" } ?? step.status, step.loadType ?? "", cell(counts.input),
                 cell(counts.inserted), cell(counts.updated), cell(counts.deleted), cell(counts.unchanged),
                 cell(counts.duplicate), cell(counts.late), cell(counts.rejected),
+                step.recordsPerSecond.map { grouped(whole($0)) } ?? "", step.bytesPerSecond.map(megabytes) ?? "",
+                peakMemory(step.usage), step.usage.map { elapsed(Double($0.cpuMilliseconds) / 1000) } ?? "",
                 duration(from: step.startedAt, to: step.finishedAt))
         }
         return table

@@ -50,7 +50,7 @@ enum EventJSON {
             number("bytes", step.counts.bytes), JSONMember("seconds", .number("\(step.seconds)")),
             JSONMember("skip_reason", step.skipReason.map { .string($0.rawValue) } ?? .null),
             JSONMember("error", step.error.map { .string($0) } ?? .null),
-        ]
+        ] + ProcessUsage.members(step.usage)
     }
 
     private static func finished(_ report: RunReport) -> [JSONMember] {

@@ -16,6 +16,10 @@ extension JSONMember {
 
     static func number(_ name: String, _ value: Int) -> JSONMember { JSONMember(name, .number(String(value))) }
 
+    static func decimal(_ name: String, _ value: Double?) -> JSONMember {
+        JSONMember(name, value.map { .number("\($0)") } ?? .null)
+    }
+
     static func instant(_ name: String, _ value: Instant?) -> JSONMember { text(name, value?.description) }
 }
 
@@ -28,6 +32,17 @@ extension RowCounts {
             .number("nr_records_absent", absent), .number("nr_records_unchanged", unchanged),
             .number("nr_records_duplicate", duplicate), .number("nr_records_late", late),
             .number("nr_records_rejected", rejected), .number("bytes_in", bytes),
+        ]
+    }
+}
+
+extension ProcessUsage {
+    /// What the process used under the names of the audit, null where it was not measured.
+    static func members(_ usage: ProcessUsage?) -> [JSONMember] {
+        func number(_ value: Int?) -> JSONValue { value.map { .number(String($0)) } ?? .null }
+        return [
+            JSONMember("cpu_ms", number(usage?.cpuMilliseconds)),
+            JSONMember("peak_memory_bytes", number(usage?.peakMemoryBytes)),
         ]
     }
 }

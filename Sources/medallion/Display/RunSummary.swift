@@ -35,8 +35,7 @@ enum RunSummary {
         var table = TextTable(
             header: [
                 "entity", "layer", "status", "in", "inserted", "updated", "deleted", "unchanged", "duplicate", "late",
-                "rejected",
-                "records/s", "time",
+                "rejected", "records/s", "MB/s", "peak memory", "time",
             ])
         // The last attempt of each step counts.
         var seen: Set<String> = []
@@ -50,16 +49,21 @@ enum RunSummary {
         for step in steps where step.skipReason != .noInput {
             let counts = step.counts
             func cell(_ value: Int) -> String { step.status == .succeeded && value > 0 ? grouped(value) : "" }
-            let rate = step.seconds > 0.05 ? Int(Double(counts.input) / step.seconds) : 0
+            // Of less time a rate says nothing.
+            let isTimed = step.seconds > 0.05
+            let rate = isTimed ? whole(Double(counts.input) / step.seconds) : 0
+            let hasBytes = isTimed && step.status == .succeeded && counts.bytes > 0
             table.rows.append([
                 "\(step.entity)", step.layer.rawValue,
                 step.skipReason.map { "skipped: \($0.rawValue)" } ?? step.status.rawValue, cell(counts.input),
                 cell(counts.inserted), cell(counts.updated), cell(counts.deleted), cell(counts.unchanged),
-                cell(counts.duplicate), cell(counts.late), cell(counts.rejected), cell(rate), elapsed(step.seconds),
+                cell(counts.duplicate), cell(counts.late), cell(counts.rejected), cell(rate),
+                hasBytes ? megabytes(Double(counts.bytes) / step.seconds) : "", peakMemory(step.usage),
+                elapsed(step.seconds),
             ])
         }
         let quiet = steps.count { $0.skipReason == .noInput }
-        var text = table.rows.isEmpty ? "" : "\n\(table.text)\n"
+        var text = table.rows.isEmpty ? "" : "\n\(table.withoutEmptyColumns.text)\n"
         if quiet > 0 { text += "\(quiet) steps had nothing to do.\n" }
         for step in steps where step.status == .failed { text += "\n" + line(step) + "\n" }
         let warnings = steps.flatMap { step in step.warnings.map { "\(step.layer.rawValue) \(step.entity) \($0)\n" } }
@@ -85,3 +89,18 @@ enum RunSummary {
         return "\n\nNext:\n" + lines.map { "  \($0)\n" }.joined()
     }
 }
+
+/// Millions of bytes: `0.24`, `3.40`, `13,600`.
+func megabytes(_ bytes: Double) -> String {
+    let hundredths = whole(bytes / 10_000)
+    guard hundredths < 1000 else { return grouped((hundredths + 50) / 100) }
+    return "\(hundredths / 100).\(hundredths % 100 < 10 ? "0" : "")\(hundredths % 100)"
+}
+
+/// `41 MB`; empty where it was not measured.
+func peakMemory(_ usage: ProcessUsage?) -> String {
+    usage.map { "\(grouped(whole(Double($0.peakMemoryBytes) / 1_000_000))) MB" } ?? ""
+}
+
+/// Rounded; of what is larger than people read, the largest.
+func whole(_ number: Double) -> Int { Int(min(number, 1e15).rounded()) }

@@ -124,6 +124,8 @@ extension StepRow {
                 .instant("started_at", startedAt), .instant("finished_at", finishedAt),
                 .instant("last_succeeded_at", lastSucceededAt), .text("cursor_from", cursorFrom),
                 .text("cursor_to", cursorTo), .text("error_kind", errorKind), .text("error_message", error),
-            ] + counts.members)
+            ] + counts.members + [
+                .decimal("records_per_second", recordsPerSecond), .decimal("bytes_per_second", bytesPerSecond),
+            ] + ProcessUsage.members(usage))
     }
 }

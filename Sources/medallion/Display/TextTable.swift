@@ -9,6 +9,14 @@ struct TextTable {
 
     mutating func add(_ cells: String...) { rows.append(cells) }
 
+    /// The same without the columns in which no row has anything.
+    var withoutEmptyColumns: TextTable {
+        let filled = header.indices.filter { column in rows.contains { !$0[column].isEmpty } }
+        var table = TextTable(header: filled.map { header[$0] })
+        table.rows = rows.map { row in filled.map { row[$0] } }
+        return table
+    }
+
     /// The table's lines, header first, or nothing where there is no row.
     var lines: [String] {
         guard !rows.isEmpty else { return [] }
@@ -18,7 +26,7 @@ struct TextTable {
         let isNumber = header.indices.map { column in
             rows.allSatisfy { row in
                 row[column].isEmpty || row[column] == "–"
-                    || row[column].allSatisfy { $0.isNumber || ",.-".contains($0) }
+                    || row[column].allSatisfy { $0.isNumber || ",.-".contains($0) } || row[column].hasSuffix(" MB")
             }
         }
         func line(_ cells: [String]) -> String {
