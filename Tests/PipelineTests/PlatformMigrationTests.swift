@@ -41,7 +41,10 @@ struct PlatformMigrationTests {
             FROM audit.v_run_detail d JOIN audit.v_entity_health h USING (entity_name)
             LEFT JOIN audit.v_duration_stats s USING (entity_name)
             """)
-        #expect(try await TestWarehouse.migrations().apply(on: connection) == ["0005_throughput", "0006_accepted_documents"])
+        #expect(
+            try await TestWarehouse.migrations().apply(on: connection) == [
+                "0005_throughput", "0006_accepted_documents",
+            ])
         func rows(_ view: SQLText) async throws -> [String] {
             try await connection.query(
                 """

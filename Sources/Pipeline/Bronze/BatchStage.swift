@@ -101,9 +101,11 @@ struct BatchStage {
         buffer = CopyBuffer()
     }
 
-    /// Appends the documents of the marked records to the log.
-    func log(_ marks: ChangeMarks, on connection: PostgresConnection, step: Step) async throws {
-        var records = try source.reader()
+    /// Appends the documents of the marked records to the log, and hands them to silver.
+    func log(
+        _ marks: ChangeMarks, feeding feed: inout MergeFeed, on connection: PostgresConnection, step: Step
+    ) async throws {
+        var records = parents == nil ? try source.reader(of: marks) : try source.reader()
         var reader = source.documentReader()
         let hasKey = !entity.keyColumns.isEmpty
         var row = LogRow(run: batch.run, isBinary: entity.documentStorage == .jsonb)
@@ -120,12 +122,13 @@ struct BatchStage {
                     ? reader.keyHash()
                     : reader.placeHash(
                         run: batch.run.id, file: records.fileNumber, record: records.firstRecord + index)
-                row.append(
-                    reader.isDelete ? .delete : marks.isRestored(ordinal) ? .restore : .upsert, records, index,
-                    key: key, reader, to: &buffer)
+                let change: LogRow.Change =
+                    reader.isDelete ? .delete : marks.isRestored(ordinal) ? .restore : .upsert
+                row.append(change, records, index, key: key, reader, to: &buffer)
+                feed.add(change, records, index, key: key, &reader)
             }
             if buffer.needsFlush {
-                try await connection.putCopyData(buffer.takeBytes())
+                try await feed.send(buffer.takeBytes(), on: connection)
                 step.progress(records: ordinal)
                 try Task.checkCancellation()
             }

@@ -19,8 +19,10 @@ struct BronzeLayer: Sendable {
     var usesShortcuts = true
 
     /// Normalizes the entity's pending batches, oldest first, each in one transaction.
-    /// - Parameter first: Is fed with the typed rows of a first batch, where silver follows.
-    func normalize(_ entity: Entity, of system: SourceSystem, first: FirstMerge? = nil, step: Step) async throws {
+    /// - Parameter companion: Is fed with the typed changes, where silver follows and only one batch is pending.
+    func normalize(
+        _ entity: Entity, of system: SourceSystem, companion: CompanionMerge? = nil, step: Step
+    ) async throws {
         try await registerItems(of: entity, step: step)
         let pending = try await pool.withConnection { connection in
             try await BatchLedger.batches(of: entity.id, in: ["landed", "blocked"], on: connection)
@@ -38,7 +40,8 @@ struct BronzeLayer: Sendable {
                     try await keepUnchanged(batch, entity, closes: isLast, step: step, on: connection)
                 } else {
                     try await normalize(
-                        batch, entity, system, table, first: work.count == 1 ? first : nil, closes: isLast, step: step,
+                        batch, entity, system, table, companion: work.count == 1 && usesShortcuts ? companion : nil,
+                        closes: isLast, step: step,
                         on: connection)
                 }
             }
@@ -116,13 +119,13 @@ struct BronzeLayer: Sendable {
     }
 
     private func normalize(
-        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable, first merge: FirstMerge?,
-        closes: Bool, step: Step, on connection: PostgresConnection
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable,
+        companion: CompanionMerge?, closes: Bool, step: Step, on connection: PostgresConnection
     ) async throws {
         let blocked: StepError? = try await connection.transaction {
             let stage = try await emptyStage(batch, entity, system, table, on: connection)
             let shortcut = usesShortcuts ? BatchShortcut(stage, catalog) : nil
-            var detected = try await shortcut?.take(merge, step: step, on: connection)
+            var detected = try await shortcut?.take(companion, step: step, on: connection)
             if detected == nil { detected = try await detect(stage, step: step, on: connection) }
             guard let detected else { return nil }
             let (survey, detection, findings) = (detected.survey, detected.detection, detected.findings)
@@ -136,7 +139,7 @@ struct BronzeLayer: Sendable {
                 return reason
             }
             let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
-            try await write(detected, step: step, on: connection)
+            try await write(detected, companion, step: step, on: connection)
             try await AcceptedDocuments(stage.source, under: catalog).note(
                 isComplete: detected.acceptsAll, on: connection)
             if findings.wentBack > 0 {
@@ -209,7 +212,7 @@ struct BronzeLayer: Sendable {
     ) async throws -> (counts: RowCounts, objection: StepError?, missing: [String]) {
         let stage = try await emptyStage(batch, entity, system, table, on: connection)
         let detected = try await detect(stage, step: step, on: connection)
-        try await write(detected, step: step, on: connection)
+        try await write(detected, nil, step: step, on: connection)
         let isDrift = batch.loadType == .full && detected.survey.records >= 100
         return (
             detected.counts(batch), Guard.objection(to: batch, of: entity, detected.survey, detected.findings),
@@ -217,15 +220,27 @@ struct BronzeLayer: Sendable {
         )
     }
 
-    private func write(_ detected: DetectedBatch, step: Step, on connection: PostgresConnection) async throws {
-        let (detection, findings) = (detected.detection, detected.findings)
+    private func write(
+        _ detected: DetectedBatch, _ companion: CompanionMerge?, step: Step, on connection: PostgresConnection
+    ) async throws {
+        let (detection, findings, batch) = (detected.detection, detected.findings, detected.stage.batch)
         guard findings.changes + findings.absent > 0, let marks = detected.marks else { return }
         let table = detection.table
         let isFirst = try await connection.query("SELECT 1 FROM \(fragment: table.log) LIMIT 1").isEmpty
         if isFirst { for statement in table.dropIndexes { try await connection.execute(statement) } }
-        if findings.changes > 0 { try await detected.stage.log(marks, on: connection, step: step) }
+        // Which keys are absent is known to the server alone.
+        let isFed = !isFirst && !detection.detectsAbsence && batch.loadType == .delta
+        var feed = try await MergeFeed(
+            isFed ? companion : nil, batch, of: detection.entity, expecting: findings.changes, opensHistory: false,
+            at: step.now)
+        if findings.changes > 0 {
+            try await detected.stage.log(marks, feeding: &feed, on: connection, step: step)
+        }
+        let whole = feed
+        async let merged: Void = whole.ended()
         if isFirst { for statement in table.addLogIndexes { try await connection.execute(statement) } }
         try await detection.apply(on: connection, isFirst: isFirst)
+        try await merged
     }
 
     /// Reports fields that appeared, and returns the columns that vanished from a full batch of at least 100 records.

@@ -79,7 +79,7 @@ struct BronzeTable {
                 _key_hash uuid NOT NULL, _doc_hash uuid, _run_timestamp timestamptz NOT NULL,
                 _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL, _effective_at timestamptz,
                 _applies_at timestamptz, _order bytea, _scope uuid,
-                \(fragment: lastKey))
+                \(fragment: lastKey)) WITH (fillfactor = 85)
             """,
             createStage,
         ] + scopeIndex + [

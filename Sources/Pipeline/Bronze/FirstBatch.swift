@@ -1,5 +1,4 @@
 internal import ConnectorKit
-internal import Hashing
 internal import JSON
 internal import Metadata
 internal import Postgres
@@ -11,12 +10,9 @@ internal import Primitives
 /// It holds for batches without duplicate keys. Duplicates are found when the keys are sorted, and undone together with
 /// everything else; the batch then goes the long way. Rejected records are staged as ever.
 struct FirstBatch {
-    /// What one reading came to.
-    typealias Outcome = (survey: BatchStage.Survey, findings: ChangeDetection.Findings)
-
     let stage: BatchStage
     /// Takes the typed rows along for silver; nil where silver is not to follow.
-    let merge: FirstMerge?
+    let companion: CompanionMerge?
     private var table: BronzeTable { stage.table }
     private var batch: Batch { stage.batch }
     private var source: BatchSource { stage.source }
@@ -26,7 +22,7 @@ struct FirstBatch {
     private static let heldRejects = 10_000
 
     /// A way for this batch; nil where its entity needs the long one, or has a log already.
-    init?(_ stage: BatchStage, merge: FirstMerge?, on connection: PostgresConnection) async throws {
+    init?(_ stage: BatchStage, _ companion: CompanionMerge?, on connection: PostgresConnection) async throws {
         let entity = stage.source.entity
         guard stage.parents == nil, entity.effectiveTimeColumn == nil, entity.fullScope == nil,
             !entity.keyColumns.isEmpty
@@ -37,25 +33,18 @@ struct FirstBatch {
             """)
         guard try !known[0].get(0, as: Bool.self) else { return nil }
         self.stage = stage
-        self.merge = merge
+        self.companion = companion
     }
 
-    /// Writes the log and the table of last changes; nil where that was undone, because keys stand twice in the batch or
-    /// too many records are rejected.
-    func write(on connection: PostgresConnection, step: Step) async throws -> Outcome? {
+    /// Writes the log and the table of last changes; nil where that was undone, because keys stand twice in the batch, too
+    /// many records are rejected, or a guard is going to object.
+    func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         try await connection.execute("SAVEPOINT first_batch")
         for statement in table.dropIndexes { try await connection.execute(statement) }
-        guard let outcome = try await copy(on: connection, step: step) else {
-            try await undo(on: connection)
-            return nil
-        }
-        return outcome
-    }
-
-    /// Undoes what was written.
-    func undo(on connection: PostgresConnection) async throws {
-        await merge?.abandon()
+        if let batch = try await copy(on: connection, step: step) { return batch }
+        await companion?.abandon()
         try await connection.execute("ROLLBACK TO SAVEPOINT first_batch")
+        return nil
     }
 
     /// Fills the table of last changes in the order of its keys, and builds the indexes; false where a key stands twice.
@@ -89,16 +78,7 @@ struct FirstBatch {
         return true
     }
 
-    /// Sends rows of both layers at once, to two backends.
-    private func send(
-        _ rows: [UInt8], on connection: PostgresConnection, _ versions: [UInt8], to merge: FirstMerge?
-    ) async throws {
-        async let sent: Void? = merge?.put(versions)
-        try await connection.putCopyData(rows)
-        _ = try await sent
-    }
-
-    private func copy(on connection: PostgresConnection, step: Step) async throws -> Outcome? {
+    private func copy(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         var survey = BatchStage.Survey()
         var findings = ChangeDetection.Findings()
         var columns = SeenColumns(of: entity)
@@ -107,9 +87,8 @@ struct FirstBatch {
         let filter = CursorFilter(entity, source.manifest, reader: &reader)
         var (log, rejects) = (CopyBuffer(), CopyBuffer())
         var staged = StageRow(entity: entity, masking: step.known.mask)
-        var merge = try await self.merge?.begin(batch) == true ? self.merge : nil
-        let version = HistoryRow(entity, run: batch.run, now: step.now)
-        var versions = CopyBuffer()
+        var feed = try await MergeFeed(
+            companion, batch, of: entity, expecting: batch.records, opensHistory: true, at: step.now)
         var row = LogRow(run: batch.run, isBinary: entity.documentStorage == .jsonb)
         var keys = try KeyPartitions(expecting: batch.records)
         try await connection.beginCopyIn(table.copyToLog)
@@ -139,31 +118,26 @@ struct FirstBatch {
                 let document = row.append(change, records, index, key: key, reader, to: &log)
                 try keys.add(
                     KeyEntry(key: key, document: document, mark: reader.isDelete ? LastChange.isDeleted : 0))
-                if merge != nil, row.isBinary, FirstMerge.mayDiffer(records.window, index, entity.columns.indices) {
-                    await merge?.abandon()
-                    merge = nil
-                }
-                if reader.isDelete {
-                    findings.marked += 1
-                } else {
-                    findings.inserted += 1
-                    if merge != nil { version.append(&reader, key: key, to: &versions) }
-                }
+                if reader.isDelete { findings.marked += 1 } else { findings.inserted += 1 }
+                feed.add(change, records, index, key: key, &reader)
             }
             if log.needsFlush {
-                try await send(log.takeBytes(), on: connection, versions.takeBytes(), to: merge)
+                try await feed.send(log.takeBytes(), on: connection)
                 step.progress(records: survey.records)
                 try Task.checkCancellation()
             }
         }
         log.finish()
-        versions.finish()
-        try await send(log.takeBytes(), on: connection, versions.takeBytes(), to: merge)
+        try await feed.send(log.takeBytes(), on: connection)
         try await connection.endCopyIn()
+        survey.missingColumns = columns.missing
+        survey.unknownFields = records.window.unknownNames
+        guard Guard.objection(to: batch, of: entity, survey, findings) == nil else { return nil }
         // Each layer builds its indexes on its own connection, at the same time.
-        async let merged: Void? = merge?.end(batch, changes: findings.changes, opened: findings.inserted)
+        let whole = feed
+        async let merged: Void = whole.ended()
         let isWhole = try await finish(keys, on: connection)
-        _ = try await merged
+        try await merged
         guard isWhole else { return nil }
         if survey.rejected > 0 {
             try await connection.beginCopyIn(stage.copyToStage)
@@ -171,8 +145,9 @@ struct FirstBatch {
             try await connection.putCopyData(rejects.takeBytes())
             try await connection.endCopyIn()
         }
-        survey.missingColumns = columns.missing
-        survey.unknownFields = records.window.unknownNames
-        return (survey, findings)
+        return DetectedBatch(
+            stage: stage, survey: survey,
+            detection: ChangeDetection(entity: entity, table: table, batch: batch, detectsAbsence: false),
+            duplicates: 0, marks: nil, findings: findings, isFirst: true)
     }
 }

@@ -1,5 +1,4 @@
 internal import ConnectorKit
-internal import Hashing
 internal import JSON
 internal import Metadata
 internal import Postgres
@@ -13,6 +12,8 @@ internal import Primitives
 /// It holds for batches without duplicate keys and with few rejects; any other goes the long way, from the start.
 struct KnownBatch {
     let stage: BatchStage
+    /// Takes the typed changes along for silver; nil where silver is not to follow.
+    let companion: CompanionMerge?
     private var table: BronzeTable { stage.table }
     private var batch: Batch { stage.batch }
     private var source: BatchSource { stage.source }
@@ -20,33 +21,31 @@ struct KnownBatch {
 
     /// So many records that cannot be read are looked at one by one; more go the long way.
     private static let heldRejects = 10_000
-    /// Smaller batches are not worth it.
-    static let smallest = 2_000
 
     /// A way for this batch; nil where its entity needs the long one.
-    init?(_ stage: BatchStage, _ accepted: AcceptedDocuments, on connection: PostgresConnection) async throws {
+    init?(
+        _ stage: BatchStage, _ companion: CompanionMerge?, _ accepted: AcceptedDocuments,
+        on connection: PostgresConnection
+    ) async throws {
         let entity = stage.source.entity
         guard stage.parents == nil, entity.effectiveTimeColumn == nil, entity.fullScope == nil,
             !entity.keyColumns.isEmpty, stage.batch.loadType == .full,
             try await accepted.areCurrent(on: connection)
         else { return nil }
         self.stage = stage
+        self.companion = companion
     }
 
-    /// Writes the log, and stages what `ChangeDetection.apply` needs with `absentIsStaged`; nil where that was undone for the long way.
-    func write(on connection: PostgresConnection, step: Step) async throws -> FirstBatch.Outcome? {
+    /// Writes the changes; nil where that was undone for the long way, also where a guard is going to object.
+    func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         try await connection.execute("SAVEPOINT known_batch")
-        if let outcome = try await compare(on: connection, step: step) { return outcome }
-        try await undo(on: connection)
+        if let batch = try await compare(on: connection, step: step) { return batch }
+        await companion?.abandon()
+        try await connection.execute("ROLLBACK TO SAVEPOINT known_batch")
         return nil
     }
 
-    /// Undoes what was written.
-    func undo(on connection: PostgresConnection) async throws {
-        try await connection.execute("ROLLBACK TO SAVEPOINT known_batch")
-    }
-
-    private func compare(on connection: PostgresConnection, step: Step) async throws -> FirstBatch.Outcome? {
+    private func compare(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         async let lastChanges = KeyScan.lastChanges(of: table, expecting: batch.records, on: connection)
         let scan = try KeyScan(of: source, expecting: batch.records, heldUnread: Self.heldRejects, step: step)
         let known = try await lastChanges
@@ -60,10 +59,17 @@ struct KnownBatch {
     /// The second reading: documents into the log, and rows for the stage behind them.
     private func copy(
         _ scan: KeyScan, _ comparison: KeyComparison, on connection: PostgresConnection, step: Step
-    ) async throws -> FirstBatch.Outcome? {
+    ) async throws -> DetectedBatch? {
         var survey = BatchStage.Survey()
         var findings = ChangeDetection.Findings()
         var staged = try ByteSpool()
+        survey.records = scan.records
+        survey.missingColumns = scan.missingColumns
+        let changes = comparison.candidates.count + comparison.absent.count
+        // Silver must know which columns to carry over before it merges.
+        var feed = try await MergeFeed(
+            scan.missingColumns.isEmpty ? companion : nil, batch, of: entity, expecting: changes, opensHistory: false,
+            at: step.now)
         var (log, rows) = (CopyBuffer(), CopyBuffer())
         var stageRow = StageRow(entity: entity, masking: step.known.mask)
         if comparison.candidates.count > 0 {
@@ -85,6 +91,7 @@ struct KnownBatch {
                         key = reader.keyHash()
                         let change = findings.add(comparison.known(ordinal), isDelete: reader.isDelete)
                         row.append(change, records, index, key: key, reader, to: &log)
+                        feed.add(change, records, index, key: key, &reader)
                     case .rejected(_, _, let keyIsKnown):
                         if keyIsKnown { key = reader.keyHash() }
                         survey.rejected += 1
@@ -94,7 +101,7 @@ struct KnownBatch {
                 }
                 if rows.needsFlush { try staged.append(rows.takeBytes()) }
                 if log.needsFlush {
-                    try await connection.putCopyData(log.takeBytes())
+                    try await feed.send(log.takeBytes(), on: connection)
                     step.progress(records: records.firstOrdinal)
                     try Task.checkCancellation()
                 }
@@ -104,31 +111,40 @@ struct KnownBatch {
                 }
             }
             log.finish()
-            try await connection.putCopyData(log.takeBytes())
+            try await feed.send(log.takeBytes(), on: connection)
             try await connection.endCopyIn()
             survey.unknownFields = records.window.unknownNames
         }
-        survey.records = scan.records
-        survey.missingColumns = scan.missingColumns
         for name in scan.unknownFields where !survey.unknownFields.contains(name) {
             survey.unknownFields.append(name)
         }
-        findings.live = comparison.live
-        findings.absent = comparison.absent.count
-        try await fill(with: staged, &rows, comparison.absent, on: connection)
-        return (survey, findings)
+        let detection = ChangeDetection(
+            entity: entity, table: table, batch: batch, detectsAbsence: survey.tellsAbsence(in: batch, of: entity),
+            absentIsStaged: true)
+        if detection.detectsAbsence { (findings.live, findings.absent) = (comparison.live, comparison.absent.count) }
+        guard Guard.objection(to: batch, of: entity, survey, findings) == nil else { return nil }
+        try await fill(
+            with: staged, &rows, detection.detectsAbsence ? comparison.absent : nil, feeding: &feed, on: connection)
+        let whole = feed
+        async let merged: Void = whole.ended()
+        if findings.changes + findings.absent > 0 { try await detection.apply(on: connection, isFirst: false) }
+        try await merged
+        return DetectedBatch(
+            stage: stage, survey: survey, detection: detection, duplicates: 0, marks: nil, findings: findings)
     }
 
     /// Brings the stage what changed, and behind it the absent keys, at ordinals below zero.
     private func fill(
-        with staged: ByteSpool, _ rows: inout CopyBuffer, _ absent: KeyPartitions, on connection: PostgresConnection
+        with staged: ByteSpool, _ rows: inout CopyBuffer, _ absent: KeyPartitions?, feeding feed: inout MergeFeed,
+        on connection: PostgresConnection
     ) async throws {
         try await connection.beginCopyIn(stage.copyToStage)
         for place in staged.pieces { try await connection.putCopyData(staged.read(place)) }
-        for partition in absent.indices {
-            for entry in try absent.entries(of: partition) {
+        for partition in absent?.indices ?? 0..<0 {
+            for entry in try absent?.entries(of: partition) ?? [] {
                 StageRow.append(absent: entry.key, to: &rows)
-                if rows.needsFlush { try await connection.putCopyData(rows.takeBytes()) }
+                feed.addDelete(of: entry.key)
+                if rows.needsFlush { try await feed.send(rows.takeBytes(), on: connection) }
             }
         }
         rows.finish()

@@ -6,7 +6,7 @@ internal import Primitives
 /// Writes rows of a bronze log as COPY takes them: `BronzeTable.copyToLog`.
 struct LogRow {
     /// What the row says of its key.
-    enum Change {
+    enum Change: String {
         case upsert, restore, delete
     }
 

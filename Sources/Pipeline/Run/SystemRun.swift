@@ -76,17 +76,18 @@ struct SystemRun: Sendable {
                 try await ledger.skip(.raw, entity.id, .alreadySucceeded)
             }
         }
-        let first = FirstMerge(entity, of: system, in: workspace.database, workspace.shortcuts)
-        try await first.closing {
+        let companion = CompanionMerge(entity, of: system, in: workspace.database, workspace.shortcuts)
+        try await companion.closing {
             if request.layers.contains(.bronze) {
                 try await ledger.record(.bronze, entity.id, retries: system.retries) { step in
                     try await bronze.normalize(
-                        entity, of: system, first: request.layers.contains(.silver) ? first : nil, step: step)
+                        entity, of: system, companion: request.layers.contains(.silver) ? companion : nil,
+                        step: step)
                 }
             }
             if request.layers.contains(.silver) {
                 try await ledger.record(.silver, entity.id, retries: system.retries) { step in
-                    try await silver.merge(entity, of: system, first: first, step: step)
+                    try await silver.merge(entity, of: system, companion: companion, step: step)
                 }
             }
         }

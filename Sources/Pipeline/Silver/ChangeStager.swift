@@ -12,17 +12,7 @@ struct ChangeStager: ~Copyable {
         var record: Int
     }
 
-    /// Where the rows go.
-    enum Target {
-        /// The stage: business columns, hashes, change and place.
-        case stage
-        /// An empty history.
-        case history(HistoryRow)
-    }
-
-    private let target: Target
-    private let entity: Entity
-    private let stored: [Int]
+    private let row: ChangeRow
     private var reader: DocumentReader
     private var window: RecordWindow
     /// Rows on their way to the stage.
@@ -32,10 +22,8 @@ struct ChangeStager: ~Copyable {
     /// Of them, those that are no delete.
     private(set) var opened = 0
 
-    init(_ entity: Entity, timezone: String, target: Target) {
-        self.target = target
-        self.entity = entity
-        stored = entity.columns.indices.filter { entity.columns[$0].isStored }
+    init(_ entity: Entity, timezone: String, into row: ChangeRow) {
+        self.row = row
         // What bronze holds was accepted under its own batch's rules: CSV booleans must be read again.
         reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: true)
         window = RecordWindow(.lines, paths: DocumentReader.paths(of: entity))
@@ -52,7 +40,7 @@ struct ChangeStager: ~Copyable {
             else { continue }
             changes += 1
             guard change != "delete" else {
-                if case .stage = target { appendDelete(of: key) }
+                row.appendDelete(of: key, to: &buffer)
                 continue
             }
             opened += 1
@@ -73,25 +61,7 @@ struct ChangeStager: ~Copyable {
                 "the document of raw file \(origin.file), record \(origin.record) was accepted in bronze but "
                     + "\(place)\(reason) under today's metadata; mend the column's type or format")
         }
-        if case .history(let row) = target { return row.append(&reader, key: origin.key, to: &buffer) }
-        buffer.beginRow(columns: stored.count + 6)
-        reader.appendValues(of: stored, to: &buffer)
-        buffer.append(uuid: origin.key)
-        buffer.append(uuid: reader.overwrittenHash())
-        buffer.append(uuid: reader.versionedHash())
-        buffer.append(text: origin.change)
-        buffer.append(int32: Int32(origin.file))
-        buffer.append(int32: Int32(origin.record))
-    }
-
-    private mutating func appendDelete(of key: UUIDValue) {
-        buffer.beginRow(columns: stored.count + 6)
-        for _ in stored { buffer.appendNull() }
-        buffer.append(uuid: key)
-        buffer.append(uuid: .zero)
-        buffer.append(uuid: .zero)
-        buffer.append(text: "delete")
-        buffer.append(int32: 0)
-        buffer.append(int32: 0)
+        row.append(
+            origin.change, &reader, key: origin.key, file: origin.file, record: origin.record, to: &buffer)
     }
 }

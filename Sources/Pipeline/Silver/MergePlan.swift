@@ -71,6 +71,9 @@ struct MergePlan {
         """
     }
 
+    /// True where the history has columns that are overwritten.
+    var overwritesColumns: Bool { !columns(.scd1).isEmpty }
+
     /// Overwrites the scd1 columns of the open row where nothing else changed.
     var overwrite: SQLText {
         let assignments = columns(.scd1).map { "\(identifier: $0.name) = s.\(identifier: $0.name)" as SQLText }

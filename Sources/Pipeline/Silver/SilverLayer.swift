@@ -16,12 +16,12 @@ struct SilverLayer: Sendable {
     var readsOwnChanges = false
 
     /// Merges the entity's normalized batches, oldest first, each in one transaction.
-    /// - Parameter first: What bronze has prepared of a first batch, in a transaction that locks the history.
-    func merge(_ entity: Entity, of system: SourceSystem, first: FirstMerge? = nil, step: Step) async throws {
+    /// - Parameter companion: Has perhaps merged the batch already, in a transaction of its own that is still open.
+    func merge(_ entity: Entity, of system: SourceSystem, companion: CompanionMerge? = nil, step: Step) async throws {
         // Before anything is compared: rows that were hashed by other definitions would all look changed.
         let refill = Refill(entity, of: system, pool: pool)
         if try await refill.isDue() {
-            await first?.abandon()
+            await companion?.abandon()
             try await refill.apply(step: step)
         }
         let pending = try await pool.withConnection { connection in
@@ -34,12 +34,12 @@ struct SilverLayer: Sendable {
             subject: CheckSubject(entity, schema: system.schemas.silver, catalog: catalog), accepts: acceptsChecks)
         for (position, batch) in pending.enumerated() {
             let isLast = position == pending.count - 1
-            if let (writer, counts) = await first?.take(batch) {
+            if let (writer, counts) = await companion?.take(batch) {
                 try await finish(counts, of: batch, gate, closes: isLast, step, on: writer)
-                await first?.abandon()
+                await companion?.abandon()
                 continue
             }
-            await first?.abandon()
+            await companion?.abandon()
             try await pool.withConnection { writer in
                 try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
                 try await gate.guarding(batch.run, step: step, on: writer) {
@@ -61,7 +61,7 @@ struct SilverLayer: Sendable {
         }
     }
 
-    /// Ends the transaction in which bronze prepared a first batch.
+    /// Ends the transaction in which the batch was merged while bronze wrote its log.
     private func finish(
         _ counts: RowCounts, of batch: Batch, _ gate: CheckGate, closes: Bool, _ step: Step,
         on writer: PostgresConnection
@@ -99,42 +99,12 @@ struct SilverLayer: Sendable {
         if try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty {
             return try await fill(table, from: bronze, with: batch, system, step: step, on: writer)
         }
-        let plan = MergePlan(table: table, run: batch.run, now: step.now)
         try await StageTable.empty(table.stage, on: writer)
-        var counts = RowCounts()
-        counts.input = try await copy(
+        let changes = try await copy(
             batch, entity, system, from: bronze, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)",
-            target: .stage,
-            step: step, on: writer
+            as: .staged(of: entity), step: step, on: writer
         ).changes
-        guard counts.input > 0 else { return counts }
-        if counts.input > 5_000 { try await writer.execute("ANALYZE \(fragment: table.stage) (_key_hash, _change)") }
-        try await writer.execute("SET LOCAL random_page_cost = 1.1")
-        if !batch.missingColumns.isEmpty {
-            try await CarriedColumns(table: table, missing: batch.missingColumns).apply(on: writer)
-        }
-        if let reject = plan.rejectFixed {
-            try await writer.execute(reject)
-            counts.rejected = try await writer.execute(plan.dropRejected)
-        }
-        switch entity.history {
-        case .append:
-            counts.inserted = try await writer.execute(plan.open)
-            counts.duplicate = counts.input - counts.inserted - counts.rejected
-        case .latest:
-            counts.deleted = try await writer.execute(plan.remove)
-            counts.updated = try await writer.execute(plan.overwrite)
-            counts.inserted = try await writer.execute(plan.open)
-        case .scd2, .scd1, .bitemporal:
-            counts.deleted = try await writer.execute(plan.closeDeleted)
-            let closed = try await writer.execute(plan.closeChanged)
-            let overwritten = try await writer.execute(plan.overwrite)
-            counts.inserted = try await writer.execute(plan.open) - closed
-            counts.updated = closed + overwritten
-        }
-        counts.unchanged =
-            counts.input - counts.inserted - counts.updated - counts.deleted - counts.duplicate - counts.rejected
-        return counts
+        return try await StagedMerge(table: table, batch: batch, now: step.now).run(changes, on: writer)
     }
 
     /// The first batch: nothing is there to compare with, so the rows go straight into the history.
@@ -146,7 +116,7 @@ struct SilverLayer: Sendable {
         let (changes, opened) = try await copy(
             batch, table.entity, system, from: bronze,
             into: HistoryRow.copy(into: table),
-            target: .history(HistoryRow(table.entity, run: batch.run, now: step.now)), step: step, on: writer)
+            as: .opening(HistoryRow(table.entity, run: batch.run, now: step.now)), step: step, on: writer)
         for statement in table.addIndexes { try await writer.execute(statement) }
         var counts = RowCounts()
         counts.input = changes
@@ -160,7 +130,7 @@ struct SilverLayer: Sendable {
     /// Bronze is read on a second connection: what it reads is committed, and COPY out and in cannot share one.
     private func copy(
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, from bronze: BronzeTable, into statement: SQLText,
-        target: ChangeStager.Target, step: Step, on writer: PostgresConnection
+        as row: ChangeRow, step: Step, on writer: PostgresConnection
     ) async throws -> (changes: Int, opened: Int) {
         let query: SQLText = """
             COPY (SELECT _key_hash, _change, _raw_file, _record_no, doc::text FROM \(fragment: bronze.log)
@@ -168,7 +138,7 @@ struct SilverLayer: Sendable {
             TO STDOUT (FORMAT binary)
             """
         func copy(from source: PostgresConnection) async throws -> (changes: Int, opened: Int) {
-            let stager = ChangeStager(entity, timezone: system.timezone, target: target)
+            let stager = ChangeStager(entity, timezone: system.timezone, into: row)
             return try await send(query, stager, into: statement, step: step, from: source, on: writer)
         }
         return readsOwnChanges ? try await copy(from: writer) : try await pool.withConnection(copy)

@@ -1,0 +1,122 @@
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// The merge of a batch, prepared while bronze writes its log: the typed changes go to silver on a connection of their own,
+/// in silver's own transaction, which commits behind bronze's or not at all.
+///
+/// So one reading feeds two layers, each durable and audited on its own. What bronze cannot promise (a batch that is
+/// blocked, a value that the log would show in another notation) ends it, and silver merges from the log as ever. Only
+/// silver's step may bring it to an end that counts.
+actor CompanionMerge {
+    private let table: SilverTable
+    private let database: PostgresConfiguration
+    /// Fewer changes are not worth a connection.
+    nonisolated let smallest: Int
+    private var connection: PostgresConnection?
+    private var opensHistory = false
+    private var held: (run: UUIDValue, counts: RowCounts)?
+
+    /// A merge into the entity's history that nothing has been done for yet.
+    init(
+        _ entity: Entity, of system: SourceSystem, in database: PostgresConfiguration, _ shortcuts: Shortcuts
+    ) {
+        smallest = shortcuts == .always ? 0 : 2_000
+        table = SilverTable(entity, schema: system.schemas.silver)
+        self.database = database
+    }
+
+    /// Begins for a batch, `opensHistory` for the first one; false where it goes from the log as ever.
+    func begin(_ batch: Batch, opensHistory: Bool) async throws -> Bool {
+        await abandon()
+        // A check that reads other tables could wait for one whose own check waits for this.
+        let looksElsewhere = table.entity.checks.contains { $0.readsOtherTables }
+        guard !table.folds, !looksElsewhere else { return false }
+        self.opensHistory = opensHistory
+        return try await attempt { [table] connection in
+            try await connection.begin()
+            try await connection.execute("SET LOCAL lock_timeout = '2s'")
+            if opensHistory {
+                for statement in table.dropIndexes { try await connection.execute(statement) }
+                guard try await connection.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty else {
+                    return false
+                }
+                try await connection.beginCopyIn(HistoryRow.copy(into: table))
+                return true
+            }
+            // What silver has not merged yet comes first.
+            let waiting = try await BatchLedger.batches(of: table.entity.id, in: ["normalized"], on: connection)
+            guard waiting.isEmpty else { return false }
+            try await StageTable.empty(table.stage, on: connection)
+            try await connection.beginCopyIn("COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)")
+            return true
+        }
+    }
+
+    private func attempt(_ body: (PostgresConnection) async throws -> Bool) async throws -> Bool {
+        do {
+            let connection = try await PostgresConnection.connect(
+                database, applicationName: "medallion companion merge")
+            self.connection = connection
+            if try await body(connection) { return true }
+        } catch is PostgresError {
+            // No connection to spare, or somebody holds the table: the long way needs neither.
+        }
+        await abandon()
+        return false
+    }
+
+    /// Takes rows of `ChangeRow`.
+    func put(_ rows: [UInt8]) async throws {
+        guard let connection else { return }
+        do { try await connection.putCopyData(rows) } catch is PostgresError {
+            // The long way will meet the same fault, and tell it.
+            await abandon()
+        }
+    }
+
+    /// Bronze has read the batch to its end: builds the indexes of a new history, or merges what is staged.
+    func end(_ batch: Batch, changes: Int, opened: Int, at now: Instant) async throws {
+        guard let connection else { return }
+        do {
+            try await connection.endCopyIn()
+            var counts = RowCounts()
+            if opensHistory {
+                for statement in table.addIndexes { try await connection.execute(statement) }
+                counts.input = changes
+                counts.inserted = opened
+                counts.unchanged = changes - opened
+            } else {
+                counts = try await StagedMerge(table: table, batch: batch, now: now).run(changes, on: connection)
+            }
+            held = (batch.run.id, counts)
+        } catch is PostgresError {
+            await abandon()
+        }
+    }
+
+    /// Nothing of it counts.
+    func abandon() async {
+        held = nil
+        let closing = connection
+        connection = nil
+        // The server rolls back what is open.
+        await closing?.close()
+    }
+
+    /// Does the steps that may use it; what they leave open is undone.
+    nonisolated func closing(_ steps: () async throws -> Void) async throws {
+        do { try await steps() } catch {
+            await abandon()
+            throw error
+        }
+        await abandon()
+    }
+
+    /// The connection that has merged the batch, and what came of it; nil where silver has to do it itself.
+    func take(_ batch: Batch) -> (connection: PostgresConnection, counts: RowCounts)? {
+        guard let connection, let held, held.run == batch.run.id else { return nil }
+        self.held = nil
+        return (connection, held.counts)
+    }
+}

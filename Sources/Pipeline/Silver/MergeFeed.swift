@@ -1,0 +1,107 @@
+internal import JSON
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// What bronze sends to `CompanionMerge` besides its log, as long as silver would read the same from the log.
+struct MergeFeed {
+    private let merge: CompanionMerge?
+    private let batch: Batch
+    private let row: ChangeRow
+    private let now: Instant
+    private let columns: Range<Int>
+    private let isBinary: Bool
+    private var rows = CopyBuffer()
+    private var isGivenUp = false
+    private var changes = 0
+    private var opened = 0
+
+    /// Begins; feeds nobody where there is no `merge`, or it cannot take the batch.
+    /// - Parameter changes: How many are expected at least.
+    init(
+        _ merge: CompanionMerge?, _ batch: Batch, of entity: Entity, expecting changes: Int, opensHistory: Bool,
+        at now: Instant
+    ) async throws {
+        let isWorth = merge.map { changes >= $0.smallest } ?? false
+        let begun = isWorth ? try await merge?.begin(batch, opensHistory: opensHistory) == true : false
+        self.merge = begun ? merge : nil
+        self.batch = batch
+        self.now = now
+        row = opensHistory ? .opening(HistoryRow(entity, run: batch.run, now: now)) : .staged(of: entity)
+        columns = entity.columns.indices
+        isBinary = entity.documentStorage == .jsonb
+    }
+
+    /// Adds the change of the record that the reader read last.
+    mutating func add(
+        _ change: LogRow.Change, _ records: borrowing BatchReader, _ index: Int, key: UUIDValue,
+        _ reader: inout DocumentReader
+    ) {
+        guard merge != nil, !isGivenUp else { return }
+        guard change != .delete else { return addDelete(of: key) }
+        if isBinary, Self.mayDiffer(records.window, index, columns) {
+            isGivenUp = true
+            return
+        }
+        changes += 1
+        opened += 1
+        row.append(
+            change.rawValue, &reader, key: key, file: records.fileNumber, record: records.firstRecord + index, to: &rows
+        )
+    }
+
+    /// Adds the delete of a key.
+    mutating func addDelete(of key: UUIDValue) {
+        guard merge != nil, !isGivenUp else { return }
+        changes += 1
+        row.appendDelete(of: key, to: &rows)
+    }
+
+    /// True where rows should be sent although the log's buffer is not full.
+    var needsFlush: Bool { rows.needsFlush }
+
+    /// Sends what was added together with bytes of bronze's own COPY, to two backends at once.
+    mutating func send(_ log: [UInt8], on connection: PostgresConnection) async throws {
+        let (merge, bytes) = (try await current(), rows.takeBytes())
+        async let sent: Void? = merge?.put(bytes)
+        try await connection.putCopyData(log)
+        _ = try await sent
+    }
+
+    /// Sends what was added.
+    mutating func send() async throws {
+        let (merge, bytes) = (try await current(), rows.takeBytes())
+        try await merge?.put(bytes)
+    }
+
+    /// The last change was added: silver does its part, while bronze goes on with its own.
+    func ended() async throws {
+        var last = self
+        last.rows.finish()
+        try await last.send()
+        try await current()?.end(batch, changes: changes, opened: opened, at: now)
+    }
+
+    /// Ends it without effect.
+    func abandon() async { await merge?.abandon() }
+
+    private func current() async throws -> CompanionMerge? {
+        guard isGivenUp else { return merge }
+        await merge?.abandon()
+        return nil
+    }
+
+    /// True where the log may show the record's values in another notation than the source did: jsonb knows neither
+    /// exponents nor a negative zero.
+    private static func mayDiffer(_ window: borrowing RecordWindow, _ record: Int, _ columns: Range<Int>) -> Bool {
+        for column in columns where window.kind(record, column) == .number {
+            let isOdd = window.withCell(record, column) { cell in
+                if cell.count > 1, cell[0] == UInt8(ascii: "-"), cell[1] == UInt8(ascii: "0") { return true }
+                for index in 0..<cell.count where cell[index] | 0x20 == UInt8(ascii: "e") { return true }
+                return false
+            }
+            if isOdd { return true }
+        }
+        return false
+    }
+}

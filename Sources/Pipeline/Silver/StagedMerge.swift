@@ -1,0 +1,51 @@
+internal import Metadata
+internal import Postgres
+internal import Primitives
+
+/// Merges what stands in the stage into the history, within the transaction of `run`'s connection.
+struct StagedMerge {
+    let table: SilverTable
+    let batch: Batch
+    /// Wall clock for `_created_at` and `_updated_at` only.
+    let now: Instant
+
+    /// Applies the staged changes of a batch, `changes` of them.
+    func run(_ changes: Int, on writer: PostgresConnection) async throws -> RowCounts {
+        let plan = MergePlan(table: table, run: batch.run, now: now)
+        var counts = RowCounts()
+        counts.input = changes
+        guard changes > 0 else { return counts }
+        if changes > 5_000 { try await writer.execute("ANALYZE \(fragment: table.stage) (_key_hash, _change)") }
+        try await writer.execute("SET LOCAL random_page_cost = 1.1")
+        if !batch.missingColumns.isEmpty {
+            try await CarriedColumns(table: table, missing: batch.missingColumns).apply(on: writer)
+        }
+        if let reject = plan.rejectFixed {
+            try await writer.execute(reject)
+            counts.rejected = try await writer.execute(plan.dropRejected)
+        }
+        switch table.entity.history {
+        case .append:
+            counts.inserted = try await writer.execute(plan.open)
+            counts.duplicate = counts.input - counts.inserted - counts.rejected
+        case .latest:
+            counts.deleted = try await writer.execute(plan.remove)
+            counts.updated = try await overwrite(plan, on: writer)
+            counts.inserted = try await writer.execute(plan.open)
+        case .scd2, .scd1, .bitemporal:
+            counts.deleted = try await writer.execute(plan.closeDeleted)
+            let closed = try await writer.execute(plan.closeChanged)
+            let overwritten = try await overwrite(plan, on: writer)
+            counts.inserted = try await writer.execute(plan.open) - closed
+            counts.updated = closed + overwritten
+        }
+        counts.unchanged =
+            counts.input - counts.inserted - counts.updated - counts.deleted - counts.duplicate - counts.rejected
+        return counts
+    }
+
+    /// Without columns to overwrite, their hashes are all the same.
+    private func overwrite(_ plan: MergePlan, on writer: PostgresConnection) async throws -> Int {
+        plan.overwritesColumns ? try await writer.execute(plan.overwrite) : 0
+    }
+}
