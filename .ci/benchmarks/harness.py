@@ -305,7 +305,7 @@ def bar(what, figure, limit, unit, digits=2):
     verdict = "met" if figure <= limit else "MISSED"
     if figure > limit:
         missed.append(what)
-    print(f"   bar: {what}: {figure:.{digits}f} {unit}, asked: at most {limit:g} {unit}: {verdict}", flush=True)
+    print(f"   bar: {what}: {figure:.{digits}f} {unit}, asked: at most {limit:.4g} {unit}: {verdict}", flush=True)
 
 
 def check(what, found, expected):

@@ -4,7 +4,8 @@
     records.py first  FOLDER COUNT          first.jsonl, first.csv: the ids 1 to COUNT
     records.py second FOLDER COUNT          second.*: 1 % changed, 0.5 % gone, 0.5 % new; needs first.*
     records.py order  FOLDER COUNT          order.jsonl: the lines of second.jsonl in another order
-    records.py delta  FOLDER COUNT ROWS     delta.*: ROWS changes on top of second.* (or first.*), a third of them new
+    records.py delta  FOLDER COUNT ROWS [K] delta.*: ROWS changes on top of second.* (or first.*), a third of them new;
+                                            K = 1, 2, … gives other changes, of other ids
     records.py array  FOLDER BYTES          array.json: one JSON array of about BYTES bytes; prints its record count
     records.py pages  FOLDER PAGES SIZE     p1.json …: pages of SIZE records, and pages.jsonl with all of them
 """
@@ -120,14 +121,15 @@ def order(folder, count):
             os.remove(hand.name)
 
 
-def delta(folder, count, rows):
+def delta(folder, count, rows, which=0):
     """Two thirds of the rows change ids that are there, spread over all of them; the rest is new."""
     new = rows // 3
     step = count // (rows - new)
     out = Twins(folder, "delta")
     for index in range(rows - new):
-        out.add(person(27 + index * step, 2))
-    for number in range(2 * count + 1, 2 * count + new + 1):
+        out.add(person(27 + which + index * step, 2))
+    begin = 2 * count + which * new + 1
+    for number in range(begin, begin + new):
         out.add(person(number, 0))
     out.close()
 
