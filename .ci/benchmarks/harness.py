@@ -100,7 +100,9 @@ class Project:
         self.database = name
         self.environment["PGDATABASE"] = name
         parts = urllib.parse.urlsplit(SERVER)
-        self.environment["MEDALLION_DATABASE_URL"] = urllib.parse.urlunsplit(parts._replace(path=f"/{name}"))
+        # Not by urlunsplit, which leaves out the // where the host stands in the query.
+        query = f"?{parts.query}" if parts.query else ""
+        self.environment["MEDALLION_DATABASE_URL"] = f"{parts.scheme}://{parts.netloc}/{name}{query}"
 
     def find_postmaster(self):
         """The server's process, or None where it runs elsewhere: its CPU is then unknown."""
@@ -144,6 +146,8 @@ class Project:
 def libpq(url):
     """The URL as variables for psql, so that no password stands in anybody's arguments."""
     parts = urllib.parse.urlsplit(url)
+    if not parts.scheme.startswith("postgres"):
+        raise Failure("MEDALLION_DATABASE_URL: the benchmarks take a URL only, postgresql://user@host:5432/database")
     found = {
         "PGHOST": parts.hostname, "PGPORT": str(parts.port or ""), "PGUSER": parts.username,
         "PGPASSWORD": parts.password, "PGDATABASE": parts.path.strip("/")}
@@ -205,20 +209,35 @@ def server_cpu(postmaster):
 
 
 class Sampler(threading.Thread):
-    """Notes the CPU of client and server thirty times a second, so that it can be told which layer used it."""
+    """Notes the CPU of client and server thirty times a second, so that it can be told which layer used it.
+
+    A client that cannot have memory may wait for ever instead of ending; one that stands still is killed.
+    """
+
+    STILL = 60  # seconds
 
     def __init__(self, client, postmaster):
         super().__init__(daemon=True)
         self.client, self.postmaster = client, postmaster
-        self.samples, self.ended = [], threading.Event()
+        self.samples, self.ended, self.stood_still = [], threading.Event(), False
 
     def run(self):
+        mark = None
         while not self.ended.wait(0.033):
             try:
                 client = cpu(self.client, slice(11, 15))
             except OSError:
                 return
-            self.samples.append((time.time(), client, server_cpu(self.postmaster) or 0.0))
+            now, server = time.time(), server_cpu(self.postmaster)
+            self.samples.append((now, client, server or 0.0))
+            # An idle server uses some too, though less than one percent. Of one elsewhere nothing can be said.
+            if server is None or mark and now - mark[0] < self.STILL:
+                continue
+            if mark and client + server - mark[1] < self.STILL / 100:
+                self.stood_still = True
+                os.kill(self.client, signal.SIGKILL)
+                return
+            mark = (now, client + server)
 
 
 def measure(command, project, limit=None, samples=False):
@@ -234,7 +253,7 @@ def measure(command, project, limit=None, samples=False):
             command, env=project.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             preexec_fn=bound if limit else None)
         sampler = Sampler(process.pid, project.postmaster)
-        if samples:
+        if samples or limit:
             sampler.start()
         try:
             _, status, usage = os.wait4(process.pid, 0)
@@ -250,8 +269,11 @@ def measure(command, project, limit=None, samples=False):
             sampler.ended.set()
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-        if samples:
+        if samples or limit:
             sampler.join()
+        if sampler.stood_still:
+            raise Failure(f"{os.path.basename(command[0])} did nothing for {Sampler.STILL} seconds and was killed"
+                          + (": it did not get the memory that it asked for" if limit else ""))
         if process.returncode:
             log.seek(0)
             raise Failure(f"{os.path.basename(command[0])} {' '.join(command[1:3])} ended with {process.returncode}:\n"

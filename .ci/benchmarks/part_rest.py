@@ -29,17 +29,18 @@ def main(options):
 
 
 def one_round(web, index):
-    """Both from nothing; who comes first changes, as the first of a system pays for making the tables of all."""
+    """Both into empty tables; who comes first changes from round to round."""
     systems, entities = people("pages.jsonl", system="file")
     more_systems, more_entities = web.metadata(entities[0])
     systems[0]["connection"] = {"root": f"{web.folder}/www"}
     costs = {}
     with Project(systems + more_systems, entities + more_entities) as project:
         project.medallion("deploy")
-        for system, load in sorted((("file", "full"), ("web", "full")), reverse=index % 2 == 1):
+        tables = {"file": "silver.file_people", "web": "silver.web_items"}
+        for system in sorted(tables, reverse=index % 2 == 1):
             project.checkpoint()
-            costs[system] = run(project, "--system", system, "--load", load)
-            table_name = {"file": "silver.file_people", "web": "silver.web_items"}[system]
+            costs[system] = run(project, "--system", system, "--load", "full")
+            table_name = tables[system]
             check(table_name, counts(project, table_name), f"{web.pages * web.size} current, 0 closed")
             project.vacuum()
     return costs
