@@ -1,6 +1,7 @@
 # What people do here, one line each; 'make' alone shows this list.
 .DEFAULT_GOAL := help
-.PHONY: help setup build run test test-nightly lint format bench bench-merge bench-land clean
+.PHONY: help setup build run test test-nightly lint format bench bench-micro bench-merge bench-land \
+	clean
 
 SOURCES := Package.swift Sources Tests connectors
 MEDALLION := .build/release/medallion
@@ -34,14 +35,17 @@ lint: ## check the format; changes nothing
 format: ## format every Swift file in place
 	swift format --in-place --recursive --parallel $(SOURCES)
 
-bench: build ## load 100,000 records through all layers, then again unchanged
-	@.ci/bench $(MEDALLION)
+bench: build ## measure loads, start-up and pages of an API, checking the results (RECORDS=, PARTS=, ROUNDS=)
+	@.ci/bench $(if $(RECORDS),--records $(RECORDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(PARTS)
+
+bench-micro: setup ## time the steps of a record in the client one by one: scan, type, hash, encode
+	@swift run --configuration release MicroBenchmarks
 
 bench-merge: build ## merge 10,000 changes into 1,000,000 rows, compared with hand-written SQL
 	@.ci/bench-merge
 
-bench-land: build ## land 1,000 pages of an API, compared with curl
-	@.ci/bench-land
+bench-land: build ## land 1,000 pages of an API, compared with curl (RECORDS=)
+	@.ci/bench $(if $(RECORDS),--records $(RECORDS)) land
 
 clean: ## remove what was built; data in .medallion and raw stay
 	swift package clean

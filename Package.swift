@@ -132,6 +132,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
+        // The steps that a record takes in the client, timed one by one; no part of the product.
+        .executableTarget(
+            name: "MicroBenchmarks",
+            dependencies: ["Pipeline", "Metadata", "Postgres", "JSON", "Hashing", "Compression", "Primitives"],
+            swiftSettings: settings),
         // Tests, and what they share.
         .target(
             name: "TestKit",

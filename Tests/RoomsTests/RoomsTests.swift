@@ -14,6 +14,7 @@ struct RoomsTests {
         "Authoring": [
             "Pipeline", "ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Hashing", "Logging",
         ],
+        "MicroBenchmarks": ["Pipeline", "Metadata", "Postgres", "JSON", "Hashing", "Compression", "Primitives"],
         "TestKit": [
             "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
             "LoopbackHTTP",
@@ -52,7 +53,7 @@ struct RoomsTests {
     static let onlyIn: [(what: String, shownBy: String, rooms: [String])] = [
         (
             "stdout, argv, exit codes", #"(^|[^.\w"])(print|debugPrint|exit)\(|\bCommandLine\."#,
-            ["Sources/medallion/", "Sources/TestKit/"]
+            ["Sources/medallion/", "Sources/TestKit/", "Sources/MicroBenchmarks/"]
         ),
         (
             "the environment", #"\bgetenv\(|processInfo\.environment"#,

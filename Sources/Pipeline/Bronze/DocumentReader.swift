@@ -1,12 +1,12 @@
-internal import JSON
-internal import Metadata
+package import JSON
+package import Metadata
 internal import Postgres
-internal import Primitives
+package import Primitives
 
 /// Reads the metadata's columns out of one record after the other: typed values, hashes and sort keys.
-struct DocumentReader: ~Copyable {
+package struct DocumentReader: ~Copyable {
     /// What became of a record.
-    enum Verdict {
+    package enum Verdict {
         case accepted
         /// Quarantined. `keyIsKnown` is true where the key could be read: it then counts as present.
         case rejected(column: String?, reason: String, keyIsKnown: Bool)
@@ -27,7 +27,7 @@ struct DocumentReader: ~Copyable {
     /// What the record just read says beyond its values.
     private(set) var isDelete = false
 
-    init(_ entity: Entity, timezone: String, readsLooseBooleans: Bool) {
+    package init(_ entity: Entity, timezone: String, readsLooseBooleans: Bool) {
         let columns = entity.columns
         func indexes(_ isWanted: (Column) -> Bool) -> [Int] {
             columns.indices.filter { isWanted(columns[$0]) }
@@ -48,10 +48,10 @@ struct DocumentReader: ~Copyable {
     }
 
     /// Where the columns lie in a record.
-    static func paths(of entity: Entity) -> [[String]] { entity.columns.map(\.path) }
+    package static func paths(of entity: Entity) -> [[String]] { entity.columns.map(\.path) }
 
     /// Reads a record of a window that was made with `paths(of:)`.
-    mutating func read(_ window: borrowing RecordWindow, _ record: Int) -> Verdict {
+    package mutating func read(_ window: borrowing RecordWindow, _ record: Int) -> Verdict {
         row.clear()
         isDelete = false
         let state = window.state(record)
@@ -118,7 +118,7 @@ struct DocumentReader: ~Copyable {
     var scope: UUIDValue? { facts.scope(row) }
 
     /// The hash of the key of the record just read.
-    mutating func keyHash() -> UUIDValue { hash.key(row, keys) }
+    package mutating func keyHash() -> UUIDValue { hash.key(row, keys) }
 
     /// The hash that stands for a record without key: its place.
     mutating func placeHash(run: UUIDValue, file: Int, record: Int) -> UUIDValue {
@@ -129,7 +129,7 @@ struct DocumentReader: ~Copyable {
     mutating func overwrittenHash() -> UUIDValue { hash.values(row, overwritten) }
 
     /// The hash of the columns whose change opens a version.
-    mutating func versionedHash() -> UUIDValue { hash.values(row, versioned) }
+    package mutating func versionedHash() -> UUIDValue { hash.values(row, versioned) }
 
     /// Bytes that sort as the record's `order_by` values do; NULL sorts oldest.
     func appendSortKey(to key: inout [UInt8]) {

@@ -1,0 +1,46 @@
+"""rest: pages of 1,000 records through the connector rest, beside the same records from one file, each a whole run."""
+import shutil
+
+from harness import Project, bar, check, folder, number, run, table, title, total
+from part_loads import counts, people
+from web import NEEDS as WEB_NEEDS, Web
+
+NEEDS = ["psql", *WEB_NEEDS]
+PAGE = 1000
+
+
+def main(options):
+    pages = options.records // PAGE
+    title(f"rest: {pages:,} pages of {PAGE:,} records from nginx, and the same records from a file")
+    work = folder()
+    try:
+        with Web(work, pages, PAGE) as web:
+            rounds = [one_round(web, index) for index in range(options.rounds)]
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    best = {name: min((found[name] for found in rounds), key=lambda cost: cost.wall) for name in ("file", "web")}
+    rows = pages * PAGE
+    table(["best of each", "wall s", "rows/s", "client µs/row", "server µs/row", "peak MB"], [
+        [name, number(cost.wall, 3), number(rows / cost.wall, 0), number(cost.client * 1e6 / rows),
+         number(None if cost.server is None else cost.server * 1e6 / rows), number(cost.peak / 1e6, 1)]
+        for name, cost in best.items()])
+    print(f"   {total(best['web']) / total(best['file']):.2f}× the CPU")
+    bar("rest, the whole run", best["web"].wall / best["file"].wall, 1.15, "× the file's")
+
+
+def one_round(web, index):
+    """Both into empty tables; who comes first changes from round to round."""
+    systems, entities = people("pages.jsonl", system="file")
+    more_systems, more_entities = web.metadata(entities[0])
+    systems[0]["connection"] = {"root": f"{web.folder}/www"}
+    costs = {}
+    with Project(systems + more_systems, entities + more_entities) as project:
+        project.medallion("deploy")
+        tables = {"file": "silver.file_people", "web": "silver.web_items"}
+        for system in sorted(tables, reverse=index % 2 == 1):
+            project.checkpoint()
+            costs[system] = run(project, "--system", system, "--load", "full")
+            table_name = tables[system]
+            check(table_name, counts(project, table_name), f"{web.pages * web.size} current, 0 closed")
+            project.vacuum()
+    return costs
