@@ -4,4 +4,8 @@
 // syncfs(2) is a GNU extension, which Swift's view of glibc leaves out.
 int syncfs(int fd);
 
+// So is sync_file_range(2).
+int sync_file_range(int fd, long offset, long length, unsigned int flags);
+enum { MEDALLION_SYNC_FILE_RANGE_WRITE = 2 };
+
 #endif

@@ -171,7 +171,7 @@ public struct ScannedPayload: Sendable {
 private struct OpenPayload: ~Copyable {
     private let name: String
     private var file: DurableFile
-    private var digest = SHA256()
+    private let digest = StreamSHA256()
     /// nil where the records were counted before.
     private var scan: PayloadScan?
     private let counted: Int

@@ -108,8 +108,8 @@ struct BatchStage {
         var records = parents == nil ? try source.reader(of: marks) : try source.reader()
         var reader = source.documentReader()
         let hasKey = !entity.keyColumns.isEmpty
-        var row = LogRow(run: batch.run, isBinary: entity.documentStorage == .jsonb)
-        try await connection.beginCopyIn(table.copyToLog)
+        var row = LogRow(entity, run: batch.run)
+        try await connection.beginCopyIn(table.copyToLog(row.columns))
         var buffer = CopyBuffer()
         var ordinal = 0
         while try records.next() {

@@ -180,6 +180,8 @@ struct BronzeLayer: Sendable {
                 table: table, parent: BronzeTable($0, schema: system.schemas.bronze), batch: batch)
         }
         let stage = BatchStage(source: source, table: table, batch: batch, parents: parents)
+        // Keys are looked up, however large the tables have grown.
+        try await connection.execute("SET LOCAL random_page_cost = 1.1")
         try await StageTable.empty(table.stage, on: connection)
         if parents != nil { try await StageTable.empty(table.scopes, on: connection) }
         return stage

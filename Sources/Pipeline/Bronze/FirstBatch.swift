@@ -89,9 +89,10 @@ struct FirstBatch {
         var staged = StageRow(entity: entity, masking: step.known.mask)
         var feed = try await MergeFeed(
             companion, batch, of: entity, expecting: batch.records, opensHistory: true, at: step.now)
-        var row = LogRow(run: batch.run, isBinary: entity.documentStorage == .jsonb)
+        var row = LogRow(entity, run: batch.run, isFirst: true)
         var keys = try KeyPartitions(expecting: batch.records)
-        try await connection.beginCopyIn(table.copyToLog)
+        try await connection.execute(table.setDefaults(batch.run))
+        try await connection.beginCopyIn(table.copyToLog(row.columns))
         while try records.next() {
             for index in 0..<records.window.count {
                 var verdict = reader.read(records.window, index)
@@ -130,6 +131,7 @@ struct FirstBatch {
         log.finish()
         try await feed.send(log.takeBytes(), on: connection)
         try await connection.endCopyIn()
+        try await connection.execute(table.dropDefaults)
         survey.missingColumns = columns.missing
         survey.unknownFields = records.window.unknownNames
         guard Guard.objection(to: batch, of: entity, survey, findings) == nil else { return nil }

@@ -75,8 +75,8 @@ struct KnownBatch {
         if comparison.candidates.count > 0 {
             var records = try source.reader(of: comparison.candidates)
             var reader = source.documentReader()
-            var row = LogRow(run: batch.run, isBinary: entity.documentStorage == .jsonb)
-            try await connection.beginCopyIn(table.copyToLog)
+            var row = LogRow(entity, run: batch.run)
+            try await connection.beginCopyIn(table.copyToLog(row.columns))
             while try records.next() {
                 for index in 0..<records.window.count {
                     let ordinal = records.firstOrdinal + index

@@ -1,5 +1,6 @@
 internal import Hashing
 internal import JSON
+internal import Metadata
 internal import Postgres
 internal import Primitives
 
@@ -10,18 +11,27 @@ struct LogRow {
         case upsert, restore, delete
     }
 
+    /// The columns of the log, in the order in which `append` writes them.
+    let columns: [String]
     private let run: RunIdentity
-    /// True where documents are jsonb.
-    let isBinary: Bool
+    private let isFirst: Bool
+    private let hasEffectiveTime: Bool
+    private let isBinary: Bool
     private let upsert = Array("upsert".utf8)
     private let restore = Array("restore".utf8)
     private let delete = Array("delete".utf8)
     private var order: [UInt8] = []
 
-    /// Rows of one batch; `isBinary` where documents are jsonb.
-    init(run: RunIdentity, isBinary: Bool) {
+    /// Rows of one batch.
+    /// - Parameter isFirst: The log has `BronzeTable.setDefaults` for what all rows of the batch have.
+    init(_ entity: Entity, run: RunIdentity, isFirst: Bool = false) {
         self.run = run
-        self.isBinary = isBinary
+        self.isFirst = isFirst
+        hasEffectiveTime = entity.effectiveTimeColumn != nil
+        isBinary = entity.documentStorage == .jsonb
+        columns =
+            ["_key_hash", "_doc_hash", "_change"] + (isFirst ? [] : ["_run_id", "_run_timestamp"])
+            + ["_raw_file", "_record_no", "doc"] + (hasEffectiveTime ? ["_effective_at", "_applies_at", "_order"] : [])
     }
 
     /// Appends the record's row; what the reader read last is the record. Returns the document's hash.
@@ -30,7 +40,7 @@ struct LogRow {
         _ change: Change, _ records: borrowing BatchReader, _ index: Int, key: UUIDValue,
         _ reader: borrowing DocumentReader, to buffer: inout CopyBuffer
     ) -> UUIDValue {
-        buffer.beginRow(columns: 11)
+        buffer.beginRow(columns: columns.count)
         buffer.append(uuid: key)
         var document = UUIDValue.zero
         records.window.withRecord(index) { record in
@@ -41,16 +51,16 @@ struct LogRow {
             case .restore: buffer.append(text: restore.span)
             case .delete: buffer.append(text: delete.span)
             }
-            buffer.append(uuid: run.id)
-            buffer.append(instant: run.timestamp)
+            if !isFirst {
+                buffer.append(uuid: run.id)
+                buffer.append(instant: run.timestamp)
+            }
             buffer.append(int32: Int32(records.fileNumber))
             buffer.append(int32: Int32(records.firstRecord + index))
             if isBinary { buffer.append(jsonb: record) } else { buffer.append(text: record) }
         }
-        guard let instant = reader.effectiveTime else {
-            for _ in 0..<3 { buffer.appendNull() }
-            return document
-        }
+        guard hasEffectiveTime else { return document }
+        let instant = reader.effectiveTime ?? .oldest
         buffer.append(instant: instant)
         buffer.append(instant: instant)
         order.removeAll(keepingCapacity: true)

@@ -10,7 +10,7 @@ struct RawFileReader: ~Copyable {
     private let file: Manifest.File
     private let handle: FileHandle
     /// nil where the file was proved before.
-    private var digest: SHA256?
+    private let digest: StreamSHA256?
     private var decompressor: ZstdDecompressor?
     private var bytes = 0
 
@@ -26,7 +26,7 @@ struct RawFileReader: ~Copyable {
                     + "'medallion batch discard'")
         }
         decompressor = file.name.hasSuffix(".zst") ? try ZstdDecompressor() : nil
-        digest = isProved ? nil : SHA256()
+        digest = isProved ? nil : StreamSHA256()
         self.path = path
         self.file = file
         self.handle = handle
@@ -59,7 +59,7 @@ struct RawFileReader: ~Copyable {
         return nil
     }
 
-    private mutating func isProved() -> Bool {
+    private func isProved() -> Bool {
         guard let found = digest?.finish() else { return true }
         return hexadecimal(found) == file.sha256
     }

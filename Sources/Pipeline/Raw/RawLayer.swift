@@ -34,7 +34,6 @@ struct RawLayer: Sendable {
             let shape = try connector.shape(of: entity)
             var writer = RawWriter(folder: folder, shape: shape, compresses: entity.rawCompression == .zstd)
             try await connector.land(entity, window: window, into: &writer)
-            try writer.finish()
             var manifest = Manifest(
                 runID: step.run.id, runTimestamp: step.run.timestamp, entity: entity.id, loadType: window.loadType,
                 cursorFrom: window.from, cursorTo: nil, request: writer.request.map { step.known.mask($0) },
@@ -57,6 +56,8 @@ struct RawLayer: Sendable {
                 if let standing, !manifest.files.isEmpty, manifest.files == standing.manifest.files {
                     store.removeFiles(of: entity.id, run: step.run.id, names: manifest.files.map(\.name))
                     manifest.sameAs = standing.holder
+                } else {
+                    try writer.finish()
                 }
             }
             if let delta = entity.delta, delta.mode == .cursor, manifest.cursorTo == nil, cursor == nil,

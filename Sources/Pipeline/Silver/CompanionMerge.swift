@@ -27,7 +27,7 @@ actor CompanionMerge {
     }
 
     /// Begins for a batch, `opensHistory` for the first one; false where it goes from the log as ever.
-    func begin(_ batch: Batch, opensHistory: Bool) async throws -> Bool {
+    func begin(_ batch: Batch, opensHistory: Bool, at now: Instant) async throws -> Bool {
         await abandon()
         // A check that reads other tables could wait for one whose own check waits for this.
         let looksElsewhere = table.entity.checks.contains { $0.readsOtherTables }
@@ -37,7 +37,9 @@ actor CompanionMerge {
             try await connection.begin()
             try await connection.execute("SET LOCAL lock_timeout = '2s'")
             if opensHistory {
-                for statement in table.dropIndexes { try await connection.execute(statement) }
+                for statement in table.openForFirstRows(of: batch.run, at: now) {
+                    try await connection.execute(statement)
+                }
                 guard try await connection.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty else {
                     return false
                 }
@@ -82,7 +84,7 @@ actor CompanionMerge {
             try await connection.endCopyIn()
             var counts = RowCounts()
             if opensHistory {
-                for statement in table.addIndexes { try await connection.execute(statement) }
+                for statement in table.closeAfterFirstRows { try await connection.execute(statement) }
                 counts.input = changes
                 counts.inserted = opened
                 counts.unchanged = changes - opened

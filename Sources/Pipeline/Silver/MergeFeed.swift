@@ -23,11 +23,11 @@ struct MergeFeed {
         at now: Instant
     ) async throws {
         let isWorth = merge.map { changes >= $0.smallest } ?? false
-        let begun = isWorth ? try await merge?.begin(batch, opensHistory: opensHistory) == true : false
+        let begun = isWorth ? try await merge?.begin(batch, opensHistory: opensHistory, at: now) == true : false
         self.merge = begun ? merge : nil
         self.batch = batch
         self.now = now
-        row = opensHistory ? .opening(HistoryRow(entity, run: batch.run, now: now)) : .staged(of: entity)
+        row = opensHistory ? .opening(HistoryRow(entity)) : .staged(of: entity)
         columns = entity.columns.indices
         isBinary = entity.documentStorage == .jsonb
     }

@@ -112,12 +112,12 @@ struct SilverLayer: Sendable {
         _ table: SilverTable, from bronze: BronzeTable, with batch: Batch, _ system: SourceSystem, step: Step,
         on writer: PostgresConnection
     ) async throws -> RowCounts {
-        for statement in table.dropIndexes { try await writer.execute(statement) }
+        for statement in table.openForFirstRows(of: batch.run, at: step.now) { try await writer.execute(statement) }
         let (changes, opened) = try await copy(
             batch, table.entity, system, from: bronze,
             into: HistoryRow.copy(into: table),
-            as: .opening(HistoryRow(table.entity, run: batch.run, now: step.now)), step: step, on: writer)
-        for statement in table.addIndexes { try await writer.execute(statement) }
+            as: .opening(HistoryRow(table.entity)), step: step, on: writer)
+        for statement in table.closeAfterFirstRows { try await writer.execute(statement) }
         var counts = RowCounts()
         counts.input = changes
         counts.inserted = opened

@@ -1,5 +1,6 @@
 internal import Metadata
 internal import Postgres
+internal import Primitives
 
 /// The tables of one entity in silver: the history, the stage of its changes, and what analysts query.
 struct SilverTable {
@@ -47,12 +48,6 @@ struct SilverTable {
         let knowledge = [("_recorded_at", "timestamptz NOT NULL"), ("_superseded_at", "timestamptz")]
         return columns + (isBitemporal ? knowledge : [])
     }
-
-    /// The system columns of a row's first version, as it is copied into an empty history.
-    static let copiedColumns = [
-        "_key_hash", "_scd1_hash", "_scd2_hash", "_valid_from", "_is_deleted", "_run_id", "_run_timestamp",
-        "_updated_by_run_id", "_created_at", "_updated_at",
-    ]
 
     /// The system columns of a version, as it is copied into an empty history of an entity that folds.
     static func foldedColumns(isBitemporal: Bool) -> [String] {
@@ -141,6 +136,30 @@ struct SilverTable {
 
     /// Gives them back; a key with two open rows fails here.
     var addIndexes: [SQLText] { ["ALTER TABLE \(fragment: history) ADD \(fragment: primaryKey)", openRowIndex] }
+
+    /// Makes the empty history ready for rows of `HistoryRow`: without indexes, and with defaults for what all rows of the
+    /// batch have, which costs the server less than reading them a million times.
+    func openForFirstRows(of run: RunIdentity, at now: Instant) -> [SQLText] {
+        let values: [(column: String, value: SQLText)] = [
+            ("_valid_from", "\(literal: run.timestamp.description)::timestamptz"), ("_is_deleted", "false"),
+            ("_run_id", "\(literal: run.id.description)::uuid"),
+            ("_run_timestamp", "\(literal: run.timestamp.description)::timestamptz"),
+            ("_updated_by_run_id", "\(literal: run.id.description)::uuid"),
+            ("_created_at", "\(literal: now.description)::timestamptz"),
+            ("_updated_at", "\(literal: now.description)::timestamptz"),
+        ]
+        let defaults = values.map { "ALTER \(identifier: $0.column) SET DEFAULT \(fragment: $0.value)" as SQLText }
+        return dropIndexes + ["ALTER TABLE \(fragment: history) \(fragment: defaults.joined(separator: ", "))"]
+    }
+
+    /// Takes the defaults away and gives the indexes back; a key with two open rows fails here.
+    var closeAfterFirstRows: [SQLText] {
+        let columns = [
+            "_valid_from", "_is_deleted", "_run_id", "_run_timestamp", "_updated_by_run_id", "_created_at", "_updated_at",
+        ]
+        let defaults = columns.map { "ALTER \(identifier: $0) DROP DEFAULT" as SQLText }
+        return ["ALTER TABLE \(fragment: history) \(fragment: defaults.joined(separator: ", "))"] + addIndexes
+    }
 
     private var openRowIndex: SQLText {
         "CREATE UNIQUE INDEX \(identifier: name + "_open") ON \(fragment: history) (_key_hash) WHERE \(fragment: isOpen())"
