@@ -2,6 +2,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -125,6 +126,14 @@ int check_number(std::string_view text) {
 }
 } // namespace
 
+/// A member of a record itself: its name without quotes and its value, in the window.
+struct top_member {
+    uint32_t name;
+    uint32_t name_length;
+    uint32_t value;
+    uint32_t value_length;
+};
+
 struct medallion_extractor {
     std::vector<node> nodes{1};
     int columns = 0;
@@ -138,6 +147,11 @@ struct medallion_extractor {
     const uint8_t *window = nullptr;
     medallion_cell *cells = nullptr;
     ondemand::document document;
+    // Of all records of the extraction; record r has those from first_members[r] to first_members[r + 1].
+    std::vector<top_member> top_members;
+    std::vector<size_t> first_members;
+    bool has_escaped_name = false;
+    std::string sorted;
     // Paths not seen yet, where reading stops once there are none; else never 0.
     int unseen = -1;
 
@@ -214,6 +228,9 @@ struct medallion_extractor {
         }
         size_t next = place == SIZE_MAX ? SIZE_MAX : child(place, name);
         if (next == SIZE_MAX && place == 0) note_unknown(name);
+        if (depth > 1 || unseen >= 0) return value(field.value(), next, depth);
+        if (escaped) has_escaped_name = true;
+        top_members.push_back({in_window(raw), static_cast<uint32_t>(length), 0, 0});
         return value(field.value(), next, depth);
     }
 
@@ -249,6 +266,7 @@ struct medallion_extractor {
         if (token.front() != '{' && token.front() != '[') {
             int state = scalar(token, target);
             if (target) unseen--;
+            if (depth == 1 && unseen < 0) note_value(trimmed(token));
             return state;
         }
         if (depth >= 128) return MEDALLION_RECORD_TOO_DEEP;
@@ -262,16 +280,24 @@ struct medallion_extractor {
             if (value.get_array().get(array)) return MEDALLION_RECORD_MALFORMED;
             state = elements(array, place, depth + 1);
         }
-        if (state != MEDALLION_RECORD_OK || !target || unseen == 0) return state;
-        unseen--;
+        bool is_top = depth == 1 && unseen < 0;
+        if (state != MEDALLION_RECORD_OK || unseen == 0 || (!target && !is_top)) return state;
         // The value ends before the next token.
         const char *next;
         if (document.current_location().get(next)) return MEDALLION_RECORD_MALFORMED;
         std::string_view text(token.data(), static_cast<size_t>(next - token.data()));
         while (!text.empty() && text.back() != '}' && text.back() != ']') text.remove_suffix(1);
         uint8_t kind = token.front() == '{' ? MEDALLION_OBJECT : MEDALLION_ARRAY;
+        if (is_top) note_value(text);
+        if (!target) return MEDALLION_RECORD_OK;
+        unseen--;
         *target = {in_window(token.data()), static_cast<uint32_t>(text.size()), kind, 0};
         return MEDALLION_RECORD_OK;
+    }
+
+    void note_value(std::string_view text) {
+        top_members.back().value = in_window(text.data());
+        top_members.back().value_length = static_cast<uint32_t>(text.size());
     }
 
     int record(const medallion_record &place, size_t readable, bool stops_early) {
@@ -321,12 +347,43 @@ extern "C" void medallion_extract(
     size_t columns = static_cast<size_t>(e.columns);
     e.arena.clear();
     e.window = window;
+    e.top_members.clear();
+    e.first_members.assign(count + 1, 0);
     for (size_t index = 0; index < count; index++) {
+        e.first_members[index + 1] = e.first_members[index];
         if (wanted && !wanted[index]) continue;
+        e.has_escaped_name = false;
         e.cells = cells + index * columns;
         memset(e.cells, 0, columns * sizeof(medallion_cell));
         states[index] = static_cast<uint8_t>(e.record(records[index], readable, stops_early != 0));
+        if (e.has_escaped_name || states[index] != MEDALLION_RECORD_OK) e.top_members.resize(e.first_members[index]);
+        e.first_members[index + 1] = e.top_members.size();
     }
+}
+
+extern "C" const uint8_t *medallion_sorted_record(
+    medallion_extractor *extractor, const uint8_t *window, size_t record, size_t *length) {
+    auto &e = *extractor;
+    if (record + 1 >= e.first_members.size() || e.first_members[record] == e.first_members[record + 1]) return nullptr;
+    auto first = e.top_members.begin() + static_cast<std::ptrdiff_t>(e.first_members[record]);
+    auto last = e.top_members.begin() + static_cast<std::ptrdiff_t>(e.first_members[record + 1]);
+    // Equal names keep their order: of two, jsonb takes the last.
+    std::sort(first, last, [&](const top_member &a, const top_member &b) {
+        if (a.name_length != b.name_length) return a.name_length < b.name_length;
+        int order = memcmp(window + a.name, window + b.name, a.name_length);
+        return order != 0 ? order < 0 : a.name < b.name;
+    });
+    e.sorted.clear();
+    for (auto member = first; member != last; ++member) {
+        e.sorted.push_back(member == first ? '{' : ',');
+        // The quotes stand around the name.
+        e.sorted.append(reinterpret_cast<const char *>(window + member->name - 1), member->name_length + 2);
+        e.sorted.push_back(':');
+        e.sorted.append(reinterpret_cast<const char *>(window + member->value), member->value_length);
+    }
+    e.sorted.push_back('}');
+    *length = e.sorted.size();
+    return reinterpret_cast<const uint8_t *>(e.sorted.data());
 }
 
 extern "C" const uint8_t *medallion_arena(const medallion_extractor *extractor, size_t *length) {

@@ -149,6 +149,43 @@ extension Span<UInt8> {
             ])
     }
 
+    @Test("a record is lent with its members in the order of jsonb")
+    func sorted() {
+        var window = RecordWindow(.lines, paths: [["id"]])
+        let records = [
+            #"{"name":"x","id":7,"b" : {"z":1, "a":[2]} ,"a": [ 1 ],"id2":null}"#, "{}", #"{"a":1}"#,
+            #"{"b":1,"a":2,"b":3}"#, #"{"bb":1,"n\"e":2,"a":3}"#, #"{"b":1,"a":}"#,
+        ]
+        for record in records { window.append(Array(record.utf8).span) }
+        window.extract()
+        let sorted = (0..<records.count).map {
+            window.withSortedRecord($0) { String(decoding: $0.copied, as: UTF8.self) }
+        }
+        #expect(
+            sorted == [
+                #"{"a":[ 1 ],"b":{"z":1, "a":[2]},"id":7,"id2":null,"name":"x"}"#, "{}", #"{"a":1}"#,
+                #"{"a":2,"b":1,"b":3}"#, records[4], records[5],
+            ])
+    }
+
+    @Test("a record may be read until its paths were seen, and others be left out")
+    func partly() {
+        var window = RecordWindow(.lines, paths: [["id"], ["a", "b"]], stopsEarly: true)
+        let records = [#"{"id":1,"a":{"b":2,"x":},"rest":1e999}"#, #"{"a":{"b":"y"},"id":3}"#, #"{"id":4}"#]
+        for record in records { window.append(Array(record.utf8).span) }
+        window.extract { $0 != 2 }
+        func cell(_ record: Int, _ column: Int) -> String {
+            window.withCell(record, column) {
+                "\(window.kind(record, column)) " + String(decoding: $0.copied, as: UTF8.self)
+            }
+        }
+        #expect([cell(0, 0), cell(0, 1), cell(1, 0), cell(1, 1)] == ["number 1", "number 2", "number 3", "string y"])
+        #expect(window.state(0) == .valid)
+        #expect(window.unknownNames.isEmpty)
+        window.extract { $0 == 2 }
+        #expect([cell(2, 0), cell(2, 1)] == ["number 4", "missing "])
+    }
+
     @Test("cells are lent by path: nested, escaped, missing, objects and lists as their text")
     func cells() {
         let paths = [["id"], ["address", "city"], ["address"], ["tags"], ["gone"], ["n\"e"], ["id"]]

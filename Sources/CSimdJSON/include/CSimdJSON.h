@@ -101,6 +101,11 @@ void medallion_extractor_add(
 void medallion_extract(
     medallion_extractor *extractor, const uint8_t *window, size_t readable, const medallion_record *records,
     size_t count, const uint8_t *wanted, int stops_early, medallion_cell *cells, uint8_t *states);
+/// The text of a record of the last extraction (not one that stops early) with its members in the order in which jsonb
+/// keeps them: by the length of their names, then bytewise. NULL where a name is escaped or the record was left out.
+/// Holds until the next call.
+const uint8_t *medallion_sorted_record(
+    medallion_extractor *extractor, const uint8_t *window, size_t record, size_t *length);
 /// Unescaped strings of the last extraction.
 const uint8_t *medallion_arena(const medallion_extractor *extractor, size_t *length);
 /// Names of top-level members that no path wants, at most 100, in the order of their first appearance.

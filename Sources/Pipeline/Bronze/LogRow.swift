@@ -57,8 +57,9 @@ struct LogRow {
             }
             buffer.append(int32: Int32(records.fileNumber))
             buffer.append(int32: Int32(records.firstRecord + index))
-            if isBinary { buffer.append(jsonb: record) } else { buffer.append(text: record) }
+            if !isBinary { buffer.append(text: record) }
         }
+        if isBinary { records.window.withSortedRecord(index) { buffer.append(jsonb: $0) } }
         guard hasEffectiveTime else { return document }
         let instant = reader.effectiveTime ?? .oldest
         buffer.append(instant: instant)

@@ -70,7 +70,8 @@ struct SilverLayer: Sendable {
             do {
                 try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
                 try await gate.check(batch.run, changed: counts.changed, step: step, on: writer)
-                try await BatchLedger.advance(batch, to: "merged", by: step.run.id, rejected: 0, on: writer)
+                try await BatchLedger.advance(
+                    batch, to: "merged", by: step.run.id, rejected: counts.rejected, on: writer)
                 try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: writer)
                 try Task.checkCancellation()
             } catch {

@@ -155,7 +155,8 @@ struct SilverTable {
     /// Takes the defaults away and gives the indexes back; a key with two open rows fails here.
     var closeAfterFirstRows: [SQLText] {
         let columns = [
-            "_valid_from", "_is_deleted", "_run_id", "_run_timestamp", "_updated_by_run_id", "_created_at", "_updated_at",
+            "_valid_from", "_is_deleted", "_run_id", "_run_timestamp", "_updated_by_run_id", "_created_at",
+            "_updated_at",
         ]
         let defaults = columns.map { "ALTER \(identifier: $0) DROP DEFAULT" as SQLText }
         return ["ALTER TABLE \(fragment: history) \(fragment: defaults.joined(separator: ", "))"] + addIndexes

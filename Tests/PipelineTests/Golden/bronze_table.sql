@@ -11,7 +11,7 @@ CREATE TABLE IF NOT EXISTS "bronze"."shop_orders__last" (
     _key_hash uuid NOT NULL, _doc_hash uuid, _run_timestamp timestamptz NOT NULL,
     _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL, _effective_at timestamptz,
     _applies_at timestamptz, _order bytea, _scope uuid,
-    CONSTRAINT "shop_orders__last_pk" PRIMARY KEY (_key_hash));
+    CONSTRAINT "shop_orders__last_pk" PRIMARY KEY (_key_hash)) WITH (fillfactor = 85);
 
 CREATE UNLOGGED TABLE IF NOT EXISTS "stage"."shop_orders__bronze" (
     _key_hash uuid NOT NULL, _ordinal bigint NOT NULL, _doc_hash uuid NOT NULL, _order bytea,
