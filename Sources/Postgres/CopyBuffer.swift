@@ -27,7 +27,11 @@ public struct CopyBuffer: Sendable {
     private var wroteSignature = false
 
     /// An empty buffer, before the signature.
-    public init() { storage = [UInt8](repeating: 0, count: Self.flushThreshold + 64 * 1024) }
+    /// - Parameter continues: The signature was sent before, by another buffer.
+    public init(continues: Bool = false) {
+        storage = [UInt8](repeating: 0, count: Self.flushThreshold + 64 * 1024)
+        wroteSignature = continues
+    }
 
     /// True from 256 KB on.
     public var needsFlush: Bool { byteCount >= Self.flushThreshold }

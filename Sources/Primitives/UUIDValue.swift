@@ -16,7 +16,7 @@ public struct UUIDValue: Hashable, Comparable, Sendable, BitwiseCopyable {
 
     /// Byte order, as PostgreSQL sorts uuid.
     public static func < (left: UUIDValue, right: UUIDValue) -> Bool {
-        (left.high, left.low) < (right.high, right.low)
+        left.high != right.high ? left.high < right.high : left.low < right.low
     }
 
     /// A UUID version 7 (RFC 9562, section 5.7): 48 bits of milliseconds, then random bits from `generator`.
@@ -57,24 +57,21 @@ extension UUIDValue: LosslessStringConvertible {
     /// Reads the 36-character form in either case; nil for anything else.
     public init?(utf8 text: Span<UInt8>) {
         guard text.count == 36 else { return nil }
-        var (high, low): (UInt64, UInt64) = (0, 0)
-        for index in 0..<36 {
-            let byte = text[index]
-            if index == 8 || index == 13 || index == 18 || index == 23 {
-                guard byte == 0x2D else { return nil }
-                continue
+        guard text[8] == 0x2D, text[13] == 0x2D, text[18] == 0x2D, text[23] == 0x2D else { return nil }
+        var isWrong = false
+        // Without branches: whether a digit is a letter cannot be foretold.
+        func digits(_ range: Range<Int>, behind number: UInt64) -> UInt64 {
+            var number = number
+            for index in range {
+                let (digit, letter) = (text[index] &- 0x30, (text[index] | 0x20) &- 0x61)
+                isWrong = isWrong || (digit > 9 && letter > 5)
+                number = number << 4 | UInt64(digit < 10 ? digit : letter &+ 10)
             }
-            let letter = byte | 0x20
-            let nibble: UInt8
-            if byte &- 0x30 < 10 {
-                nibble = byte &- 0x30
-            } else if letter &- 0x61 < 6 {
-                nibble = letter &- 0x57
-            } else {
-                return nil
-            }
-            if index < 18 { high = high << 4 | UInt64(nibble) } else { low = low << 4 | UInt64(nibble) }
+            return number
         }
+        let high = digits(14..<18, behind: digits(9..<13, behind: digits(0..<8, behind: 0)))
+        let low = digits(24..<36, behind: digits(19..<23, behind: 0))
+        guard !isWrong else { return nil }
         self.init(high: high, low: low)
     }
 }

@@ -101,10 +101,11 @@ struct BatchStage {
         buffer = CopyBuffer()
     }
 
-    /// Appends the documents of the marked records to the log, and hands them to silver.
+    /// Sends the documents of the marked records to the log, and hands them to silver.
+    /// - Returns: The last bytes of the COPY, which `endLog` sends.
     func log(
         _ marks: ChangeMarks, feeding feed: inout MergeFeed, on connection: PostgresConnection, step: Step
-    ) async throws {
+    ) async throws -> [UInt8] {
         var records = parents == nil ? try source.reader(of: marks) : try source.reader()
         var reader = source.documentReader()
         let hasKey = !entity.keyColumns.isEmpty
@@ -133,6 +134,13 @@ struct BatchStage {
                 try Task.checkCancellation()
             }
         }
-        try await end(&buffer, on: connection)
+        buffer.finish()
+        return buffer.takeBytes()
+    }
+
+    /// Ends the COPY that `log` began.
+    func endLog(_ rest: [UInt8], on connection: PostgresConnection) async throws {
+        try await connection.putCopyData(rest)
+        try await connection.endCopyIn()
     }
 }

@@ -235,11 +235,13 @@ struct BronzeLayer: Sendable {
         var feed = try await MergeFeed(
             isFed ? companion : nil, batch, of: detection.entity, expecting: findings.changes, opensHistory: false,
             at: step.now)
+        var rest: [UInt8]?
         if findings.changes > 0 {
-            try await detected.stage.log(marks, feeding: &feed, on: connection, step: step)
+            rest = try await detected.stage.log(marks, feeding: &feed, on: connection, step: step)
         }
         let whole = feed
         async let merged: Void = whole.ended()
+        if let rest { try await detected.stage.endLog(rest, on: connection) }
         if isFirst { for statement in table.addLogIndexes { try await connection.execute(statement) } }
         try await detection.apply(on: connection, isFirst: isFirst)
         try await merged

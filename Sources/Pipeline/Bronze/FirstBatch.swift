@@ -129,15 +129,18 @@ struct FirstBatch {
             }
         }
         log.finish()
-        try await feed.send(log.takeBytes(), on: connection)
-        try await connection.endCopyIn()
-        try await connection.execute(table.dropDefaults)
         survey.missingColumns = columns.missing
         survey.unknownFields = records.window.unknownNames
-        guard Guard.objection(to: batch, of: entity, survey, findings) == nil else { return nil }
-        // Each layer builds its indexes on its own connection, at the same time.
+        guard Guard.objection(to: batch, of: entity, survey, findings) == nil else {
+            await connection.abortCopyIn("a guard objects")
+            return nil
+        }
+        // Each layer ends its COPY and builds its indexes on its own connection, at the same time.
         let whole = feed
         async let merged: Void = whole.ended()
+        try await connection.putCopyData(log.takeBytes())
+        try await connection.endCopyIn()
+        try await connection.execute(table.dropDefaults)
         let isWhole = try await finish(keys, on: connection)
         try await merged
         guard isWhole else { return nil }

@@ -13,10 +13,10 @@ struct KeyEntry: BitwiseCopyable {
 /// same one of the other (a hash join that spills, as Shapiro describes it in "Join processing in database systems with
 /// large main memories", 1986). What is more than a chunk per partition goes to a temporary file that has no name.
 struct KeyPartitions: Sendable {
-    /// So many entries of a partition are held before they are written: 16 KB.
-    private static let chunkSize = 16_384 / MemoryLayout<KeyEntry>.stride
+    /// So many entries of a partition are held before they are written: 4 KB.
+    private static let chunkSize = 4096 / MemoryLayout<KeyEntry>.stride
     /// A partition is meant to hold so many.
-    private static let wantedSize = 65_536
+    private static let wantedSize = 16_384
 
     private var open: [[KeyEntry]]
     /// Where each partition's full chunks stand in the file, by chunk.
@@ -27,10 +27,10 @@ struct KeyPartitions: Sendable {
     /// Entries of all partitions.
     private(set) var count = 0
 
-    /// Partitions for about `expected` entries: 16 to 512.
+    /// Partitions for about `expected` entries: 16 to 1,024.
     init(expecting expected: Int) throws {
         var bits: UInt64 = 4
-        while bits < 9, expected >> bits > Self.wantedSize { bits += 1 }
+        while bits < 10, expected >> bits > Self.wantedSize { bits += 1 }
         shift = 64 - bits
         open = Array(repeating: [], count: 1 << bits)
         chunks = Array(repeating: [], count: 1 << bits)

@@ -56,96 +56,131 @@ struct KnownBatch {
         return try await copy(scan, comparison, on: connection, step: step)
     }
 
-    /// The second reading: documents into the log, and rows for the stage behind them.
+    /// What the second reading came to; its COPY into the log is still open where it has begun.
+    private struct Reading {
+        var survey = BatchStage.Survey()
+        var findings = ChangeDetection.Findings()
+        /// Rows for the stage.
+        var staged: ByteSpool
+        var feed: MergeFeed
+        /// The last bytes of the COPY.
+        var rest: [UInt8]?
+    }
+
     private func copy(
         _ scan: KeyScan, _ comparison: KeyComparison, on connection: PostgresConnection, step: Step
     ) async throws -> DetectedBatch? {
-        var survey = BatchStage.Survey()
-        var findings = ChangeDetection.Findings()
-        var staged = try ByteSpool()
-        survey.records = scan.records
-        survey.missingColumns = scan.missingColumns
-        let changes = comparison.candidates.count + comparison.absent.count
         // Silver must know which columns to carry over before it merges.
-        var feed = try await MergeFeed(
-            scan.missingColumns.isEmpty ? companion : nil, batch, of: entity, expecting: changes, opensHistory: false,
-            at: step.now)
-        var (log, rows) = (CopyBuffer(), CopyBuffer())
-        var stageRow = StageRow(entity: entity, masking: step.known.mask)
+        let feed = try await MergeFeed(
+            scan.missingColumns.isEmpty ? companion : nil, batch, of: entity,
+            expecting: comparison.candidates.count + comparison.absent.count, opensHistory: false, at: step.now)
+        var reading = Reading(staged: try ByteSpool(), feed: feed)
+        reading.survey.records = scan.records
+        reading.survey.missingColumns = scan.missingColumns
         if comparison.candidates.count > 0 {
-            var records = try source.reader(of: comparison.candidates)
-            var reader = source.documentReader()
-            var row = LogRow(entity, run: batch.run)
-            try await connection.beginCopyIn(table.copyToLog(row.columns))
-            while try records.next() {
-                for index in 0..<records.window.count {
-                    let ordinal = records.firstOrdinal + index
-                    guard comparison.candidates.isChanged(ordinal) else { continue }
-                    var verdict = reader.read(records.window, index)
-                    if let problem = records.problem(at: index) {
-                        verdict = .rejected(column: problem.column, reason: problem.reason, keyIsKnown: false)
-                    }
-                    var key = UUIDValue.zero
-                    switch verdict {
-                    case .accepted:
-                        key = reader.keyHash()
-                        let change = findings.add(comparison.known(ordinal), isDelete: reader.isDelete)
-                        row.append(change, records, index, key: key, reader, to: &log)
-                        feed.add(change, records, index, key: key, &reader)
-                    case .rejected(_, _, let keyIsKnown):
-                        if keyIsKnown { key = reader.keyHash() }
-                        survey.rejected += 1
-                        if !keyIsKnown { survey.keyless += 1 }
-                    }
-                    stageRow.append(verdict, key: key, ordinal: ordinal, records, index, reader, to: &rows)
-                }
-                if rows.needsFlush { try staged.append(rows.takeBytes()) }
-                if log.needsFlush {
-                    try await feed.send(log.takeBytes(), on: connection)
-                    step.progress(records: records.firstOrdinal)
-                    try Task.checkCancellation()
-                }
-                guard survey.rejected <= Self.heldRejects else {
-                    await connection.abortCopyIn("too many rejected records")
-                    return nil
-                }
-            }
-            log.finish()
-            try await feed.send(log.takeBytes(), on: connection)
-            try await connection.endCopyIn()
-            survey.unknownFields = records.window.unknownNames
+            try await read(comparison, into: &reading, on: connection, step: step)
         }
-        for name in scan.unknownFields where !survey.unknownFields.contains(name) {
-            survey.unknownFields.append(name)
+        for name in scan.unknownFields where !reading.survey.unknownFields.contains(name) {
+            reading.survey.unknownFields.append(name)
         }
         let detection = ChangeDetection(
-            entity: entity, table: table, batch: batch, detectsAbsence: survey.tellsAbsence(in: batch, of: entity),
-            absentIsStaged: true)
-        if detection.detectsAbsence { (findings.live, findings.absent) = (comparison.live, comparison.absent.count) }
-        guard Guard.objection(to: batch, of: entity, survey, findings) == nil else { return nil }
-        try await fill(
-            with: staged, &rows, detection.detectsAbsence ? comparison.absent : nil, feeding: &feed, on: connection)
-        let whole = feed
-        async let merged: Void = whole.ended()
-        if findings.changes + findings.absent > 0 { try await detection.apply(on: connection, isFirst: false) }
+            entity: entity, table: table, batch: batch,
+            detectsAbsence: reading.survey.tellsAbsence(in: batch, of: entity), absentIsStaged: true)
+        if detection.detectsAbsence {
+            (reading.findings.live, reading.findings.absent) = (comparison.live, comparison.absent.count)
+        }
+        guard reading.survey.rejected <= Self.heldRejects,
+            Guard.objection(to: batch, of: entity, reading.survey, reading.findings) == nil
+        else {
+            await connection.abortCopyIn("the batch goes another way")
+            return nil
+        }
+        return try await finish(&reading, comparison, detection, on: connection)
+    }
+
+    /// The second reading: documents into the log, rows for the stage into a file.
+    private func read(
+        _ comparison: KeyComparison, into reading: inout Reading, on connection: PostgresConnection, step: Step
+    ) async throws {
+        var (log, rows) = (CopyBuffer(), CopyBuffer())
+        var stageRow = StageRow(entity: entity, masking: step.known.mask)
+        var records = try source.reader(of: comparison.candidates)
+        var reader = source.documentReader()
+        var row = LogRow(entity, run: batch.run)
+        try await connection.beginCopyIn(table.copyToLog(row.columns))
+        while try records.next(), reading.survey.rejected <= Self.heldRejects {
+            for index in 0..<records.window.count {
+                let ordinal = records.firstOrdinal + index
+                guard comparison.candidates.isChanged(ordinal) else { continue }
+                var verdict = reader.read(records.window, index)
+                if let problem = records.problem(at: index) {
+                    verdict = .rejected(column: problem.column, reason: problem.reason, keyIsKnown: false)
+                }
+                var key = UUIDValue.zero
+                switch verdict {
+                case .accepted:
+                    key = reader.keyHash()
+                    let change = reading.findings.add(comparison.known(ordinal), isDelete: reader.isDelete)
+                    row.append(change, records, index, key: key, reader, to: &log)
+                    reading.feed.add(change, records, index, key: key, &reader)
+                case .rejected(_, _, let keyIsKnown):
+                    if keyIsKnown { key = reader.keyHash() }
+                    reading.survey.rejected += 1
+                    if !keyIsKnown { reading.survey.keyless += 1 }
+                }
+                stageRow.append(verdict, key: key, ordinal: ordinal, records, index, reader, to: &rows)
+            }
+            if rows.needsFlush { try reading.staged.append(rows.takeBytes()) }
+            if log.needsFlush {
+                try await reading.feed.send(log.takeBytes(), on: connection)
+                step.progress(records: records.firstOrdinal)
+                try Task.checkCancellation()
+            }
+        }
+        try reading.staged.append(rows.takeBytes())
+        log.finish()
+        reading.rest = log.takeBytes()
+        reading.survey.unknownFields = records.window.unknownNames
+    }
+
+    /// Lets silver merge, while the log is ended and the last changes are brought up to date.
+    private func finish(
+        _ reading: inout Reading, _ comparison: KeyComparison, _ detection: ChangeDetection,
+        on connection: PostgresConnection
+    ) async throws -> DetectedBatch {
+        let absent = detection.detectsAbsence ? comparison.absent : nil
+        for partition in absent?.indices ?? 0..<0 {
+            for entry in try absent?.entries(of: partition) ?? [] { reading.feed.addDelete(of: entry.key) }
+            if reading.feed.needsFlush { try await reading.feed.send() }
+        }
+        let feed = reading.feed
+        async let merged: Void = feed.ended()
+        if let rest = reading.rest {
+            try await connection.putCopyData(rest)
+            try await connection.endCopyIn()
+        }
+        if reading.findings.changes + reading.survey.rejected + reading.findings.absent > 0 {
+            try await fill(with: reading.staged, absent, on: connection)
+        }
+        if reading.findings.changes + reading.findings.absent > 0 {
+            try await detection.apply(on: connection, isFirst: false)
+        }
         try await merged
         return DetectedBatch(
-            stage: stage, survey: survey, detection: detection, duplicates: 0, marks: nil, findings: findings)
+            stage: stage, survey: reading.survey, detection: detection, duplicates: 0, marks: nil,
+            findings: reading.findings)
     }
 
     /// Brings the stage what changed, and behind it the absent keys, at ordinals below zero.
     private func fill(
-        with staged: ByteSpool, _ rows: inout CopyBuffer, _ absent: KeyPartitions?, feeding feed: inout MergeFeed,
-        on connection: PostgresConnection
+        with staged: ByteSpool, _ absent: KeyPartitions?, on connection: PostgresConnection
     ) async throws {
         try await connection.beginCopyIn(stage.copyToStage)
         for place in staged.pieces { try await connection.putCopyData(staged.read(place)) }
+        var rows = CopyBuffer(continues: !staged.pieces.isEmpty)
         for partition in absent?.indices ?? 0..<0 {
-            for entry in try absent?.entries(of: partition) ?? [] {
-                StageRow.append(absent: entry.key, to: &rows)
-                feed.addDelete(of: entry.key)
-                if rows.needsFlush { try await feed.send(rows.takeBytes(), on: connection) }
-            }
+            for entry in try absent?.entries(of: partition) ?? [] { StageRow.append(absent: entry.key, to: &rows) }
+            if rows.needsFlush { try await connection.putCopyData(rows.takeBytes()) }
         }
         rows.finish()
         try await connection.putCopyData(rows.takeBytes())

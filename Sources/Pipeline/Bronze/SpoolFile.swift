@@ -61,8 +61,9 @@ struct ByteSpool: Sendable {
 
     init() throws { file = try SpoolFile() }
 
-    /// Adds a piece.
+    /// Adds a piece, where it is not empty.
     mutating func append(_ bytes: [UInt8]) throws {
+        guard !bytes.isEmpty else { return }
         let start = pieces.last?.upperBound ?? 0
         try bytes.withUnsafeBytes { try file.write($0, at: start) }
         pieces.append(start..<start + bytes.count)
