@@ -30,6 +30,9 @@ public struct RawWriter: ~Copyable {
     /// True where the source gave more than the window asked for.
     public private(set) var isUnfiltered = false
 
+    /// The folder of the batch that this one may turn out to repeat.
+    private let standing: String?
+
     /// A sample ends, by an error, once this many records have come; nil lands everything.
     private let recordLimit: Int?
 
@@ -37,10 +40,17 @@ public struct RawWriter: ~Copyable {
     public private(set) var isFull = false
 
     /// A writer into an existing, empty folder.
-    /// - Parameter recordLimit: For a sample: the landing is ended as soon as so many records have come. The file at
-    ///   hand is kept as far as it got and may be cut behind its last record.
-    public init(folder: String, shape: DocumentShape, compresses: Bool = false, recordLimit: Int? = nil) {
+    /// - Parameters:
+    ///   - standing: The folder of a batch whose files come again where nothing changed: a file that begins like the one
+    ///     there is not hurried to disk.
+    ///   - recordLimit: For a sample: the landing is ended as soon as so many records have come. The file at hand is kept
+    ///     as far as it got and may be cut behind its last record.
+    public init(
+        folder: String, shape: DocumentShape, compresses: Bool = false, standing: String? = nil,
+        recordLimit: Int? = nil
+    ) {
         self.folder = folder
+        self.standing = standing
         self.shape = shape
         self.compresses = compresses
         self.recordLimit = recordLimit
@@ -97,6 +107,9 @@ public struct RawWriter: ~Copyable {
         guard !isFull else { throw SampleIsFull() }
         precondition(payload == nil, "close the open payload before another one is opened")
         payload = try OpenPayload(folder: folder, name: nextName, shape: shape, compresses: compresses)
+        guard let standing, !compresses else { return }
+        let known = "\(standing)/\(nextName)"
+        payload?.known = known
     }
 
     /// Adds a chunk to the open payload.
@@ -177,6 +190,8 @@ private struct OpenPayload: ~Copyable {
     private let counted: Int
     private var compressor: ZstdCompressor?
     private var bytes = 0
+    /// The file that this one may turn out to repeat.
+    var known: String?
 
     init(folder: String, name: String, shape: DocumentShape, compresses: Bool) throws {
         let scan = try PayloadScan(shape)
@@ -200,6 +215,7 @@ private struct OpenPayload: ~Copyable {
     }
 
     mutating func append(_ chunk: Span<UInt8>) throws {
+        if let known = known.take(), DurableFile.isBeginning(chunk, of: known) { file.holdBack() }
         bytes += chunk.count
         digest.update(chunk)
         do {

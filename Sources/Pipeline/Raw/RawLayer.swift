@@ -32,7 +32,9 @@ struct RawLayer: Sendable {
         let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
         do {
             let shape = try connector.shape(of: entity)
-            var writer = RawWriter(folder: folder, shape: shape, compresses: entity.rawCompression == .zstd)
+            var writer = RawWriter(
+                folder: folder, shape: shape, compresses: entity.rawCompression == .zstd,
+                standing: standing.map { store.folder(of: entity.id, run: $0.holder) })
             try await connector.land(entity, window: window, into: &writer)
             var manifest = Manifest(
                 runID: step.run.id, runTimestamp: step.run.timestamp, entity: entity.id, loadType: window.loadType,
