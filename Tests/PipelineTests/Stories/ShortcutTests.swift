@@ -1,3 +1,4 @@
+import Metadata
 import Pipeline
 import Postgres
 import TestKit
@@ -190,5 +191,34 @@ struct ShortcutTests {
         let long = try await tables(batch, .never)
         #expect(short == long)
         #expect(short.count > 4)
+    }
+
+    @Test("a known batch sends the server what changed, and no more", arguments: [Shortcuts.always, .never])
+    func sent(_ shortcuts: Shortcuts) async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, n text"))
+        warehouse.use(shortcuts)
+        let records = (1...40).map { #"{"id":\#($0),"n":"x"}"# }
+        try await warehouse.load(records)
+        try await warehouse.load(Array(records[2...]) + [#"{"id":1,"n":"y"}"#])
+        expect(
+            try await warehouse.rows(
+                "SELECT count(*), count(*) FILTER (WHERE _ordinal < 0) FROM stage.t_things__bronze"),
+            equals: [shortcuts == .always ? "2 | 1" : "39 | 0"])
+    }
+
+    @Test("documents are known as accepted by today's metadata only while all of them are")
+    func accepted() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, n text"))
+        let known: SQLText = "SELECT accepted_by IS NOT NULL FROM metadata.entity_shape"
+        let records = (1...3).map { #"{"id":\#($0),"n":"x"}"# }
+        try await warehouse.load(records)
+        expect(try await warehouse.rows(known), equals: ["true"])
+        try warehouse.change(try TestEntity(columns: "id int key, n text, m text", #"{"delta": {"mode": "all"}}"#))
+        try await warehouse.load([#"{"id":3,"n":"y"}"#], type: .delta)
+        expect(try await warehouse.rows(known), equals: ["false"])
+        try await warehouse.load(records)
+        expect(try await warehouse.rows(known), equals: ["true"])
+        try await warehouse.load([#"{"id":3,"n":"z"}"#], type: .delta)
+        expect(try await warehouse.rows(known), equals: ["true"])
     }
 }
