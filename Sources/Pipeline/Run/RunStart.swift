@@ -19,6 +19,12 @@ struct RunStart {
     func closeAbandoned() async throws -> Int {
         let now = workspace.clock.now()
         let message = "its process vanished; what it landed is taken up by the next run"
+        // The connection may have been lost that was to close a step, and another one have closed its run.
+        let isOver: SQLText = """
+            (r.status = 'running' OR r.run_id = (SELECT run_id FROM audit.system_run
+                WHERE system_id = \(system.rawValue) AND status <> 'skipped' AND status <> 'running'
+                ORDER BY run_timestamp DESC LIMIT 1))
+            """
         return try await workspace.pool.withConnection { connection in
             try await connection.transaction {
                 try await connection.execute(
@@ -26,14 +32,14 @@ struct RunStart {
                     UPDATE audit.entity_layer_run e SET status = 'abandoned', finished_at = \(now),
                         error_message = \(message)
                     FROM audit.system_run r WHERE r.run_id = e.run_id AND r.system_id = \(system.rawValue)
-                        AND r.status = 'running' AND e.status = 'running'
+                        AND \(fragment: isOver) AND e.status = 'running'
                     """)
                 try await connection.execute(
                     """
                     UPDATE audit.system_layer_run l SET status = 'abandoned', finished_at = \(now),
                         error_message = \(message)
                     FROM audit.system_run r WHERE r.run_id = l.run_id AND r.system_id = \(system.rawValue)
-                        AND r.status = 'running' AND l.status = 'running'
+                        AND \(fragment: isOver) AND l.status = 'running'
                     """)
                 return try await connection.execute(
                     """

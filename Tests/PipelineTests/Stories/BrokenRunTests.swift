@@ -77,6 +77,23 @@ struct BrokenRunTests {
         expect(try await warehouse.table(), equals: Self.table)
     }
 
+    @Test("that could not close a step have it closed by the next one")
+    func openStep() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
+        try await warehouse.load(Self.days[0])
+        try await warehouse.connection.execute(
+            """
+            UPDATE audit.entity_layer_run SET status = 'running', finished_at = NULL
+            WHERE layer = 'silver' AND run_timestamp = (SELECT max(run_timestamp) FROM audit.system_run
+                WHERE system_id <> 'gold')
+            """)
+        try await warehouse.load(Self.days[1])
+        expect(
+            try await warehouse.rows(
+                "SELECT layer, status FROM audit.entity_layer_run WHERE status IN ('running', 'abandoned')"),
+            equals: ["silver | abandoned"])
+    }
+
     @Test(
         "by a lost connection go on within the run where the system asks for retries", arguments: ["bronze", "silver"])
     func retried(schema: String) async throws {
