@@ -6,21 +6,36 @@ struct BatchShortcut {
     private let stage: BatchStage
     private let catalog: Catalog
 
+    /// So many records that are rejected, or cannot be read, are looked at one by one; more go the long way.
+    static let heldRejects = 10_000
+
     init(_ stage: BatchStage, _ catalog: Catalog) {
         self.stage = stage
         self.catalog = catalog
     }
 
-    /// Writes the batch's changes; nil for the long way.
+    /// Writes the batch's changes; nil for the long way, with everything undone.
     /// - Parameter companion: Takes the typed changes along for silver.
     func take(
         _ companion: CompanionMerge?, step: Step, on connection: PostgresConnection
     ) async throws -> DetectedBatch? {
-        if let first = try await FirstBatch(stage, companion, on: connection) {
-            return try await first.write(on: connection, step: step)
+        let entity = stage.source.entity
+        guard stage.parents == nil, entity.effectiveTimeColumn == nil, entity.fullScope == nil,
+            !entity.keyColumns.isEmpty
+        else { return nil }
+        let isFirst = try await FirstBatch.isFirst(stage.table, on: connection)
+        if !isFirst {
+            let accepted = AcceptedDocuments(stage.source, under: catalog)
+            guard stage.batch.loadType == .full, try await accepted.areCurrent(on: connection) else { return nil }
         }
-        let accepted = AcceptedDocuments(stage.source, under: catalog)
-        guard let known = try await KnownBatch(stage, companion, accepted, on: connection) else { return nil }
-        return try await known.write(on: connection, step: step)
+        try await connection.execute("SAVEPOINT shortcut")
+        let batch =
+            isFirst
+            ? try await FirstBatch(stage: stage, companion: companion).write(on: connection, step: step)
+            : try await KnownBatch(stage: stage, companion: companion).write(on: connection, step: step)
+        if let batch { return batch }
+        await companion?.abandon()
+        try await connection.execute("ROLLBACK TO SAVEPOINT shortcut")
+        return nil
     }
 }

@@ -125,9 +125,12 @@ struct BronzeLayer: Sendable {
         let blocked: StepError? = try await connection.transaction {
             let stage = try await emptyStage(batch, entity, system, table, on: connection)
             let shortcut = usesShortcuts ? BatchShortcut(stage, catalog) : nil
-            var detected = try await shortcut?.take(companion, step: step, on: connection)
-            if detected == nil { detected = try await detect(stage, step: step, on: connection) }
-            guard let detected else { return nil }
+            let detected: DetectedBatch
+            if let short = try await shortcut?.take(companion, step: step, on: connection) {
+                detected = short
+            } else {
+                detected = try await detect(stage, step: step, on: connection)
+            }
             let (survey, detection, findings) = (detected.survey, detected.detection, detected.findings)
             if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
             if let reason = Guard.objection(to: batch, of: entity, survey, findings) {

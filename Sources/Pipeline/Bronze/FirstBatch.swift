@@ -18,33 +18,20 @@ struct FirstBatch {
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
 
-    /// So many rejected records are kept in memory; more go the long way.
-    private static let heldRejects = 10_000
-
-    /// A way for this batch; nil where its entity needs the long one, or has a log already.
-    init?(_ stage: BatchStage, _ companion: CompanionMerge?, on connection: PostgresConnection) async throws {
-        let entity = stage.source.entity
-        guard stage.parents == nil, entity.effectiveTimeColumn == nil, entity.fullScope == nil,
-            !entity.keyColumns.isEmpty
-        else { return nil }
-        let known = try await connection.query(
-            """
-            SELECT EXISTS (SELECT FROM \(fragment: stage.table.log)) OR EXISTS (SELECT FROM \(fragment: stage.table.last))
-            """)
-        guard try !known[0].get(0, as: Bool.self) else { return nil }
-        self.stage = stage
-        self.companion = companion
+    /// Writes the log and the table of last changes; nil where a key stands twice in the batch, too many records are
+    /// rejected, or a guard is going to object.
+    func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
+        for statement in table.dropIndexes { try await connection.execute(statement) }
+        return try await copy(on: connection, step: step)
     }
 
-    /// Writes the log and the table of last changes; nil where that was undone, because keys stand twice in the batch, too
-    /// many records are rejected, or a guard is going to object.
-    func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
-        try await connection.execute("SAVEPOINT first_batch")
-        for statement in table.dropIndexes { try await connection.execute(statement) }
-        if let batch = try await copy(on: connection, step: step) { return batch }
-        await companion?.abandon()
-        try await connection.execute("ROLLBACK TO SAVEPOINT first_batch")
-        return nil
+    /// True where nothing is known of the entity yet.
+    static func isFirst(_ table: BronzeTable, on connection: PostgresConnection) async throws -> Bool {
+        let known = try await connection.query(
+            """
+            SELECT EXISTS (SELECT FROM \(fragment: table.log)) OR EXISTS (SELECT FROM \(fragment: table.last))
+            """)
+        return try !known[0].get(0, as: Bool.self)
     }
 
     /// Fills the table of last changes in the order of its keys, and builds the indexes; false where a key stands twice.
@@ -104,7 +91,7 @@ struct FirstBatch {
                 if case .rejected(_, _, let keyIsKnown) = verdict {
                     survey.rejected += 1
                     if !keyIsKnown { survey.keyless += 1 }
-                    guard survey.rejected <= Self.heldRejects else {
+                    guard survey.rejected <= BatchShortcut.heldRejects else {
                         await connection.abortCopyIn("too many rejected records")
                         return nil
                     }

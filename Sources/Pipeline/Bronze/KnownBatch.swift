@@ -19,35 +19,11 @@ struct KnownBatch {
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
 
-    /// So many records that cannot be read are looked at one by one; more go the long way.
-    private static let heldRejects = 10_000
-
-    /// A way for this batch; nil where its entity needs the long one.
-    init?(
-        _ stage: BatchStage, _ companion: CompanionMerge?, _ accepted: AcceptedDocuments,
-        on connection: PostgresConnection
-    ) async throws {
-        let entity = stage.source.entity
-        guard stage.parents == nil, entity.effectiveTimeColumn == nil, entity.fullScope == nil,
-            !entity.keyColumns.isEmpty, stage.batch.loadType == .full,
-            try await accepted.areCurrent(on: connection)
-        else { return nil }
-        self.stage = stage
-        self.companion = companion
-    }
-
-    /// Writes the changes; nil where that was undone for the long way, also where a guard is going to object.
+    /// Writes the changes; nil where a key stands twice in the batch, too many records are rejected, or a guard is going to
+    /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
-        try await connection.execute("SAVEPOINT known_batch")
-        if let batch = try await compare(on: connection, step: step) { return batch }
-        await companion?.abandon()
-        try await connection.execute("ROLLBACK TO SAVEPOINT known_batch")
-        return nil
-    }
-
-    private func compare(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         async let lastChanges = KeyScan.lastChanges(of: table, expecting: batch.records, on: connection)
-        let scan = try KeyScan(of: source, expecting: batch.records, heldUnread: Self.heldRejects, step: step)
+        let scan = try KeyScan(of: source, expecting: batch.records, heldUnread: BatchShortcut.heldRejects, step: step)
         let known = try await lastChanges
         guard let scan else { return nil }
         var comparison = try KeyComparison(records: scan.records)
@@ -89,7 +65,7 @@ struct KnownBatch {
         if detection.detectsAbsence {
             (reading.findings.live, reading.findings.absent) = (comparison.live, comparison.absent.count)
         }
-        guard reading.survey.rejected <= Self.heldRejects,
+        guard reading.survey.rejected <= BatchShortcut.heldRejects,
             Guard.objection(to: batch, of: entity, reading.survey, reading.findings) == nil
         else {
             await connection.abortCopyIn("the batch goes another way")
@@ -108,7 +84,7 @@ struct KnownBatch {
         var reader = source.documentReader()
         var row = LogRow(entity, run: batch.run)
         try await connection.beginCopyIn(table.copyToLog(row.columns))
-        while try records.next(), reading.survey.rejected <= Self.heldRejects {
+        while try records.next(), reading.survey.rejected <= BatchShortcut.heldRejects {
             for index in 0..<records.window.count {
                 let ordinal = records.firstOrdinal + index
                 guard comparison.candidates.isChanged(ordinal) else { continue }

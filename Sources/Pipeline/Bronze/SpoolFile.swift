@@ -22,25 +22,26 @@ final class SpoolFile: Sendable {
 
     /// Writes all bytes.
     func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let part = UnsafeRawBufferPointer(rebasing: rest)
-            let count = pwrite(descriptor, part.baseAddress, part.count, off_t(offset + rest.startIndex))
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw SpoolFile.failure("write to") }
-            rest = rest.dropFirst(count)
+        try transfer(bytes.count, "write to") { done in
+            pwrite(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
         }
     }
 
     /// Fills the buffer.
     func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
-        var rest = buffer[...]
-        while !rest.isEmpty {
-            let part = UnsafeMutableRawBufferPointer(rebasing: rest)
-            let count = pread(descriptor, part.baseAddress, part.count, off_t(offset + rest.startIndex))
+        try transfer(buffer.count, "read") { done in
+            pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
+        }
+    }
+
+    /// Goes on until all is done: the system may do less at once.
+    private func transfer(_ size: Int, _ attempt: String, _ move: (_ done: Int) -> Int) throws {
+        var done = 0
+        while done < size {
+            let count = move(done)
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw SpoolFile.failure("read") }
-            rest = rest.dropFirst(count)
+            guard count > 0 else { throw SpoolFile.failure(attempt) }
+            done += count
         }
     }
 

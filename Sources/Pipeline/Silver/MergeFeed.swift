@@ -82,9 +82,6 @@ struct MergeFeed {
         try await current()?.end(batch, changes: changes, opened: opened, at: now)
     }
 
-    /// Ends it without effect.
-    func abandon() async { await merge?.abandon() }
-
     private func current() async throws -> CompanionMerge? {
         guard isGivenUp else { return merge }
         await merge?.abandon()
