@@ -1,4 +1,5 @@
 internal import Dispatch
+internal import Synchronization
 
 /// SHA-256 over a long stream: behind the first megabytes it is computed on a thread of its own, while its caller goes on.
 ///
@@ -11,6 +12,8 @@ public final class StreamSHA256: @unchecked Sendable {  // behind `threshold` th
     private var count = 0
     private let queue = DispatchQueue(label: "medallion.sha256")
     private let places = DispatchSemaphore(value: 4)
+    /// Memory for pieces costs more than copying them: it is used again.
+    private let spare = Mutex<[Piece]>([])
 
     /// An empty digest.
     public init() {}
@@ -19,10 +22,13 @@ public final class StreamSHA256: @unchecked Sendable {  // behind `threshold` th
     public func update(_ bytes: Span<UInt8>) {
         count += bytes.count
         guard count > Self.threshold else { return digest.update(bytes) }
-        let piece = unsafe bytes.withUnsafeBufferPointer { unsafe Array($0) }
         places.wait()
+        let piece = spare.withLock { $0.popLast() } ?? Piece()
+        unsafe bytes.withUnsafeBufferPointer { unsafe piece.bytes.append(contentsOf: $0) }
         queue.async {
-            self.digest.update(piece.span)
+            self.digest.update(piece.bytes.span)
+            piece.bytes.removeAll(keepingCapacity: true)
+            self.spare.withLock { $0.append(piece) }
             self.places.signal()
         }
     }
@@ -32,4 +38,9 @@ public final class StreamSHA256: @unchecked Sendable {  // behind `threshold` th
         count = 0
         return queue.sync { digest.finish() }
     }
+}
+
+/// Bytes on their way to the other thread; touched by one of the two at a time.
+private final class Piece: @unchecked Sendable {
+    var bytes: [UInt8] = []
 }

@@ -11,59 +11,53 @@ public import Primitives
 ///     buffer.beginRow(columns: 2)
 ///     buffer.append(int64: row.id)
 ///     buffer.append(text: row.name)
-///     if buffer.needsFlush { try await connection.putCopyData(buffer.takeBytes()) }
+///     if buffer.needsFlush { try await connection.putCopyData(&buffer) }
 /// }
 /// buffer.finish()
-/// try await connection.putCopyData(buffer.takeBytes())
+/// try await connection.putCopyData(&buffer)
 /// ```
 public struct CopyBuffer: Sendable {
     /// When `needsFlush` turns true, in bytes.
     public static let flushThreshold = 256 * 1024
 
-    /// Allocated bytes; only the first `byteCount` are meant.
-    private var storage: [UInt8]
-    /// Bytes encoded since the last `takeBytes`.
-    public private(set) var byteCount = 0
+    private var bytes: ByteWriter
     private var wroteSignature = false
 
     /// An empty buffer, before the signature.
     /// - Parameter continues: The signature was sent before, by another buffer.
     public init(continues: Bool = false) {
-        storage = [UInt8](repeating: 0, count: Self.flushThreshold + 64 * 1024)
+        bytes = ByteWriter(capacity: Self.flushThreshold + 64 * 1024)
         wroteSignature = continues
     }
 
-    /// True from 256 KB on.
-    public var needsFlush: Bool { byteCount >= Self.flushThreshold }
+    /// Bytes encoded since the last `takeBytes`.
+    public var byteCount: Int { bytes.count }
 
-    /// The encoded bytes, which leave the buffer; its memory stays.
-    public mutating func takeBytes() -> [UInt8] {
-        let bytes = Array(storage[..<byteCount])
-        byteCount = 0
-        return bytes
-    }
+    /// True from 256 KB on.
+    public var needsFlush: Bool { bytes.count >= Self.flushThreshold }
+
+    /// The encoded bytes, which leave the buffer together with its memory; `reuse` gives that back.
+    public mutating func takeBytes() -> [UInt8] { bytes.take() }
+
+    /// Goes on in the memory of bytes that were taken and are no longer needed.
+    public mutating func reuse(_ taken: inout [UInt8]) { bytes.reuse(&taken) }
 
     /// Starts a row; exactly `columns` fields must follow.
     public mutating func beginRow(columns: Int) {
         writeSignature()
-        reserve(2)
-        put(Int16(columns))
+        bytes.append(bigEndian: Int16(columns))
     }
 
     /// Ends the data. Nothing may follow.
     public mutating func finish() {
         writeSignature()
-        reserve(2)
-        put(Int16(-1))
+        bytes.append(bigEndian: Int16(-1))
     }
 
     // MARK: Fields
 
     /// NULL of any type.
-    public mutating func appendNull() {
-        reserve(4)
-        put(Int32(-1))
-    }
+    public mutating func appendNull() { bytes.append(bigEndian: Int32(-1)) }
 
     /// `smallint`.
     public mutating func append(int16: Int16) { field(int16) }
@@ -81,12 +75,7 @@ public struct CopyBuffer: Sendable {
     public mutating func append(bool: Bool) { field(Int8(bool ? 1 : 0)) }
 
     /// `uuid`.
-    public mutating func append(uuid: UUIDValue) {
-        reserve(20)
-        put(Int32(16))
-        put(uuid.high)
-        put(uuid.low)
-    }
+    public mutating func append(uuid: UUIDValue) { bytes.append(bigEndian: Int32(16), uuid) }
 
     /// `timestamptz` or `timestamp`, from microseconds since 1970-01-01T00:00:00 (UTC).
     public mutating func append(instant microsSinceUnixEpoch: Int64) {
@@ -119,27 +108,18 @@ public struct CopyBuffer: Sendable {
 
     /// `jsonb`, from the UTF-8 of a JSON text: a version byte stands before it.
     public mutating func append(jsonb: Span<UInt8>) {
-        reserve(5 + jsonb.count)
-        put(Int32(jsonb.count + 1))
-        put(UInt8(1))
-        put(jsonb)
+        bytes.append(bigEndian: Int32(jsonb.count + 1), UInt8(1))
+        bytes.append(jsonb)
     }
 
     /// `bytea`.
     public mutating func append(bytea: Span<UInt8>) { append(field: bytea) }
 
     /// One field of any type, already in its binary form.
-    public mutating func append(field: Span<UInt8>) {
-        reserve(4 + field.count)
-        put(Int32(field.count))
-        put(field)
-    }
+    public mutating func append(field: Span<UInt8>) { bytes.append(bigEndian: Int32(field.count), field) }
 
     /// Whole fields with their lengths, encoded earlier by another buffer.
-    public mutating func append(fields: Span<UInt8>) {
-        reserve(fields.count)
-        put(fields)
-    }
+    public mutating func append(fields: Span<UInt8>) { bytes.append(fields) }
 
     /// Whole fields with their lengths, encoded earlier by another buffer.
     public mutating func append(fields: [UInt8]) { append(fields: fields.span) }
@@ -150,46 +130,12 @@ public struct CopyBuffer: Sendable {
         if wroteSignature { return }
         wroteSignature = true
         let header = BinaryCopy.signature + [UInt8](repeating: 0, count: 8)  // no flags, no header extension
-        reserve(header.count)
-        put(header.span)
+        bytes.append(header.span)
     }
 
     @inline(__always)
     private mutating func field<Number: FixedWidthInteger>(_ number: Number) {
-        reserve(4 + MemoryLayout<Number>.size)
-        put(Int32(MemoryLayout<Number>.size))
-        put(number)
-    }
-
-    @inline(__always)
-    private mutating func reserve(_ count: Int) {
-        if byteCount + count > storage.count { grow(by: count) }
-    }
-
-    @inline(never)
-    private mutating func grow(by count: Int) {
-        let target = max(byteCount + count, storage.count * 2)
-        storage.append(contentsOf: repeatElement(0, count: target - storage.count))
-    }
-
-    /// Writes a number, most significant byte first; `reserve` has made room for it.
-    @inline(__always)
-    private mutating func put<Number: FixedWidthInteger>(_ number: Number) {
-        unsafe storage.withUnsafeMutableBytes { bytes in
-            unsafe bytes.storeBytes(of: number.bigEndian, toByteOffset: byteCount, as: Number.self)
-        }
-        byteCount += MemoryLayout<Number>.size
-    }
-
-    @inline(__always)
-    private mutating func put(_ span: Span<UInt8>) {
-        let start = byteCount
-        unsafe storage.withUnsafeMutableBytes { bytes in
-            unsafe span.withUnsafeBytes {
-                unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[start...]).copyMemory(from: $0)
-            }
-        }
-        byteCount += span.count
+        bytes.append(bigEndian: Int32(MemoryLayout<Number>.size), number)
     }
 }
 

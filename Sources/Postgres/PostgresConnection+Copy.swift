@@ -29,6 +29,13 @@ extension PostgresConnection {
         }
     }
 
+    /// Sends what the buffer holds; it goes on empty, in the same memory.
+    public func putCopyData(_ buffer: inout CopyBuffer) async throws {
+        var bytes = buffer.takeBytes()
+        try await putCopyData(bytes)
+        buffer.reuse(&bytes)
+    }
+
     /// Ends the COPY and returns the number of rows that the server took.
     /// - Throws: PostgresError, also for any error of earlier pieces; then nothing was stored.
     @discardableResult

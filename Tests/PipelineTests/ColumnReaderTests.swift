@@ -23,7 +23,7 @@ struct ColumnReaderTests {
         case .accepted:
             if reader.row.isNull(0) { return "NULL" }
             if let text = reader.text(of: 0) { return text }
-            return reader.row.bytes[reader.row.canonical(0)].map { String($0, radix: 16) }.joined(separator: " ")
+            return reader.row.canonical(0).map { String($0, radix: 16) }.joined(separator: " ")
         }
     }
 

@@ -71,7 +71,7 @@ struct BatchStage {
                 survey.records += 1
             }
             if buffer.needsFlush {
-                try await connection.putCopyData(buffer.takeBytes())
+                try await connection.putCopyData(&buffer)
                 step.progress(records: survey.records)
                 try Task.checkCancellation()
             }
@@ -96,7 +96,7 @@ struct BatchStage {
     /// Ends the COPY at hand; the buffer is fit for another one.
     private func end(_ buffer: inout CopyBuffer, on connection: PostgresConnection) async throws {
         buffer.finish()
-        try await connection.putCopyData(buffer.takeBytes())
+        try await connection.putCopyData(&buffer)
         try await connection.endCopyIn()
         buffer = CopyBuffer()
     }
@@ -129,7 +129,7 @@ struct BatchStage {
                 feed.add(change, records, index, key: key, &reader)
             }
             if buffer.needsFlush {
-                try await feed.send(buffer.takeBytes(), on: connection)
+                try await feed.send(&buffer, on: connection)
                 step.progress(records: ordinal)
                 try Task.checkCancellation()
             }

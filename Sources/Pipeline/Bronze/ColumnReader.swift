@@ -21,6 +21,8 @@ struct ColumnReader {
     /// Strings that only CSV has for booleans, and what was stored by an earlier batch.
     private let readsLooseBooleans: Bool
     private var number = NumericText()
+    /// The canonical text of the json value read last.
+    private var canonical: [UInt8] = []
 
     /// A reader; `timezone` is the one of timestamps without offset.
     init(_ column: Column, timezone: String, readsLooseBooleans: Bool) {
@@ -75,26 +77,27 @@ struct ColumnReader {
             guard kind == .string, let value = UUIDValue(utf8: text) else {
                 return .rejected("is not a uuid")
             }
-            row.set(index) {
-                $0.append(bigEndian: value.high)
-                $0.append(bigEndian: value.low)
-            }
+            row.set(index, value)
         case .json:
-            row.set(index, skipping: 1) { output in
-                output.append(1)
-                switch kind {
-                case .string: JSONCanonical.appendString(text, to: &output)
-                case .number: JSONCanonical.appendNumber(text, to: &output)
-                case .true: output.append(contentsOf: Array("true".utf8))
-                case .false: output.append(contentsOf: Array("false".utf8))
-                default: JSONCanonical.append(text, to: &output)
-                }
+            canonical.removeAll(keepingCapacity: true)
+            switch kind {
+            case .string: JSONCanonical.appendString(text, to: &canonical)
+            case .number: JSONCanonical.appendNumber(text, to: &canonical)
+            case .true: canonical.append(contentsOf: Array("true".utf8))
+            case .false: canonical.append(contentsOf: Array("false".utf8))
+            default: JSONCanonical.append(text, to: &canonical)
+            }
+            row.set(index) {
+                $0.append(byte: 1)
+                $0.append(canonical.span)
+            } canonical: {
+                $0.append(canonical.span)
             }
         case .binary:
             guard kind == .string, let data = Data(base64Encoded: String(decoding: text)) else {
                 return .rejected("is not base64")
             }
-            row.set(index) { $0.append(contentsOf: data) }
+            row.set(index, Array(data).span)
         }
         return .accepted
     }
@@ -107,9 +110,9 @@ struct ColumnReader {
         if kind == .number, text.indices.contains(where: { text[$0] | 0x20 == 0x65 }) || text[0] == 0x2D,
             number.read(text)
         {
-            var plain: [UInt8] = []
+            var plain = ByteWriter()
             number.appendPlain(to: &plain)
-            return setText(plain.span, length, &row, index)
+            return plain.withBytes { setText($0, length, &row, index) }
         }
         return setText(text, length, &row, index)
     }
@@ -118,7 +121,7 @@ struct ColumnReader {
         if let length, ColumnReader.characters(text) > length {
             return .rejected("is longer than \(length) characters")
         }
-        row.set(index) { $0.append(bytes: text) }
+        row.set(index, text)
         return .accepted
     }
 
@@ -150,11 +153,7 @@ struct ColumnReader {
             value = -value
         }
         guard let narrow = T(exactly: value) else { return .rejected("is out of range") }
-        row.set(index) {
-            $0.append(bigEndian: narrow)
-        } canonical: {
-            $0.append(bigEndian: value)
-        }
+        if T.self == Int64.self { row.set(index, value) } else { row.set(index, narrow, canonical: value) }
         return .accepted
     }
 
@@ -165,7 +164,7 @@ struct ColumnReader {
             return .rejected("is not a number")
         }
         guard value.isFinite else { return .rejected("is out of range") }
-        row.set(index) { $0.append(bigEndian: (value == 0 ? 0 : value).bitPattern) }
+        row.set(index, (value == 0 ? 0 : value).bitPattern)
         return .accepted
     }
 
@@ -205,7 +204,7 @@ struct ColumnReader {
         default: break
         }
         guard let value else { return .rejected("is not true or false") }
-        row.set(index) { $0.append(value) }
+        row.set(index, value)
         return .accepted
     }
 
@@ -217,18 +216,10 @@ struct ColumnReader {
             switch column.type {
             case .date:
                 let day = microseconds / 86_400_000_000
-                row.set(index) {
-                    $0.append(bigEndian: Int32(day - ColumnReader.daysTo2000))
-                } canonical: {
-                    $0.append(bigEndian: day)
-                }
-            case .time: row.set(index) { $0.append(bigEndian: microseconds) }
+                row.set(index, Int32(day - ColumnReader.daysTo2000), canonical: day)
+            case .time: row.set(index, microseconds)
             default:
-                row.set(index) {
-                    $0.append(bigEndian: microseconds - ColumnReader.daysTo2000 * 86_400_000_000)
-                } canonical: {
-                    $0.append(bigEndian: microseconds)
-                }
+                row.set(index, microseconds - ColumnReader.daysTo2000 * 86_400_000_000, canonical: microseconds)
             }
             return .accepted
         } catch {

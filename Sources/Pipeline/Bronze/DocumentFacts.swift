@@ -41,7 +41,7 @@ struct DocumentFacts {
             default: .string
             }
         guard case .accepted = reader.read(kind, bytes.span, into: &row, at: 0) else { return nil }
-        return Array(row.bytes[row.canonical(0)])
+        return Array(row.canonical(0))
     }
 
     /// Columns that a record which deletes its key must still have: its effective time and scope.
@@ -53,14 +53,14 @@ struct DocumentFacts {
     /// True when the record's marker says that its key was deleted.
     func isDelete(_ row: TypedRow) -> Bool {
         guard let marker, !row.isNull(marker) else { return false }
-        return deleted.map { row.bytes[row.canonical(marker)].elementsEqual($0) } ?? true
+        return deleted.map { row.canonical(marker).elementsEqual($0) } ?? true
     }
 
     /// From when the record is valid: NULL is the oldest instant there is; nil where the entity has no effective time.
     func effectiveTime(_ row: TypedRow, _ columns: [Column]) -> Instant? {
         guard let effective else { return nil }
         guard !row.isNull(effective) else { return .oldest }
-        let value = row.bytes[row.canonical(effective)].reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+        let value = row.canonical(effective).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         let whole = Int64(bitPattern: value)
         return switch columns[effective].type {
         case .date: Instant(microseconds: max(Instant.oldest.microseconds, zone.utc(local: whole * 86_400_000_000)))
@@ -73,7 +73,7 @@ struct DocumentFacts {
     func scope(_ row: TypedRow) -> UUIDValue? {
         guard let scope else { return nil }
         guard !row.isNull(scope) else { return .zero }
-        let value = Array(row.bytes[row.canonical(scope)])
+        let value = Array(row.canonical(scope))
         return XXH3.hash128(value.span)
     }
 }

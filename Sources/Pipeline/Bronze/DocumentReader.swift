@@ -101,14 +101,7 @@ package struct DocumentReader: ~Copyable {
 
     /// Appends the typed values of these columns, as COPY takes them.
     func appendValues(of columns: [Int], to buffer: inout CopyBuffer) {
-        let values = row.bytes
-        for column in columns {
-            if row.isNull(column) {
-                buffer.appendNull()
-            } else {
-                buffer.append(field: values.span.extracting(row.payload(column)))
-            }
-        }
+        row.appendFields(columns, to: &buffer)
     }
 
     /// From when the record just read is valid; nil where the entity has no effective time.
@@ -143,7 +136,7 @@ package struct DocumentReader: ~Copyable {
             return
         }
         key.append(1)
-        let value = row.bytes[row.canonical(index)]
+        let value = row.canonical(index)
         switch columns[index].type {
         case .smallint, .int, .bigint, .date, .time, .timestamp, .timestamptz:
             key.append((value.first ?? 0) ^ 0x80)
@@ -182,7 +175,7 @@ package struct DocumentReader: ~Copyable {
     /// The column's value as text, as a cursor is kept: instants in UTC with microseconds, numbers shortest; nil for NULL.
     func text(of index: Int) -> String? {
         guard !row.isNull(index) else { return nil }
-        let value = row.bytes[row.canonical(index)]
+        let value = row.canonical(index)
         let whole = value.count == 8 ? Int64(bitPattern: value.reduce(0) { $0 << 8 | UInt64($1) }) : 0
         switch columns[index].type {
         case .smallint, .int, .bigint: return String(whole)

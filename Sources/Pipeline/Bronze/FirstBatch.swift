@@ -55,11 +55,11 @@ struct FirstBatch {
                 rows.append(instant: batch.run.timestamp)
                 rows.append(bool: entry.mark & LastChange.isDeleted != 0)
                 rows.append(bool: false)
-                if rows.needsFlush { try await connection.putCopyData(rows.takeBytes()) }
+                if rows.needsFlush { try await connection.putCopyData(&rows) }
             }
         }
         rows.finish()
-        try await connection.putCopyData(rows.takeBytes())
+        try await connection.putCopyData(&rows)
         try await connection.endCopyIn()
         for statement in [table.addLastKey] + table.addLogIndexes { try await connection.execute(statement) }
         return true
@@ -110,7 +110,7 @@ struct FirstBatch {
                 feed.add(change, records, index, key: key, &reader)
             }
             if log.needsFlush {
-                try await feed.send(log.takeBytes(), on: connection)
+                try await feed.send(&log, on: connection)
                 step.progress(records: survey.records)
                 try Task.checkCancellation()
             }
@@ -125,7 +125,7 @@ struct FirstBatch {
         // Each layer ends its COPY and builds its indexes on its own connection, at the same time.
         let whole = feed
         async let merged: Void = whole.ended()
-        try await connection.putCopyData(log.takeBytes())
+        try await connection.putCopyData(&log)
         try await connection.endCopyIn()
         try await connection.execute(table.dropDefaults)
         let isWhole = try await finish(keys, on: connection)
@@ -134,7 +134,7 @@ struct FirstBatch {
         if survey.rejected > 0 {
             try await connection.beginCopyIn(stage.copyToStage)
             rejects.finish()
-            try await connection.putCopyData(rejects.takeBytes())
+            try await connection.putCopyData(&rejects)
             try await connection.endCopyIn()
         }
         return DetectedBatch(

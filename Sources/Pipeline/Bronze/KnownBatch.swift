@@ -108,7 +108,7 @@ struct KnownBatch {
             }
             if rows.needsFlush { try reading.staged.append(rows.takeBytes()) }
             if log.needsFlush {
-                try await reading.feed.send(log.takeBytes(), on: connection)
+                try await reading.feed.send(&log, on: connection)
                 step.progress(records: records.firstOrdinal)
                 try Task.checkCancellation()
             }
@@ -156,10 +156,10 @@ struct KnownBatch {
         var rows = CopyBuffer(continues: !staged.pieces.isEmpty)
         for partition in absent?.indices ?? 0..<0 {
             for entry in try absent?.entries(of: partition) ?? [] { StageRow.append(absent: entry.key, to: &rows) }
-            if rows.needsFlush { try await connection.putCopyData(rows.takeBytes()) }
+            if rows.needsFlush { try await connection.putCopyData(&rows) }
         }
         rows.finish()
-        try await connection.putCopyData(rows.takeBytes())
+        try await connection.putCopyData(&rows)
         let count = try await connection.endCopyIn()
         if count > 1_000 {
             try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason, _ordinal)")

@@ -67,50 +67,41 @@ struct NumericText {
     var wholeDigits: Int { max(0, point) }
 
     /// The shortest text: no exponent, no trailing zeros, −0 as 0.
-    func appendCanonical(to output: inout [UInt8]) {
-        guard !digits.isEmpty else {
-            output.append(0x30)
-            return
-        }
-        if isNegative { output.append(0x2D) }
+    func appendCanonical(to output: inout ByteWriter) {
+        guard !digits.isEmpty else { return output.append(byte: 0x30) }
+        if isNegative { output.append(byte: 0x2D) }
         if point <= 0 {
-            output.append(contentsOf: [0x30, 0x2E])
-            output.append(contentsOf: repeatElement(0x30, count: -point))
-            output.append(contentsOf: digits)
-            return
+            output.append(byte: 0x30)
+            output.append(byte: 0x2E)
+            for _ in 0..<(-point) { output.append(byte: 0x30) }
+            return output.append(digits.span)
         }
-        output.append(contentsOf: digits.prefix(point))
-        output.append(contentsOf: repeatElement(0x30, count: max(0, point - digits.count)))
+        output.append(digits.span.extracting(0..<min(point, digits.count)))
+        for _ in 0..<max(0, point - digits.count) { output.append(byte: 0x30) }
         if digits.count > point {
-            output.append(0x2E)
-            output.append(contentsOf: digits.dropFirst(point))
+            output.append(byte: 0x2E)
+            output.append(digits.span.extracting(point..<digits.count))
         }
     }
 
     /// The text as jsonb shows the number: no exponent, no sign on zero, the decimals as written.
-    func appendPlain(to output: inout [UInt8]) {
+    func appendPlain(to output: inout ByteWriter) {
         appendCanonical(to: &output)
         guard writtenScale > scale else { return }
-        if scale == 0 { output.append(0x2E) }
-        output.append(contentsOf: repeatElement(0x30, count: writtenScale - scale))
+        if scale == 0 { output.append(byte: 0x2E) }
+        for _ in 0..<(writtenScale - scale) { output.append(byte: 0x30) }
     }
 
     /// PostgreSQL's binary form: digits of base 10,000, the first one's weight, sign, and `scale` digits shown.
     ///
     /// Source: src/backend/utils/adt/numeric.c, numeric_recv.
-    func appendBinary(scale: Int, to output: inout [UInt8]) {
-        guard !digits.isEmpty else {
-            for part in [0, 0, 0, UInt16(scale)] { output.append(bigEndian: part) }
-            return
-        }
+    func appendBinary(scale: Int, to output: inout ByteWriter) {
         // Align the first group so that the point falls between groups.
-        let weight = (point + 3).flooredDivision(by: 4) - 1
+        let weight = digits.isEmpty ? 0 : (point + 3).flooredDivision(by: 4) - 1
         let leadingZeros = (weight + 1) * 4 - point
-        let groups = (leadingZeros + digits.count + 3) / 4
-        output.append(bigEndian: UInt16(groups))
-        output.append(bigEndian: Int16(weight))
-        output.append(bigEndian: UInt16(isNegative ? 0x4000 : 0))
-        output.append(bigEndian: UInt16(scale))
+        let groups = digits.isEmpty ? 0 : (leadingZeros + digits.count + 3) / 4
+        output.append(bigEndian: UInt16(groups), Int16(weight))
+        output.append(bigEndian: UInt16(isNegative ? 0x4000 : 0), UInt16(scale))
         for group in 0..<groups {
             var value: UInt16 = 0
             for position in 0..<4 {

@@ -3,9 +3,15 @@ internal import ConnectorKit
 internal import Foundation
 internal import Hashing
 internal import Primitives
+#if canImport(Glibc)
+    internal import Glibc
+#endif
 
-/// Reads one raw file in chunks of 1 MiB and proves on the way that it is the file that was landed.
+/// Reads one raw file in chunks and proves on the way that it is the file that was landed.
 struct RawFileReader: ~Copyable {
+    /// What is read of a chunk is still in the processor's cache when it has become rows: 256 KiB.
+    private static let chunkSize = 256 << 10
+
     private let path: String
     private let file: Manifest.File
     private let handle: FileHandle
@@ -13,6 +19,8 @@ struct RawFileReader: ~Copyable {
     private let digest: StreamSHA256?
     private var decompressor: ZstdDecompressor?
     private var bytes = 0
+    private var chunk: [UInt8] = []
+    private var decompressed: [UInt8] = []
 
     /// Opens the file.
     /// - Parameter isProved: Skips the checksum of a file that the same step has read before.
@@ -38,17 +46,14 @@ struct RawFileReader: ~Copyable {
     }
 
     /// The next bytes as received, empty chunks skipped; nil at the end, once size and checksum agree.
+    ///
+    /// Whoever lets go of a chunk before the next one spares a copy: its memory is used again.
     mutating func next() throws -> [UInt8]? {
-        while let data = try handle.read(upToCount: 1 << 20), !data.isEmpty {
-            var chunk = [UInt8](data)
-            if decompressor != nil {
-                var output: [UInt8] = []
-                try decompressor?.push(chunk) { output.append(bytes: $0) }
-                chunk = output
-            }
-            digest?.update(chunk.span)
-            bytes += chunk.count
-            if !chunk.isEmpty { return chunk }
+        while try fill() {
+            let received = decompressor == nil ? chunk : try decompressedChunk()
+            digest?.update(received.span)
+            bytes += received.count
+            if !received.isEmpty { return received }
         }
         guard bytes == file.bytes, isProved() else {
             throw StepError(
@@ -57,6 +62,33 @@ struct RawFileReader: ~Copyable {
                     + "restore it from its backup, or give the batch up with 'medallion batch discard'")
         }
         return nil
+    }
+
+    /// Reads into `chunk`; false at the end.
+    private mutating func fill() throws -> Bool {
+        chunk.append(contentsOf: repeatElement(0, count: Self.chunkSize - chunk.count))
+        let count = chunk.withUnsafeMutableBytes { buffer in
+            var count = -1
+            repeat {
+                count = read(handle.fileDescriptor, buffer.baseAddress, buffer.count)
+            } while count < 0 && errno == EINTR
+            return count
+        }
+        guard count >= 0 else {
+            throw StepError(.internal, "raw file \(path) cannot be read: \(String(cString: strerror(errno)))")
+        }
+        chunk.removeLast(chunk.count - count)
+        return count > 0
+    }
+
+    private mutating func decompressedChunk() throws -> [UInt8] {
+        var output: [UInt8] = []
+        swap(&output, &decompressed)
+        output.removeAll(keepingCapacity: true)
+        let input = chunk
+        try decompressor?.push(input.span) { output.append(bytes: $0) }
+        decompressed = output
+        return output
     }
 
     private func isProved() -> Bool {

@@ -64,7 +64,7 @@ extension DocumentReader {
     /// The column's value for people; nil for NULL.
     fileprivate func shown(_ index: Int) -> String? {
         guard !row.isNull(index) else { return nil }
-        let value = row.bytes[row.canonical(index)]
+        let value = row.canonical(index)
         switch columns[index].type {
         case .uuid:
             let halves = (value.prefix(8), value.dropFirst(8))

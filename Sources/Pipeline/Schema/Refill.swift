@@ -182,12 +182,12 @@ struct Refill {
             while let chunk = try await source.nextCopyChunk() {
                 refiller.add(chunk)
                 if refiller.buffer.needsFlush {
-                    try await writer.putCopyData(refiller.buffer.takeBytes())
+                    try await writer.putCopyData(&refiller.buffer)
                     try Task.checkCancellation()
                 }
             }
             refiller.buffer.finish()
-            try await writer.putCopyData(refiller.buffer.takeBytes())
+            try await writer.putCopyData(&refiller.buffer)
             try await writer.endCopyIn()
             return (refiller.rows, refiller.unreadable)
         }

@@ -70,12 +70,7 @@ struct RowRefiller: ~Copyable {
         buffer.append(uuid: versioned)
         for (index, position) in positions.enumerated() {
             if fits {
-                guard !reader.row.isNull(index) else {
-                    buffer.appendNull()
-                    continue
-                }
-                let values = reader.row.bytes
-                buffer.append(field: values.span.extracting(reader.row.payload(index)))
+                reader.row.appendField(index, to: &buffer)
             } else {
                 row.withField(position + 1) { value in
                     if let value { buffer.append(field: value) } else { buffer.appendNull() }

@@ -95,12 +95,7 @@ struct StoredRowHasher: ~Copyable {
 
     /// Replaces one of the stored columns of the row by a column of another row.
     mutating func replace(_ index: Int, by other: TypedRow, _ column: Int) {
-        guard !other.isNull(column) else { return row.setNull(index) }
-        row.set(index) {
-            $0.append(contentsOf: other.bytes[other.payload(column)])
-        } canonical: {
-            $0.append(contentsOf: other.bytes[other.canonical(column)])
-        }
+        row.copy(index, from: other, column)
     }
 
     /// The scd1 and the scd2 hash of the row as it stands now.
@@ -113,21 +108,25 @@ struct StoredRowHasher: ~Copyable {
             return number
         }
         switch columns[index].type {
-        case .smallint, .int, .bigint, .time: row.set(index) { $0.append(bigEndian: whole()) }
-        case .date: row.set(index) { $0.append(bigEndian: whole() + ColumnReader.daysTo2000) }
-        case .timestamp, .timestamptz:
-            row.set(index) { $0.append(bigEndian: whole() + ColumnReader.daysTo2000 * 86_400_000_000) }
-        case .numeric: row.set(index) { NumericText.appendCanonical(ofBinary: value, to: &$0) }
+        case .smallint, .int, .bigint, .time: row.set(index, whole())
+        case .date: row.set(index, whole() + ColumnReader.daysTo2000)
+        case .timestamp, .timestamptz: row.set(index, whole() + ColumnReader.daysTo2000 * 86_400_000_000)
+        case .numeric:
+            var text = ByteWriter()
+            NumericText.appendCanonical(ofBinary: value, to: &text)
+            text.withBytes { row.set(index, $0) }
         case .json:
-            row.set(index) { JSONCanonical.append(value.extracting(min(1, value.count)..<value.count), to: &$0) }
-        default: row.set(index) { $0.append(bytes: value) }
+            var text: [UInt8] = []
+            JSONCanonical.append(value.extracting(min(1, value.count)..<value.count), to: &text)
+            row.set(index, text.span)
+        default: row.set(index, value)
         }
     }
 }
 
 extension NumericText {
     /// The canonical text of PostgreSQL's binary form. Source: src/backend/utils/adt/numeric.c, numeric_send.
-    static func appendCanonical(ofBinary value: Span<UInt8>, to output: inout [UInt8]) {
+    static func appendCanonical(ofBinary value: Span<UInt8>, to output: inout ByteWriter) {
         func part(_ index: Int) -> UInt16 { UInt16(value[index * 2]) << 8 | UInt16(value[index * 2 + 1]) }
         let groups = Int(part(0))
         let weight = Int(Int16(bitPattern: part(1)))
@@ -140,7 +139,7 @@ extension NumericText {
         // The groups are a whole number times a power of ten; leading zeros are not JSON, so they are dropped here.
         let isNegative = text.hasPrefix("-")
         let whole = text.drop { $0 == "-" || $0 == "0" }
-        guard !whole.isEmpty else { return output.append(0x30) }
+        guard !whole.isEmpty else { return output.append(byte: 0x30) }
         let plain = Array(((isNegative ? "-" : "") + whole + "e\(exponent)").utf8)
         var number = NumericText()
         _ = number.read(plain.span)

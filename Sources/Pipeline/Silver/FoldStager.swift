@@ -155,7 +155,7 @@ struct FoldStager: ~Copyable {
     private mutating func complete(_ event: inout VersionFold.Event) {
         guard !event.isDelete else { return }
         if let lacking = missing[event.run.id], let known = fold.values {
-            for column in lacking { event.row.copy(column, from: known) }
+            for column in lacking { event.row.copy(column, from: known, column) }
         }
         event.overwritten = hash.values(event.row, reader.overwritten)
         event.versioned = hash.values(event.row, reader.versioned)
@@ -225,11 +225,7 @@ struct FoldStager: ~Copyable {
         buffer.beginRow(columns: stored.count + further)
         for column in stored {
             let row = isOverwritten[column] ? version.latest.row : version.opening.row
-            if row.isNull(column) {
-                buffer.appendNull()
-            } else {
-                buffer.append(field: row.bytes.span.extracting(row.payload(column)))
-            }
+            row.appendField(column, to: &buffer)
         }
         buffer.append(uuid: key)
         buffer.append(uuid: version.latest.overwritten)

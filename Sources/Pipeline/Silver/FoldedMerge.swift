@@ -202,13 +202,13 @@ struct FoldedMerge {
         while let chunk = try await changes.next() {
             try stager.add(chunk)
             if stager.buffer.needsFlush {
-                try await writer.putCopyData(stager.buffer.takeBytes())
+                try await writer.putCopyData(&stager.buffer)
                 step.progress(records: stager.changes)
                 try Task.checkCancellation()
             }
         }
         try stager.finish()
-        try await writer.putCopyData(stager.buffer.takeBytes())
+        try await writer.putCopyData(&stager.buffer)
         try await writer.endCopyIn()
     }
 

@@ -12,6 +12,8 @@ struct MergeFeed {
     private let columns: Range<Int>
     private let isBinary: Bool
     private var rows = CopyBuffer()
+    /// What was sent last, for its memory.
+    private var spare: [UInt8] = []
     private var isGivenUp = false
     private var changes = 0
     private var opened = 0
@@ -60,18 +62,22 @@ struct MergeFeed {
     /// True where rows should be sent although the log's buffer is not full.
     var needsFlush: Bool { rows.needsFlush }
 
-    /// Sends what was added together with bytes of bronze's own COPY, to two backends at once.
-    mutating func send(_ log: [UInt8], on connection: PostgresConnection) async throws {
+    /// Sends what was added together with bronze's own COPY, to two backends at once.
+    mutating func send(_ log: inout CopyBuffer, on connection: PostgresConnection) async throws {
         let (merge, bytes) = (try await current(), rows.takeBytes())
+        rows.reuse(&spare)
         async let sent: Void? = merge?.put(bytes)
-        try await connection.putCopyData(log)
+        try await connection.putCopyData(&log)
         _ = try await sent
+        spare = bytes
     }
 
     /// Sends what was added.
     mutating func send() async throws {
         let (merge, bytes) = (try await current(), rows.takeBytes())
+        rows.reuse(&spare)
         try await merge?.put(bytes)
+        spare = bytes
     }
 
     /// The last change was added: silver does its part, while bronze goes on with its own.

@@ -10,34 +10,32 @@ struct RowHash: ~Copyable {
     static let version: UInt8 = 1
 
     private var digest = SHA256()
-    private var input: [UInt8] = []
+    private var input = ByteWriter()
 
     /// Of the key columns: SHA-256 truncated, so that crafted keys cannot be made to collide.
     mutating func key(_ row: TypedRow, _ columns: [Int]) -> UUIDValue {
-        input.removeAll(keepingCapacity: true)
+        input.removeAll()
         row.appendHashInput(of: columns, to: &input)
-        let bytes = input
-        digest.update(bytes.span)
-        return digest.finishTruncated()
+        return truncatedDigest()
     }
 
     /// Of other columns: XXH3-128.
     mutating func values(_ row: TypedRow, _ columns: [Int]) -> UUIDValue {
-        input.removeAll(keepingCapacity: true)
+        input.removeAll()
         row.appendHashInput(of: columns, to: &input)
-        return XXH3.hash128(input.span)
+        return input.withBytes { XXH3.hash128($0) }
     }
 
     /// Of a record that has no key: where it was landed.
     mutating func place(run: UUIDValue, file: Int, record: Int) -> UUIDValue {
-        input.removeAll(keepingCapacity: true)
-        input.append(RowHash.version)
-        input.append(bigEndian: run.high)
-        input.append(bigEndian: run.low)
-        input.append(bigEndian: Int64(file))
-        input.append(bigEndian: Int64(record))
-        let bytes = input
-        digest.update(bytes.span)
+        input.removeAll()
+        input.append(bigEndian: RowHash.version, run)
+        input.append(bigEndian: Int64(file), Int64(record))
+        return truncatedDigest()
+    }
+
+    private mutating func truncatedDigest() -> UUIDValue {
+        input.withBytes { digest.update($0) }
         return digest.finishTruncated()
     }
 }

@@ -155,13 +155,13 @@ struct SilverLayer: Sendable {
         while let chunk = try await changes.next() {
             try stager.add(chunk)
             if stager.buffer.needsFlush {
-                try await writer.putCopyData(stager.buffer.takeBytes())
+                try await writer.putCopyData(&stager.buffer)
                 step.progress(records: stager.changes)
                 try Task.checkCancellation()
             }
         }
         stager.buffer.finish()
-        try await writer.putCopyData(stager.buffer.takeBytes())
+        try await writer.putCopyData(&stager.buffer)
         try await writer.endCopyIn()
         return (stager.changes, stager.opened)
     }

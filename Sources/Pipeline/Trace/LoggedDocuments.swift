@@ -61,7 +61,7 @@ struct LoggedDocuments: ~Copyable {
 
     private func text(of index: Int) -> String? {
         guard !reader.row.isNull(index) else { return nil }
-        let value = reader.row.bytes[reader.row.canonical(index)]
+        let value = reader.row.canonical(index)
         switch entity.columns[index].type {
         case .boolean: return value.first == 1 ? "true" : "false"
         case .uuid, .binary:
