@@ -15,9 +15,16 @@
 namespace {
 using namespace simdjson;
 
+struct child_name {
+    std::string name;
+    size_t place;
+    bool is_plain; // stands in a text as it is, without escapes
+};
+
 struct node {
     int column = -1;
-    std::vector<std::pair<std::string, size_t>> children;
+    std::vector<child_name> children;
+    size_t expected = 0; // the child that follows the one seen last: members mostly come in the same order
 };
 
 bool is_space(char byte) { return byte == ' ' || byte == '\n' || byte == '\r' || byte == '\t'; }
@@ -95,7 +102,7 @@ int unescape(std::string_view raw, std::string &out) {
 }
 
 /// The grammar of RFC 8259, section 6, and the range of a double.
-int check_number(std::string_view text) {
+int check_number(std::string_view text, bool &is_odd) {
     size_t at = 0;
     auto digits = [&] { size_t start = at; while (at < text.size() && text[at] >= '0' && text[at] <= '9') at++; return at - start; };
     if (at < text.size() && text[at] == '-') at++;
@@ -110,6 +117,7 @@ int check_number(std::string_view text) {
         if (digits() == 0) return MEDALLION_RECORD_MALFORMED;
     }
     if (at != text.size()) return MEDALLION_RECORD_MALFORMED;
+    is_odd = exponent || (text.size() > 1 && text[0] == '-' && text[1] == '0');
     if (text.size() > 100000) return MEDALLION_RECORD_NUMBER;
     if (exponent || text.size() > 300) {
         double value = std::strtod(std::string(text).c_str(), nullptr);
@@ -132,6 +140,7 @@ struct top_member {
     uint32_t name_length;
     uint32_t value;
     uint32_t value_length;
+    uint32_t place; // of its node; UINT32_MAX where no path wants it
 };
 
 struct medallion_extractor {
@@ -145,20 +154,46 @@ struct medallion_extractor {
 
     // The record at hand.
     const uint8_t *window = nullptr;
+    size_t readable = 0;
     medallion_cell *cells = nullptr;
+    bool has_escapes = false;
+    bool has_odd_number = false;
     ondemand::document document;
     // Of all records of the extraction; record r has those from first_members[r] to first_members[r + 1].
     std::vector<top_member> top_members;
     std::vector<size_t> first_members;
     bool has_escaped_name = false;
-    std::string sorted;
+    std::vector<char> sorted;
+    // How the members of the last sorted record lay, by their nodes, and their order: most records are alike.
+    std::vector<uint32_t> last_places;
+    std::vector<uint32_t> last_order;
     // Paths not seen yet, where reading stops once there are none; else never 0.
     int unseen = -1;
 
     size_t child(size_t parent, std::string_view name) const {
-        for (auto &[key, index] : nodes[parent].children)
-            if (key == name) return index;
+        for (auto &child : nodes[parent].children)
+            if (child.name == name) return child.place;
         return SIZE_MAX;
+    }
+
+    /// The child that is expected next, where its name stands at `raw` of the window; else NULL.
+    const child_name *expected_child(size_t parent, const char *raw) {
+        if (parent == SIZE_MAX || nodes[parent].children.empty()) return nullptr;
+        node &at = nodes[parent];
+        const child_name &next = at.children[at.expected];
+        size_t length = next.name.size();
+        if (!next.is_plain || in_window(raw) + length >= readable) return nullptr;
+        if (raw[length] != '"' || memcmp(raw, next.name.data(), length) != 0) return nullptr;
+        at.expected = at.expected + 1 == at.children.size() ? 0 : at.expected + 1;
+        return &next;
+    }
+
+    /// The child of that name was seen; the one behind it is expected next.
+    void expect_behind(size_t parent, size_t place) {
+        if (place == SIZE_MAX) return;
+        node &at = nodes[parent];
+        for (size_t index = 0; index < at.children.size(); index++)
+            if (at.children[index].place == place) at.expected = index + 1 == at.children.size() ? 0 : index + 1;
     }
 
     void note_unknown(std::string_view name) {
@@ -179,7 +214,7 @@ struct medallion_extractor {
         token = trimmed(token);
         if (token.size() < 2 || token.back() != '"') return MEDALLION_RECORD_MALFORMED;
         std::string_view content = token.substr(1, token.size() - 2);
-        if (memchr(content.data(), '\\', content.size()) == nullptr) {
+        if (!has_escapes || memchr(content.data(), '\\', content.size()) == nullptr) {
             if (target) *target = {in_window(content.data()), static_cast<uint32_t>(content.size()), MEDALLION_STRING, 0};
             return MEDALLION_RECORD_OK;
         }
@@ -196,14 +231,18 @@ struct medallion_extractor {
         if (token.empty()) return MEDALLION_RECORD_MALFORMED;
         if (token.front() == '"') return string_value(token, target);
         token = trimmed(token);
-        uint8_t kind;
-        if (token == "null") kind = MEDALLION_NULL;
-        else if (token == "true") kind = MEDALLION_TRUE;
-        else if (token == "false") kind = MEDALLION_FALSE;
-        else {
-            int state = check_number(token);
+        uint8_t kind = MEDALLION_NUMBER;
+        switch (token.front()) {
+        case 'n': if (token == "null") kind = MEDALLION_NULL; break;
+        case 't': if (token == "true") kind = MEDALLION_TRUE; break;
+        case 'f': if (token == "false") kind = MEDALLION_FALSE; break;
+        default: break;
+        }
+        if (kind == MEDALLION_NUMBER) {
+            bool is_odd = false;
+            int state = check_number(token, is_odd);
             if (state != MEDALLION_RECORD_OK) return state;
-            kind = MEDALLION_NUMBER;
+            if (is_odd && target) has_odd_number = true;
         }
         if (target) *target = {in_window(token.data()), static_cast<uint32_t>(token.size()), kind, 0};
         return MEDALLION_RECORD_OK;
@@ -211,6 +250,10 @@ struct medallion_extractor {
 
     int member(ondemand::field field, size_t place, int depth) {
         const char *raw = field.key().raw();
+        if (const child_name *known = expected_child(place, raw)) {
+            note_member(raw, known->name.size(), known->place, depth);
+            return value(field.value(), known->place, depth);
+        }
         size_t length = 0;
         bool escaped = false;
         while (raw[length] != '"') {
@@ -228,10 +271,16 @@ struct medallion_extractor {
         }
         size_t next = place == SIZE_MAX ? SIZE_MAX : child(place, name);
         if (next == SIZE_MAX && place == 0) note_unknown(name);
-        if (depth > 1 || unseen >= 0) return value(field.value(), next, depth);
-        if (escaped) has_escaped_name = true;
-        top_members.push_back({in_window(raw), static_cast<uint32_t>(length), 0, 0});
+        if (place != SIZE_MAX) expect_behind(place, next);
+        if (escaped && depth == 1) has_escaped_name = true;
+        note_member(raw, length, next, depth);
         return value(field.value(), next, depth);
+    }
+
+    void note_member(const char *name, size_t length, size_t place, int depth) {
+        if (depth > 1 || unseen >= 0) return;
+        uint32_t node = place == SIZE_MAX ? UINT32_MAX : static_cast<uint32_t>(place);
+        top_members.push_back({in_window(name), static_cast<uint32_t>(length), 0, 0, node});
     }
 
     int members(ondemand::object object, size_t place, int depth) {
@@ -305,6 +354,8 @@ struct medallion_extractor {
         const char *start = reinterpret_cast<const char *>(window + place.start);
         if (place.length == 0) return MEDALLION_RECORD_MALFORMED;
         if (*start != '{') return MEDALLION_RECORD_NOT_AN_OBJECT;
+        this->readable = readable;
+        has_escapes = memchr(start, '\\', place.length) != nullptr;
         auto error = parser.iterate(padded_string_view(start, place.length, readable - place.start)).get(document);
         if (error) return error == UTF8_ERROR ? MEDALLION_RECORD_UTF8 : MEDALLION_RECORD_MALFORMED;
         ondemand::object object;
@@ -328,7 +379,8 @@ extern "C" void medallion_extractor_add(
         if (next == SIZE_MAX) {
             next = extractor->nodes.size();
             extractor->nodes.emplace_back();
-            extractor->nodes[place].children.emplace_back(name, next);
+            bool is_plain = name.find_first_of("\"\\") == std::string::npos;
+            extractor->nodes[place].children.push_back({name, next, is_plain});
         }
         place = next;
     }
@@ -353,36 +405,67 @@ extern "C" void medallion_extract(
         e.first_members[index + 1] = e.first_members[index];
         if (wanted && !wanted[index]) continue;
         e.has_escaped_name = false;
+        e.has_odd_number = false;
         e.cells = cells + index * columns;
         memset(e.cells, 0, columns * sizeof(medallion_cell));
         states[index] = static_cast<uint8_t>(e.record(records[index], readable, stops_early != 0));
         if (e.has_escaped_name || states[index] != MEDALLION_RECORD_OK) e.top_members.resize(e.first_members[index]);
         e.first_members[index + 1] = e.top_members.size();
+        if (e.has_odd_number) states[index] |= MEDALLION_RECORD_ODD_NUMBER;
     }
 }
+
+namespace {
+/// The places of a record's members in jsonb's order. Equal names keep their order: of two, jsonb takes the last.
+void sort_members(medallion_extractor &e, const uint8_t *window, const top_member *members, size_t count) {
+    bool is_alike = e.last_places.size() == count;
+    for (size_t index = 0; index < count && is_alike; index++)
+        is_alike = members[index].place != UINT32_MAX && members[index].place == e.last_places[index];
+    if (is_alike) return;
+    e.last_places.resize(count);
+    e.last_order.resize(count);
+    for (size_t index = 0; index < count; index++) {
+        e.last_places[index] = members[index].place;
+        e.last_order[index] = static_cast<uint32_t>(index);
+    }
+    std::sort(e.last_order.begin(), e.last_order.end(), [&](uint32_t left, uint32_t right) {
+        const top_member &a = members[left], &b = members[right];
+        if (a.name_length != b.name_length) return a.name_length < b.name_length;
+        int order = memcmp(window + a.name, window + b.name, a.name_length);
+        return order != 0 ? order < 0 : left < right;
+    });
+}
+} // namespace
 
 extern "C" const uint8_t *medallion_sorted_record(
     medallion_extractor *extractor, const uint8_t *window, size_t record, size_t *length) {
     auto &e = *extractor;
     if (record + 1 >= e.first_members.size() || e.first_members[record] == e.first_members[record + 1]) return nullptr;
-    auto first = e.top_members.begin() + static_cast<std::ptrdiff_t>(e.first_members[record]);
-    auto last = e.top_members.begin() + static_cast<std::ptrdiff_t>(e.first_members[record + 1]);
-    // Equal names keep their order: of two, jsonb takes the last.
-    std::sort(first, last, [&](const top_member &a, const top_member &b) {
-        if (a.name_length != b.name_length) return a.name_length < b.name_length;
-        int order = memcmp(window + a.name, window + b.name, a.name_length);
-        return order != 0 ? order < 0 : a.name < b.name;
-    });
-    e.sorted.clear();
-    for (auto member = first; member != last; ++member) {
-        e.sorted.push_back(member == first ? '{' : ',');
+    const top_member *members = e.top_members.data() + e.first_members[record];
+    size_t count = e.first_members[record + 1] - e.first_members[record];
+    sort_members(e, window, members, count);
+    size_t size = 2;
+    for (size_t index = 0; index < count; index++) size += members[index].name_length + members[index].value_length + 4;
+    if (e.sorted.size() < size) e.sorted.resize(size * 2);
+    char *out = e.sorted.data();
+    for (size_t index = 0; index < count; index++) {
+        const top_member &member = members[e.last_order[index]];
+        *out++ = index == 0 ? '{' : ',';
         // The quotes stand around the name.
-        e.sorted.append(reinterpret_cast<const char *>(window + member->name - 1), member->name_length + 2);
-        e.sorted.push_back(':');
-        e.sorted.append(reinterpret_cast<const char *>(window + member->value), member->value_length);
+        size_t name = member.name_length + 2;
+        if (member.value == member.name - 1 + name + 1) {
+            memcpy(out, window + member.name - 1, name + 1 + member.value_length);
+            out += name + 1 + member.value_length;
+            continue;
+        }
+        memcpy(out, window + member.name - 1, name);
+        out += name;
+        *out++ = ':';
+        memcpy(out, window + member.value, member.value_length);
+        out += member.value_length;
     }
-    e.sorted.push_back('}');
-    *length = e.sorted.size();
+    *out++ = '}';
+    *length = static_cast<size_t>(out - e.sorted.data());
     return reinterpret_cast<const uint8_t *>(e.sorted.data());
 }
 

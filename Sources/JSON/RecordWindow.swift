@@ -193,8 +193,17 @@ public enum RecordState: UInt8, Sendable {
     /// Whether the record can become a document.
     public func state(_ record: Int) -> RecordState {
         precondition(record < count)
-        return RecordState(rawValue: states[record]) ?? .malformed
+        return RecordState(rawValue: states[record] & ~Self.oddNumber) ?? .malformed
     }
+
+    /// True where a number at a wanted path is written with an exponent, or begins with `-0`: jsonb would show it in another
+    /// notation.
+    public func hasOddNumber(_ record: Int) -> Bool {
+        precondition(record < count)
+        return states[record] & Self.oddNumber != 0
+    }
+
+    private static let oddNumber = UInt8(MEDALLION_RECORD_ODD_NUMBER)
 
     /// Lends the record's bytes as received.
     public func withRecord<R>(_ record: Int, _ body: (Span<UInt8>) throws -> R) rethrows -> R {
@@ -224,14 +233,22 @@ public enum RecordState: UInt8, Sendable {
 
     /// Lends the cell's bytes: see `CellKind` for what they are.
     public func withCell<R>(_ record: Int, _ column: Int, _ body: (Span<UInt8>) throws -> R) rethrows -> R {
+        try withCell(record, column) { _, cell in try body(cell) }
+    }
+
+    /// Lends the cell's bytes together with what they are.
+    public func withCell<R>(
+        _ record: Int, _ column: Int, _ body: (CellKind, Span<UInt8>) throws -> R
+    ) rethrows -> R {
         precondition(record < count)
         let cell = cells[record * columns + slots[column]]
+        let kind = CellKind(rawValue: cell.kind) ?? .missing
         let place = Int(cell.offset)..<Int(cell.offset) + Int(cell.length)
-        if cell.in_arena == 0 { return try body(bytes.span.extracting(place)) }
+        if cell.in_arena == 0 { return try body(kind, bytes.span.extracting(place)) }
         var length = 0
         let arena = unsafe medallion_arena(extractor, &length)
         let buffer = unsafe UnsafeBufferPointer(start: arena, count: length)
-        return try body(unsafe buffer.span.extracting(place))
+        return try body(kind, unsafe buffer.span.extracting(place))
     }
 
     /// Names of top-level members that no path wants, at most 100, since the window was made.

@@ -30,17 +30,24 @@ public struct CopyBuffer: Sendable {
         wroteSignature = continues
     }
 
-    /// Bytes encoded since the last `takeBytes`.
+    /// Bytes encoded since the buffer was last empty.
     public var byteCount: Int { bytes.count }
 
     /// True from 256 KB on.
     public var needsFlush: Bool { bytes.count >= Self.flushThreshold }
 
-    /// The encoded bytes, which leave the buffer together with its memory; `reuse` gives that back.
-    public mutating func takeBytes() -> [UInt8] { bytes.take() }
+    /// A copy of the encoded bytes, which leave the buffer; its memory stays.
+    public mutating func takeBytes() -> [UInt8] {
+        let taken = Array(bytes[0..<bytes.count])
+        clear()
+        return taken
+    }
 
-    /// Goes on in the memory of bytes that were taken and are no longer needed.
-    public mutating func reuse(_ taken: inout [UInt8]) { bytes.reuse(&taken) }
+    /// The buffer's memory, of which the first `byteCount` bytes are meant.
+    var allocated: [UInt8] { bytes.allocated }
+
+    /// Forgets the encoded bytes, once they were sent; its memory stays, and so does that the signature was written.
+    public mutating func clear() { bytes.removeAll() }
 
     /// Starts a row; exactly `columns` fields must follow.
     public mutating func beginRow(columns: Int) {

@@ -14,7 +14,9 @@ extension PostgresConnection {
     ///
     /// Returns when the bytes before these have been taken by the network; so the server works on them meanwhile, and a
     /// slow server slows the caller down.
-    public func putCopyData(_ bytes: [UInt8]) async throws {
+    public func putCopyData(_ bytes: [UInt8]) async throws { try await put(bytes, count: bytes.count) }
+
+    private func put(_ bytes: [UInt8], count: Int) async throws {
         guard case .copyingIn(let statement) = copy else { throw noCopy("putCopyData") }
         try await cancellable { connection in
             try connection.session.flush(statement, cancellable: true)
@@ -22,18 +24,22 @@ extension PostgresConnection {
             guard connection.session.isConnected else { throw connection.failedCopy(statement) }
             let opened = unsafe try connection.session.open(statement)
             let sent = unsafe bytes.withUnsafeBytes { bytes in
-                unsafe PQputCopyData(opened, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(bytes.count))
+                unsafe PQputCopyData(opened, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), Int32(count))
             }
             if sent != 1 { throw connection.failedCopy(statement) }
             _ = unsafe PQflush(opened)  // a lost connection shows at the next call, with the server's last words
         }
     }
 
-    /// Sends what the buffer holds; it goes on empty, in the same memory.
+    /// Sends what the buffer holds, which goes on empty.
     public func putCopyData(_ buffer: inout CopyBuffer) async throws {
-        var bytes = buffer.takeBytes()
-        try await putCopyData(bytes)
-        buffer.reuse(&bytes)
+        try await putCopyData(buffer)
+        buffer.clear()
+    }
+
+    /// Sends what the buffer holds.
+    public func putCopyData(_ buffer: CopyBuffer) async throws {
+        try await put(buffer.allocated, count: buffer.byteCount)
     }
 
     /// Ends the COPY and returns the number of rows that the server took.

@@ -5,31 +5,17 @@ public struct ByteWriter: Sendable {
     @usableFromInline var storage: [UInt8]
     @usableFromInline var used = 0
 
-    /// Bytes written since the last `removeAll` or `take`.
+    /// Bytes written since the last `removeAll`.
     @inlinable public var count: Int { used }
 
     /// No bytes yet, and memory for so many.
     public init(capacity: Int = 256) { storage = [UInt8](repeating: 0, count: capacity) }
 
+    /// The writer's memory, of which the first `count` bytes are meant.
+    public var allocated: [UInt8] { storage }
+
     /// Forgets what was written; the memory stays.
     public mutating func removeAll() { used = 0 }
-
-    /// The bytes, which leave the writer together with its memory; `reuse` gives that back.
-    public mutating func take() -> [UInt8] {
-        var bytes: [UInt8] = []
-        swap(&bytes, &storage)
-        bytes.removeLast(bytes.count - used)
-        used = 0
-        return bytes
-    }
-
-    /// Goes on in the memory of an array that is no longer needed, and leaves it empty; does nothing where something was
-    /// written meanwhile.
-    public mutating func reuse(_ bytes: inout [UInt8]) {
-        guard storage.isEmpty else { return }
-        swap(&storage, &bytes)
-        storage.append(contentsOf: repeatElement(0, count: storage.capacity - storage.count))
-    }
 
     /// Lends the bytes of a range.
     @inlinable

@@ -58,21 +58,42 @@ extension UUIDValue: LosslessStringConvertible {
     public init?(utf8 text: Span<UInt8>) {
         guard text.count == 36 else { return nil }
         guard text[8] == 0x2D, text[13] == 0x2D, text[18] == 0x2D, text[23] == 0x2D else { return nil }
-        var isWrong = false
-        // Without branches: whether a digit is a letter cannot be foretold.
-        func digits(_ range: Range<Int>, behind number: UInt64) -> UInt64 {
-            var number = number
-            for index in range {
-                let (digit, letter) = (text[index] &- 0x30, (text[index] | 0x20) &- 0x61)
-                isWrong = isWrong || (digit > 9 && letter > 5)
-                number = number << 4 | UInt64(digit < 10 ? digit : letter &+ 10)
+        var words: (UInt64, UInt64, UInt64, UInt64) = (0, 0, 0, 0)
+        text.withUnsafeBytes { bytes in
+            func word(_ offset: Int) -> UInt64 {
+                UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
             }
-            return number
+            // Two of the four words lie around a hyphen.
+            words.0 = word(0)
+            words.1 = word(9) & 0xFFFF_FFFF_0000_0000 | word(10) & 0xFFFF_FFFF
+            words.2 = word(19) & 0xFFFF_FFFF_0000_0000 | word(20) & 0xFFFF_FFFF
+            words.3 = word(28)
         }
-        let high = digits(14..<18, behind: digits(9..<13, behind: digits(0..<8, behind: 0)))
-        let low = digits(24..<36, behind: digits(19..<23, behind: 0))
-        guard !isWrong else { return nil }
-        self.init(high: high, low: low)
+        guard let first = Hexadecimal.number(words.0), let second = Hexadecimal.number(words.1),
+            let third = Hexadecimal.number(words.2), let fourth = Hexadecimal.number(words.3)
+        else { return nil }
+        self.init(high: UInt64(first) << 32 | UInt64(second), low: UInt64(third) << 32 | UInt64(fourth))
+    }
+}
+
+/// Reads eight hexadecimal digits at once.
+private enum Hexadecimal {
+    private static let ones: UInt64 = 0x0101_0101_0101_0101
+
+    /// The number that the eight characters of `text` stand for, the first in the highest byte; nil where one is no digit.
+    static func number(_ text: UInt64) -> UInt32? {
+        let high = ones << 7
+        // A byte's highest bit says that it is at least a character, as long as all bytes are below 128.
+        func isFrom(_ character: UInt8, _ bytes: UInt64) -> UInt64 { bytes &+ ones &* UInt64(128 - character) }
+        let letters = text | ones << 5
+        let isDigit = isFrom(0x30, text) & ~isFrom(0x3A, text)
+        let isLetter = isFrom(0x61, letters) & ~isFrom(0x67, letters)
+        guard text & high == 0, (isDigit | isLetter) & high == high else { return nil }
+        // A letter has bit 6 set and counts from 9.
+        var nibbles = (text & (ones &* 15)) &+ (text >> 6 & ones) &* 9
+        nibbles = (nibbles | nibbles >> 4) & 0x00FF_00FF_00FF_00FF
+        nibbles = (nibbles | nibbles >> 8) & 0x0000_FFFF_0000_FFFF
+        return UInt32(truncatingIfNeeded: nibbles | nibbles >> 16)
     }
 }
 

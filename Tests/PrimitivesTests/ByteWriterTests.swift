@@ -55,28 +55,7 @@ struct ByteWriterTests {
             }
         }
         #expect(Array(writer[0..<writer.count]) == expected)
-        #expect(writer.withBytes { [UInt8](copying: $0) } == expected)
-    }
-
-    /// What was taken holds its own bytes, whatever is written behind it, with or without its memory.
-    @Test
-    func takesAndReuses() {
-        var writer = ByteWriter()
-        for round in UInt8(0)..<5 {
-            for _ in 0..<1000 { writer.append(byte: round) }
-            var bytes = writer.take()
-            #expect(bytes == Array(repeating: round, count: 1000))
-            #expect(writer.count == 0)
-            let kept = bytes
-            if round % 2 == 0 { writer.reuse(&bytes) }
-            writer.append(byte: 99)
-            #expect(kept.allSatisfy { $0 == round })
-            #expect(writer.take() == [99])
-        }
-        writer.append(byte: 1)
-        var late: [UInt8] = [7, 7, 7]
-        writer.reuse(&late)
-        #expect(writer.take() == [1])
+        #expect(writer.withBytes { bytes in bytes.indices.map { bytes[$0] } } == expected)
     }
 }
 

@@ -87,6 +87,8 @@ enum {
     MEDALLION_RECORD_TOO_DEEP = 6,       // nesting above 128
     MEDALLION_RECORD_UTF8 = 7,           // bytes that are not UTF-8
     MEDALLION_RECORD_DUPLICATE = 8,      // a wanted name occurs twice
+    /// Added to any of these: a wanted number is written with an exponent, or begins with -0.
+    MEDALLION_RECORD_ODD_NUMBER = 128,
 };
 
 medallion_extractor *medallion_extractor_new(void);

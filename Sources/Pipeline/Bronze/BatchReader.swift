@@ -32,6 +32,7 @@ struct BatchReader: ~Copyable {
     /// Makes the documents of an exploded entity; nil where records are documents.
     private let items: ItemReader?
     private let extraction: Extraction
+    private let landed: LandedFiles?
     /// The position within the batch of the window's first record, from 0.
     private(set) var firstOrdinal = 0
 
@@ -44,8 +45,9 @@ struct BatchReader: ~Copyable {
 
     init(
         _ manifest: Manifest, folder: String, paths: [[String]], endsCut: Bool = false,
-        _ extraction: Extraction = .whole
+        landed: LandedFiles? = nil, _ extraction: Extraction = .whole
     ) throws {
+        self.landed = landed
         files = manifest.files
         self.endsCut = endsCut
         self.folder = folder
@@ -61,6 +63,7 @@ struct BatchReader: ~Copyable {
     /// Reads the items of lists within records; `paths` are those of the items' documents.
     init(_ items: ItemReader, paths: [[String]]) {
         files = []
+        landed = nil
         endsCut = false
         folder = ""
         shape = DocumentShape(format: .jsonl)
@@ -84,7 +87,7 @@ struct BatchReader: ~Copyable {
             guard fileNumber < files.count else { return false }
             var isProved = false
             if case .marked = extraction { isProved = true }
-            current = try RawFileReader(files[fileNumber], folder: folder, isProved: isProved)
+            current = try RawFileReader(files[fileNumber], folder: folder, isProved: isProved, landed: landed)
             fileNumber += 1
             firstRecord = 1
             converter = try RecordConverter.make(shape)

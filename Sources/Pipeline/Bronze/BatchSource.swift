@@ -11,6 +11,7 @@ struct BatchSource {
     private(set) var manifest: Manifest
     let folder: String
     private var endsCut = false
+    private var landed: LandedFiles?
 
     /// A sample, which may be cut behind its last record.
     init(sample: Sample, of entity: Entity, parent: Entity?, timezone: String) {
@@ -32,6 +33,7 @@ struct BatchSource {
         self.timezone = timezone
         manifest = try store.manifest(of: owner, run: run).manifest
         folder = store.folder(of: owner, run: manifest.sameAs ?? run)
+        landed = store.landed
         guard parent == nil || manifest.shape.format != .csv else {
             throw StepError(
                 .schema, "\(owner) is read from CSV, which has no lists; explode an entity of JSON records instead")
@@ -46,10 +48,11 @@ struct BatchSource {
     func reader(keepsParents: Bool = false) throws -> BatchReader {
         let paths = DocumentReader.paths(of: entity)
         guard let parent, let explosion = entity.explosion else {
-            return try BatchReader(manifest, folder: folder, paths: paths, endsCut: endsCut)
+            return try BatchReader(manifest, folder: folder, paths: paths, endsCut: endsCut, landed: landed)
         }
         let records = try BatchReader(
-            manifest, folder: folder, paths: DocumentReader.paths(of: parent) + [explosion.path], endsCut: endsCut)
+            manifest, folder: folder, paths: DocumentReader.paths(of: parent) + [explosion.path], endsCut: endsCut,
+            landed: landed)
         var reader = DocumentReader(parent, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
         let filter = CursorFilter(parent, manifest, reader: &reader)
         let items = ItemReader(
@@ -65,13 +68,15 @@ struct BatchSource {
     /// Reads the marked records of a batch that was read before; not for exploded entities.
     func reader(of marks: ChangeMarks) throws -> BatchReader {
         try BatchReader(
-            manifest, folder: folder, paths: DocumentReader.paths(of: entity), endsCut: endsCut, .marked(marks))
+            manifest, folder: folder, paths: DocumentReader.paths(of: entity), endsCut: endsCut, landed: landed,
+            .marked(marks))
     }
 
     /// Reads no more of each record than its key; not for exploded entities.
     func keyReader() throws -> BatchReader {
         try BatchReader(
-            manifest, folder: folder, paths: DocumentReader.paths(of: keyPart), endsCut: endsCut, .untilSeen)
+            manifest, folder: folder, paths: DocumentReader.paths(of: keyPart), endsCut: endsCut, landed: landed,
+            .untilSeen)
     }
 
     /// Reads keys out of what `keyReader` reads.

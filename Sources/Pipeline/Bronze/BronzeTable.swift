@@ -53,18 +53,37 @@ struct BronzeTable {
         "COPY \(fragment: log) (\(identifiers: columns)) FROM STDIN (FORMAT binary)"
     }
 
-    /// While a first batch is copied the table itself fills in what all of its rows have: that costs the server less than
-    /// reading it a million times.
-    func setDefaults(_ run: RunIdentity) -> SQLText {
-        """
-        ALTER TABLE \(fragment: log) ALTER _run_id SET DEFAULT \(literal: run.id.description)::uuid,
-            ALTER _run_timestamp SET DEFAULT \(literal: run.timestamp.description)::timestamptz
-        """
+    /// While a first batch is copied the tables themselves fill in what all of its rows have: that costs the server less
+    /// than reading it a million times.
+    func setDefaults(_ common: CommonValues) -> [SQLText] {
+        let instant: SQLText = "\(literal: common.run.timestamp.description)::timestamptz"
+        let change: SQLText = common.change.map { "\(literal: $0.rawValue)" } ?? "NULL"
+        let file: SQLText = common.file.map { "\(verbatim: String($0))" } ?? "NULL"
+        return [
+            """
+            ALTER TABLE \(fragment: log) ALTER _run_id SET DEFAULT \(literal: common.run.id.description)::uuid,
+                ALTER _run_timestamp SET DEFAULT \(fragment: instant), ALTER _change SET DEFAULT \(fragment: change),
+                ALTER _raw_file SET DEFAULT \(fragment: file)
+            """,
+            """
+            ALTER TABLE \(fragment: last) ALTER _run_timestamp SET DEFAULT \(fragment: instant),
+                ALTER _is_deleted SET DEFAULT false, ALTER _by_absence SET DEFAULT false
+            """,
+        ]
     }
 
     /// Takes them away again.
-    var dropDefaults: SQLText {
-        "ALTER TABLE \(fragment: log) ALTER _run_id DROP DEFAULT, ALTER _run_timestamp DROP DEFAULT"
+    var dropDefaults: [SQLText] {
+        [
+            """
+            ALTER TABLE \(fragment: log) ALTER _run_id DROP DEFAULT, ALTER _run_timestamp DROP DEFAULT,
+                ALTER _change DROP DEFAULT, ALTER _raw_file DROP DEFAULT
+            """,
+            """
+            ALTER TABLE \(fragment: last) ALTER _run_timestamp DROP DEFAULT, ALTER _is_deleted DROP DEFAULT,
+                ALTER _by_absence DROP DEFAULT
+            """,
+        ]
     }
 
     private var addLogKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }

@@ -56,7 +56,11 @@ package struct DocumentReader: ~Copyable {
         isDelete = false
         let state = window.state(record)
         // What stands before a fault inside was read; a complete key there still says that the key is present.
-        let isWhole = ![RecordState.malformed, .notAnObject, .notUTF8, .duplicateName].contains(state)
+        let isWhole =
+            switch state {
+            case .malformed, .notAnObject, .notUTF8, .duplicateName: false
+            default: true
+            }
         for index in keys where isWhole {
             if case .rejected(let reason) = readColumn(window, record, index) {
                 guard state == .valid else { return rejection(of: state, keyIsKnown: false) }
@@ -93,10 +97,7 @@ package struct DocumentReader: ~Copyable {
     mutating func readColumn(
         _ window: borrowing RecordWindow, _ record: Int, _ index: Int
     ) -> ColumnReader.Outcome {
-        let kind = window.kind(record, index)
-        var outcome = ColumnReader.Outcome.accepted
-        window.withCell(record, index) { outcome = readers[index].read(kind, $0, into: &row, at: index) }
-        return outcome
+        window.withCell(record, index) { kind, cell in readers[index].read(kind, cell, into: &row, at: index) }
     }
 
     /// Appends the typed values of these columns, as COPY takes them.

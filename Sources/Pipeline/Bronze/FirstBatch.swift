@@ -35,26 +35,24 @@ struct FirstBatch {
     }
 
     /// Fills the table of last changes in the order of its keys, and builds the indexes; false where a key stands twice.
-    private func finish(_ keys: KeyPartitions, on connection: PostgresConnection) async throws -> Bool {
+    private func finish(
+        _ keys: KeyPartitions, hasDeletes: Bool, on connection: PostgresConnection
+    ) async throws -> Bool {
+        let columns = ["_key_hash", "_doc_hash"] + (hasDeletes ? ["_is_deleted"] : [])
         try await connection.beginCopyIn(
-            """
-            COPY \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence)
-            FROM STDIN (FORMAT binary)
-            """)
+            "COPY \(fragment: table.last) (\(identifiers: columns)) FROM STDIN (FORMAT binary)")
         var rows = CopyBuffer()
         for partition in keys.indices {
-            let entries = try keys.entries(of: partition).sorted { $0.key < $1.key }
+            let entries = try keys.sortedEntries(of: partition)
             for (place, entry) in entries.enumerated() {
                 guard place == 0 || entries[place - 1].key != entry.key else {
                     await connection.abortCopyIn("a key stands twice")
                     return false
                 }
-                rows.beginRow(columns: 5)
+                rows.beginRow(columns: columns.count)
                 rows.append(uuid: entry.key)
                 rows.append(uuid: entry.document)
-                rows.append(instant: batch.run.timestamp)
-                rows.append(bool: entry.mark & LastChange.isDeleted != 0)
-                rows.append(bool: false)
+                if hasDeletes { rows.append(bool: entry.mark & LastChange.isDeleted != 0) }
                 if rows.needsFlush { try await connection.putCopyData(&rows) }
             }
         }
@@ -76,9 +74,12 @@ struct FirstBatch {
         var staged = StageRow(entity: entity, masking: step.known.mask)
         var feed = try await MergeFeed(
             companion, batch, of: entity, expecting: batch.records, opensHistory: true, at: step.now)
-        var row = LogRow(entity, run: batch.run, isFirst: true)
+        let common = CommonValues(
+            run: batch.run, change: entity.deleteMarker == nil ? .upsert : nil,
+            file: source.manifest.files.count == 1 ? 1 : nil)
+        var row = LogRow(entity, run: batch.run, filledIn: common)
         var keys = try KeyPartitions(expecting: batch.records)
-        try await connection.execute(table.setDefaults(batch.run))
+        for statement in table.setDefaults(common) { try await connection.execute(statement) }
         try await connection.beginCopyIn(table.copyToLog(row.columns))
         while try records.next() {
             for index in 0..<records.window.count {
@@ -127,10 +128,10 @@ struct FirstBatch {
         async let merged: Void = whole.ended()
         try await connection.putCopyData(&log)
         try await connection.endCopyIn()
-        try await connection.execute(table.dropDefaults)
-        let isWhole = try await finish(keys, on: connection)
+        let isWhole = try await finish(keys, hasDeletes: findings.marked > 0, on: connection)
         try await merged
         guard isWhole else { return nil }
+        for statement in table.dropDefaults { try await connection.execute(statement) }
         if survey.rejected > 0 {
             try await connection.beginCopyIn(stage.copyToStage)
             rejects.finish()

@@ -4,6 +4,15 @@ internal import Metadata
 internal import Postgres
 internal import Primitives
 
+/// What all rows of a first batch have in common: see `BronzeTable.setDefaults`.
+struct CommonValues {
+    let run: RunIdentity
+    /// What every row says of its key, where that can be told before they are read.
+    let change: LogRow.Change?
+    /// The number of the file that all records come from; nil where there are more.
+    let file: Int?
+}
+
 /// Writes rows of a bronze log as COPY takes them: `BronzeTable.copyToLog`.
 struct LogRow {
     /// What the row says of its key.
@@ -14,7 +23,7 @@ struct LogRow {
     /// The columns of the log, in the order in which `append` writes them.
     let columns: [String]
     private let run: RunIdentity
-    private let isFirst: Bool
+    private let common: CommonValues?
     private let hasEffectiveTime: Bool
     private let isBinary: Bool
     private let upsert = Array("upsert".utf8)
@@ -23,15 +32,16 @@ struct LogRow {
     private var order: [UInt8] = []
 
     /// Rows of one batch.
-    /// - Parameter isFirst: The log has `BronzeTable.setDefaults` for what all rows of the batch have.
-    init(_ entity: Entity, run: RunIdentity, isFirst: Bool = false) {
+    /// - Parameter common: What the log itself fills in.
+    init(_ entity: Entity, run: RunIdentity, filledIn common: CommonValues? = nil) {
         self.run = run
-        self.isFirst = isFirst
+        self.common = common
         hasEffectiveTime = entity.effectiveTimeColumn != nil
         isBinary = entity.documentStorage == .jsonb
         columns =
-            ["_key_hash", "_doc_hash", "_change"] + (isFirst ? [] : ["_run_id", "_run_timestamp"])
-            + ["_raw_file", "_record_no", "doc"] + (hasEffectiveTime ? ["_effective_at", "_applies_at", "_order"] : [])
+            ["_key_hash", "_doc_hash"] + (common?.change == nil ? ["_change"] : [])
+            + (common == nil ? ["_run_id", "_run_timestamp"] : []) + (common?.file == nil ? ["_raw_file"] : [])
+            + ["_record_no", "doc"] + (hasEffectiveTime ? ["_effective_at", "_applies_at", "_order"] : [])
     }
 
     /// Appends the record's row; what the reader read last is the record. Returns the document's hash.
@@ -46,16 +56,12 @@ struct LogRow {
         records.window.withRecord(index) { record in
             document = XXH3.hash128(record)
             buffer.append(uuid: document)
-            switch change {
-            case .upsert: buffer.append(text: upsert.span)
-            case .restore: buffer.append(text: restore.span)
-            case .delete: buffer.append(text: delete.span)
-            }
-            if !isFirst {
+            if common?.change == nil { append(change, to: &buffer) }
+            if common == nil {
                 buffer.append(uuid: run.id)
                 buffer.append(instant: run.timestamp)
             }
-            buffer.append(int32: Int32(records.fileNumber))
+            if common?.file == nil { buffer.append(int32: Int32(records.fileNumber)) }
             buffer.append(int32: Int32(records.firstRecord + index))
             if !isBinary { buffer.append(text: record) }
         }
@@ -68,5 +74,13 @@ struct LogRow {
         reader.appendSortKey(to: &order)
         if order.isEmpty { buffer.appendNull() } else { buffer.append(bytea: order.span) }
         return document
+    }
+
+    private func append(_ change: Change, to buffer: inout CopyBuffer) {
+        switch change {
+        case .upsert: buffer.append(text: upsert.span)
+        case .restore: buffer.append(text: restore.span)
+        case .delete: buffer.append(text: delete.span)
+        }
     }
 }

@@ -19,13 +19,14 @@ struct RawFileReader: ~Copyable {
     private let digest: StreamSHA256?
     private var decompressor: ZstdDecompressor?
     private var bytes = 0
-    private var chunk: [UInt8] = []
-    private var decompressed: [UInt8] = []
+    private var chunk: [UInt8]
 
     /// Opens the file.
-    /// - Parameter isProved: Skips the checksum of a file that the same step has read before.
+    /// - Parameters:
+    ///   - isProved: Skips the checksum of a file that the same step has read before.
+    ///   - landed: Skips that of a file which is one of these.
     /// - Throws: `StepError` naming a missing file.
-    init(_ file: Manifest.File, folder: String, isProved: Bool = false) throws {
+    init(_ file: Manifest.File, folder: String, isProved: Bool = false, landed: LandedFiles? = nil) throws {
         let path = "\(folder)/\(file.name)"
         guard let handle = FileHandle(forReadingAtPath: path) else {
             throw StepError(
@@ -34,7 +35,9 @@ struct RawFileReader: ~Copyable {
                     + "'medallion batch discard'")
         }
         decompressor = file.name.hasSuffix(".zst") ? try ZstdDecompressor() : nil
-        digest = isProved ? nil : StreamSHA256()
+        digest = isProved || landed?.contains(handle.fileDescriptor) == true ? nil : StreamSHA256()
+        // A small file needs no more than one byte behind it, which shows its end.
+        chunk = [UInt8](repeating: 0, count: min(Self.chunkSize, file.bytes + 1))
         self.path = path
         self.file = file
         self.handle = handle
@@ -49,8 +52,9 @@ struct RawFileReader: ~Copyable {
     ///
     /// Whoever lets go of a chunk before the next one spares a copy: its memory is used again.
     mutating func next() throws -> [UInt8]? {
-        while try fill() {
-            let received = decompressor == nil ? chunk : try decompressedChunk()
+        while case let count = try fill(), count > 0 {
+            let stored = count == chunk.count ? chunk : Array(chunk[..<count])
+            let received = decompressor == nil ? stored : try decompressed(stored)
             digest?.update(received.span)
             bytes += received.count
             if !received.isEmpty { return received }
@@ -64,9 +68,8 @@ struct RawFileReader: ~Copyable {
         return nil
     }
 
-    /// Reads into `chunk`; false at the end.
-    private mutating func fill() throws -> Bool {
-        chunk.append(contentsOf: repeatElement(0, count: Self.chunkSize - chunk.count))
+    /// Reads into `chunk`; returns how many bytes, none at the end.
+    private mutating func fill() throws -> Int {
         let count = chunk.withUnsafeMutableBytes { buffer in
             var count = -1
             repeat {
@@ -77,17 +80,12 @@ struct RawFileReader: ~Copyable {
         guard count >= 0 else {
             throw StepError(.internal, "raw file \(path) cannot be read: \(String(cString: strerror(errno)))")
         }
-        chunk.removeLast(chunk.count - count)
-        return count > 0
+        return count
     }
 
-    private mutating func decompressedChunk() throws -> [UInt8] {
+    private mutating func decompressed(_ stored: [UInt8]) throws -> [UInt8] {
         var output: [UInt8] = []
-        swap(&output, &decompressed)
-        output.removeAll(keepingCapacity: true)
-        let input = chunk
-        try decompressor?.push(input.span) { output.append(bytes: $0) }
-        decompressed = output
+        try decompressor?.push(stored.span) { output.append(bytes: $0) }
         return output
     }
 

@@ -9,6 +9,8 @@ public import Primitives
 public struct RawStore: Sendable {
     /// The folder that holds the systems' folders.
     public let root: String
+    /// What this process has put there itself.
+    let landed = LandedFiles()
 
     /// A store below an existing or future folder.
     public init(root: String) { self.root = root }
@@ -59,6 +61,7 @@ public struct RawStore: Sendable {
         try file.publish()
         try DurableFile.syncFolder(folder)
         try DurableFile.syncFolder("\(root)/\(entity.system)/\(entity.name)")
+        if manifest.sameAs == nil { for file in manifest.files { landed.add("\(folder)/\(file.name)") } }
         return SHA256.hex(of: bytes.span)
     }
 

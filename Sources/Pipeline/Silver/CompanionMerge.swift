@@ -69,7 +69,7 @@ actor CompanionMerge {
     }
 
     /// Takes rows of `ChangeRow`.
-    func put(_ rows: [UInt8]) async throws {
+    func put(_ rows: CopyBuffer) async throws {
         guard let connection else { return }
         do { try await connection.putCopyData(rows) } catch is PostgresError {
             // The long way will meet the same fault, and tell it.
@@ -84,7 +84,9 @@ actor CompanionMerge {
             try await connection.endCopyIn()
             var counts = RowCounts()
             if opensHistory {
-                for statement in table.closeAfterFirstRows { try await connection.execute(statement) }
+                for statement in table.closeAfterFirstRows(of: batch.run, at: now) {
+                    try await connection.execute(statement)
+                }
                 counts.input = changes
                 counts.inserted = opened
                 counts.unchanged = changes - opened

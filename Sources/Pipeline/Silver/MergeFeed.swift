@@ -9,11 +9,10 @@ struct MergeFeed {
     private let batch: Batch
     private let row: ChangeRow
     private let now: Instant
-    private let columns: Range<Int>
     private let isBinary: Bool
     private var rows = CopyBuffer()
-    /// What was sent last, for its memory.
-    private var spare: [UInt8] = []
+    /// What was sent last.
+    private var sent = CopyBuffer(continues: true)
     private var isGivenUp = false
     private var changes = 0
     private var opened = 0
@@ -30,7 +29,6 @@ struct MergeFeed {
         self.batch = batch
         self.now = now
         row = opensHistory ? .opening(HistoryRow(entity)) : .staged(of: entity)
-        columns = entity.columns.indices
         isBinary = entity.documentStorage == .jsonb
     }
 
@@ -41,7 +39,8 @@ struct MergeFeed {
     ) {
         guard merge != nil, !isGivenUp else { return }
         guard change != .delete else { return addDelete(of: key) }
-        if isBinary, Self.mayDiffer(records.window, index, columns) {
+        // jsonb knows neither exponents nor a negative zero: the log may show the values in another notation.
+        if isBinary, records.window.hasOddNumber(index) {
             isGivenUp = true
             return
         }
@@ -64,20 +63,23 @@ struct MergeFeed {
 
     /// Sends what was added together with bronze's own COPY, to two backends at once.
     mutating func send(_ log: inout CopyBuffer, on connection: PostgresConnection) async throws {
-        let (merge, bytes) = (try await current(), rows.takeBytes())
-        rows.reuse(&spare)
-        async let sent: Void? = merge?.put(bytes)
+        let (merge, full) = (try await current(), swapRows())
+        async let sent: Void? = merge?.put(full)
         try await connection.putCopyData(&log)
         _ = try await sent
-        spare = bytes
     }
 
     /// Sends what was added.
     mutating func send() async throws {
-        let (merge, bytes) = (try await current(), rows.takeBytes())
-        rows.reuse(&spare)
-        try await merge?.put(bytes)
-        spare = bytes
+        let (merge, full) = (try await current(), swapRows())
+        try await merge?.put(full)
+    }
+
+    /// What was added; the rows to come go to another buffer, while it is sent.
+    private mutating func swapRows() -> CopyBuffer {
+        swap(&rows, &sent)
+        rows.clear()
+        return sent
     }
 
     /// The last change was added: silver does its part, while bronze goes on with its own.
@@ -92,19 +94,5 @@ struct MergeFeed {
         guard isGivenUp else { return merge }
         await merge?.abandon()
         return nil
-    }
-
-    /// True where the log may show the record's values in another notation than the source did: jsonb knows neither
-    /// exponents nor a negative zero.
-    private static func mayDiffer(_ window: borrowing RecordWindow, _ record: Int, _ columns: Range<Int>) -> Bool {
-        for column in columns where window.kind(record, column) == .number {
-            let isOdd = window.withCell(record, column) { cell in
-                if cell.count > 1, cell[0] == UInt8(ascii: "-"), cell[1] == UInt8(ascii: "0") { return true }
-                for index in 0..<cell.count where cell[index] | 0x20 == UInt8(ascii: "e") { return true }
-                return false
-            }
-            if isOdd { return true }
-        }
-        return false
     }
 }
