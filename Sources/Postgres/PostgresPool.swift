@@ -3,7 +3,7 @@
 /// A connection that was cancelled, lost or left in the middle of a COPY is closed and replaced; one that was left in
 /// a transaction is rolled back. Session settings and session locks are the borrower's to undo.
 public actor PostgresPool {
-    private let configuration: PostgresConfiguration
+    let configuration: PostgresConfiguration
     private let applicationName: String
     private var idle: [PostgresConnection] = []
     /// How many more borrowers may be let in.

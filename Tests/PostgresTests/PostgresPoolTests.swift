@@ -49,6 +49,47 @@ struct PostgresPoolTests {
         }
     }
 
+    /// A commit that does not wait leaves what was written to the WAL writer, which is woken by others' commits only.
+    @Test("has the server's log flushed beside work that writes much, and only as long as it lasts")
+    func earlyFlush() async throws {
+        try await withPool(size: 2) { pool, configuration async throws in
+            func beside() async throws -> [String] {
+                try await withConnection(to: configuration) { observer in
+                    try await observer.query(
+                        """
+                        SELECT query FROM pg_stat_activity
+                        WHERE application_name = 'medallion early flush' AND datname = \(configuration.database)
+                        """
+                    ).map { try $0.get(0) }
+                }
+            }
+            func wait(until isSeen: ([String]) -> Bool) async throws -> Bool {
+                for _ in 0..<500 {
+                    if isSeen(try await beside()) { return true }
+                    try await Task.sleep(for: .milliseconds(10))
+                }
+                return false
+            }
+            let isSeen = try await pool.flushingEarly(if: true) {
+                try await wait { $0.count == 1 && $0[0].contains("pg_current_xact_id") }
+            }
+            #expect(isSeen)
+            #expect(try await wait(until: \.isEmpty))
+            #expect(try await pool.flushingEarly(if: false) { try await beside() }.isEmpty)
+            await #expect(throws: CancellationError.self) {
+                try await pool.flushingEarly(if: true) { throw CancellationError() }
+            }
+        }
+    }
+
+    @Test("does that work also where there is no connection to spare")
+    func noEarlyFlush() async throws {
+        let configuration = try PostgresConfiguration(url: "postgresql://nobody@127.0.0.1:1/none")
+        let pool = PostgresPool(configuration: configuration, size: 1, applicationName: "pool")
+        #expect(try await pool.flushingEarly(if: true) { 7 } == 7)
+        await pool.close()
+    }
+
     @Test("lends the same connection again")
     func reuse() async throws {
         try await withPool(size: 2) { pool, _ async throws in

@@ -18,6 +18,9 @@ struct BronzeLayer: Sendable {
     /// False: every batch goes the long way. Both ways give the same tables; tests take each.
     var usesShortcuts = true
 
+    /// From so many records on the server's log is worth a connection of its own.
+    private static let largeBatch = 5_000
+
     /// Normalizes the entity's pending batches, oldest first, each in one transaction.
     /// - Parameter companion: Is fed with the typed changes, where silver follows and only one batch is pending.
     func normalize(
@@ -39,10 +42,12 @@ struct BronzeLayer: Sendable {
                 if try await isUnchanged(batch, entity, on: connection) {
                     try await keepUnchanged(batch, entity, closes: isLast, step: step, on: connection)
                 } else {
-                    try await normalize(
-                        batch, entity, system, table, companion: work.count == 1 && usesShortcuts ? companion : nil,
-                        closes: isLast, step: step,
-                        on: connection)
+                    try await pool.flushingEarly(if: batch.records >= BronzeLayer.largeBatch) {
+                        try await normalize(
+                            batch, entity, system, table,
+                            companion: work.count == 1 && usesShortcuts ? companion : nil, closes: isLast, step: step,
+                            on: connection)
+                    }
                 }
             }
         }
