@@ -111,6 +111,16 @@ struct ChangeDetection {
             """
     }
 
+    /// The records that count. Few ones come in the order of their keys, in which the last changes mostly lie: a full stage is
+    /// joined as a whole, and need not be sorted.
+    private var staged: SQLText {
+        let order: SQLText = absentIsStaged || batch.loadType == .delta ? " ORDER BY _key_hash" : ""
+        return """
+            (SELECT _key_hash, _doc_hash, _is_delete, _scope FROM \(fragment: table.stage)
+                WHERE _reject_reason IS NULL AND _ordinal >= 0\(fragment: order))
+            """
+    }
+
     private var differs: SQLText {
         """
         (l._key_hash IS NULL OR l._is_deleted <> s._is_delete OR l._doc_hash IS DISTINCT FROM s._doc_hash)
@@ -177,16 +187,14 @@ struct ChangeDetection {
             """
             UPDATE \(fragment: table.last) l SET _doc_hash = s._doc_hash, _run_timestamp = \(instant),
                 _is_deleted = s._is_delete, _by_absence = false, _scope = s._scope
-            FROM \(fragment: table.stage) s
-            WHERE s._key_hash = l._key_hash AND s._reject_reason IS NULL AND s._ordinal >= 0
-                AND \(fragment: differs)
+            FROM \(fragment: staged) s
+            WHERE s._key_hash = l._key_hash AND \(fragment: differs)
             """)
         try await connection.execute(
             """
             INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _scope)
-            SELECT s._key_hash, s._doc_hash, \(instant), s._is_delete, false, s._scope FROM \(fragment: table.stage) s
-            WHERE s._reject_reason IS NULL AND s._ordinal >= 0
-                AND NOT EXISTS (SELECT FROM \(fragment: table.last) l WHERE l._key_hash = s._key_hash)
+            SELECT s._key_hash, s._doc_hash, \(instant), s._is_delete, false, s._scope FROM \(fragment: staged) s
+            WHERE NOT EXISTS (SELECT FROM \(fragment: table.last) l WHERE l._key_hash = s._key_hash)
             """)
     }
 
