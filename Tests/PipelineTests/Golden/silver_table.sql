@@ -35,7 +35,7 @@ CREATE TABLE "silver"."shop_orders" (
     CONSTRAINT "shop_orders_pk" PRIMARY KEY (_key_hash, _valid_from),
     CONSTRAINT "shop_orders_period" CHECK (_valid_to > _valid_from),
     CONSTRAINT "shop_orders_ended" CHECK (NOT _is_deleted OR _valid_to IS NOT NULL)
-);
+) WITH (fillfactor = 95);
 
 CREATE UNIQUE INDEX "shop_orders_open" ON "silver"."shop_orders" (_key_hash) WHERE _valid_to IS NULL;
 
