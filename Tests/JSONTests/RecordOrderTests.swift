@@ -1,4 +1,5 @@
 import JSON
+import TestKit
 import Testing
 
 /// Members are expected in the order of the records before; what comes in another one must be read just the same.
@@ -12,7 +13,7 @@ struct RecordOrderTests {
 
     @Test(arguments: UInt64(0)..<40)
     func areReadAlike(seed: UInt64) {
-        var numbers = Numbers(state: seed)
+        var numbers = SeededGenerator(seed: seed)
         let wanted = Self.names.dropLast().shuffled(using: &numbers)
         var window = RecordWindow(.lines, paths: wanted.map { [$0] } + [["b", "ab"], ["b", "a"]])
         var records: [[(name: String, value: Int)]] = []
@@ -70,18 +71,5 @@ struct RecordOrderTests {
             return "\"\(quoted)\":" + (name == "b" ? nested(value) : "\(value)")
         }
         return "{" + members.joined(separator: ",") + "}"
-    }
-}
-
-/// SplitMix64, so that every round is the same everywhere.
-private struct Numbers: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

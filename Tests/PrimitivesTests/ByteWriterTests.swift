@@ -1,4 +1,5 @@
 import Primitives
+import TestKit
 import Testing
 
 @Suite("Bytes written one after the other")
@@ -6,7 +7,7 @@ struct ByteWriterTests {
     /// Numbers of several widths, ids and spans, against an array of the same bytes.
     @Test(arguments: UInt64(0)..<50)
     func writesWhatAnArrayWould(seed: UInt64) {
-        var generator = Counting(state: seed)
+        var generator = SeededGenerator(seed: seed)
         var writer = ByteWriter(capacity: Int(seed % 3))
         var expected: [UInt8] = []
         func expect(_ number: some FixedWidthInteger) {
@@ -56,18 +57,5 @@ struct ByteWriterTests {
         }
         #expect(Array(writer[0..<writer.count]) == expected)
         #expect(writer.withBytes { bytes in bytes.indices.map { bytes[$0] } } == expected)
-    }
-}
-
-/// SplitMix64, so that every round is the same everywhere.
-private struct Counting {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ mixed >> 30) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ mixed >> 27) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ mixed >> 31
     }
 }

@@ -53,36 +53,19 @@ struct BronzeTable {
         "COPY \(fragment: log) (\(identifiers: columns)) FROM STDIN (FORMAT binary)"
     }
 
-    /// While a first batch is copied the tables themselves fill in what all of its rows have: that costs the server less
-    /// than reading it a million times.
-    func setDefaults(_ common: CommonValues) -> [SQLText] {
+    /// What the tables themselves fill in while a first batch is copied.
+    func defaults(_ common: CommonValues) -> [ColumnDefaults] {
         let instant: SQLText = "\(literal: common.run.timestamp.description)::timestamptz"
-        let change: SQLText = common.change.map { "\(literal: $0.rawValue)" } ?? "NULL"
-        let file: SQLText = common.file.map { "\(verbatim: String($0))" } ?? "NULL"
-        return [
-            """
-            ALTER TABLE \(fragment: log) ALTER _run_id SET DEFAULT \(literal: common.run.id.description)::uuid,
-                ALTER _run_timestamp SET DEFAULT \(fragment: instant), ALTER _change SET DEFAULT \(fragment: change),
-                ALTER _raw_file SET DEFAULT \(fragment: file)
-            """,
-            """
-            ALTER TABLE \(fragment: last) ALTER _run_timestamp SET DEFAULT \(fragment: instant),
-                ALTER _is_deleted SET DEFAULT false, ALTER _by_absence SET DEFAULT false
-            """,
+        var values: [(column: String, value: SQLText)] = [
+            ("_run_id", "\(literal: common.run.id.description)::uuid"), ("_run_timestamp", instant),
         ]
-    }
-
-    /// Takes them away again.
-    var dropDefaults: [SQLText] {
-        [
-            """
-            ALTER TABLE \(fragment: log) ALTER _run_id DROP DEFAULT, ALTER _run_timestamp DROP DEFAULT,
-                ALTER _change DROP DEFAULT, ALTER _raw_file DROP DEFAULT
-            """,
-            """
-            ALTER TABLE \(fragment: last) ALTER _run_timestamp DROP DEFAULT, ALTER _is_deleted DROP DEFAULT,
-                ALTER _by_absence DROP DEFAULT
-            """,
+        if let change = common.change { values.append(("_change", "\(literal: change.rawValue)")) }
+        if let file = common.file { values.append(("_raw_file", "\(verbatim: String(file))")) }
+        return [
+            ColumnDefaults(table: log, values: values),
+            ColumnDefaults(
+                table: last,
+                values: [("_run_timestamp", instant), ("_is_deleted", "false"), ("_by_absence", "false")]),
         ]
     }
 

@@ -79,7 +79,7 @@ struct FirstBatch {
             file: source.manifest.files.count == 1 ? 1 : nil)
         var row = LogRow(entity, run: batch.run, filledIn: common)
         var keys = try KeyPartitions(expecting: batch.records)
-        for statement in table.setDefaults(common) { try await connection.execute(statement) }
+        for defaults in table.defaults(common) { try await connection.execute(defaults.set) }
         try await connection.beginCopyIn(table.copyToLog(row.columns))
         while try records.next() {
             for index in 0..<records.window.count {
@@ -131,7 +131,7 @@ struct FirstBatch {
         let isWhole = try await finish(keys, hasDeletes: findings.marked > 0, on: connection)
         try await merged
         guard isWhole else { return nil }
-        for statement in table.dropDefaults { try await connection.execute(statement) }
+        for defaults in table.defaults(common) { try await connection.execute(defaults.drop) }
         if survey.rejected > 0 {
             try await connection.beginCopyIn(stage.copyToStage)
             rejects.finish()

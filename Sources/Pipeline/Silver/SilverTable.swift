@@ -145,15 +145,12 @@ struct SilverTable {
     /// Makes the empty history ready for rows of `HistoryRow`: without indexes, and with defaults for what all rows of the
     /// batch have, which costs the server less than reading them a million times.
     func openForFirstRows(of run: RunIdentity, at now: Instant) -> [SQLText] {
-        let defaults = firstValues(of: run, at: now).map {
-            "ALTER \(identifier: $0.column) SET DEFAULT \(fragment: $0.value)" as SQLText
-        }
-        return dropIndexes + ["ALTER TABLE \(fragment: history) \(fragment: defaults.joined(separator: ", "))"]
+        dropIndexes + [defaults(of: run, at: now).set]
     }
 
     /// What all rows of a first batch have.
-    private func firstValues(of run: RunIdentity, at now: Instant) -> [(column: String, value: SQLText)] {
-        [
+    private func defaults(of run: RunIdentity, at now: Instant) -> ColumnDefaults {
+        let values: [(column: String, value: SQLText)] = [
             ("_valid_from", "\(literal: run.timestamp.description)::timestamptz"), ("_is_deleted", "false"),
             ("_run_id", "\(literal: run.id.description)::uuid"),
             ("_run_timestamp", "\(literal: run.timestamp.description)::timestamptz"),
@@ -161,12 +158,12 @@ struct SilverTable {
             ("_created_at", "\(literal: now.description)::timestamptz"),
             ("_updated_at", "\(literal: now.description)::timestamptz"),
         ]
+        return ColumnDefaults(table: history, values: values)
     }
 
     /// Takes the defaults away and gives the indexes back; a key with two open rows fails here.
     func closeAfterFirstRows(of run: RunIdentity, at now: Instant) -> [SQLText] {
-        let defaults = firstValues(of: run, at: now).map { "ALTER \(identifier: $0.column) DROP DEFAULT" as SQLText }
-        return ["ALTER TABLE \(fragment: history) \(fragment: defaults.joined(separator: ", "))"] + addIndexes
+        [defaults(of: run, at: now).drop] + addIndexes
     }
 
     private var openRowIndex: SQLText {
