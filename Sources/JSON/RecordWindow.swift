@@ -178,7 +178,7 @@ public enum RecordState: UInt8, Sendable {
         unsafe bytes.withUnsafeBufferPointer { window in
             unsafe wanted.withUnsafeBufferPointer { wanted in
                 unsafe medallion_extract(
-                    extractor, window.baseAddress, window.count, &records, count,
+                    extractor, window.baseAddress, &records, count,
                     isWanted == nil ? nil : wanted.baseAddress, stopsEarly ? 1 : 0, &cells, &states)
             }
         }
@@ -273,8 +273,7 @@ public enum RecordState: UInt8, Sendable {
     }
 
     private mutating func add(_ chunk: Span<UInt8>) {
-        let needed = used + chunk.count + Int(MEDALLION_PADDING)
-        bytes.grow(to: needed, filler: 0)
+        bytes.grow(to: used + chunk.count, filler: 0)
         unsafe bytes.withUnsafeMutableBufferPointer { window in
             unsafe chunk.withUnsafeBufferPointer { source in
                 guard let from = source.baseAddress, let to = window.baseAddress else { return }

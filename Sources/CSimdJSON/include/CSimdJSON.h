@@ -14,9 +14,6 @@ typedef struct {
     uint32_t length;
 } medallion_record;
 
-/// Bytes that must be readable behind the last record of a window (simdjson reads ahead).
-enum { MEDALLION_PADDING = 64 };
-
 // --- Scanner -------------------------------------------------------------------------------------------------
 
 typedef struct medallion_scanner medallion_scanner;
@@ -97,12 +94,12 @@ void medallion_extractor_free(medallion_extractor *extractor);
 void medallion_extractor_add(
     medallion_extractor *extractor, const char *const *tokens, const size_t *lengths, size_t count);
 /// Extracts `count` records of the window: cells[record * columns + column], states[record].
-/// `readable` bytes of the window may be read, at least MEDALLION_PADDING behind the last record.
+/// The records lie in the order of the window.
 /// `wanted` has a byte for each record: those with 0 are left out, cells and state unset; NULL: all are wanted.
 /// With `stops_early` a record is read only until each wanted path was seen; what stands behind is not checked.
 void medallion_extract(
-    medallion_extractor *extractor, const uint8_t *window, size_t readable, const medallion_record *records,
-    size_t count, const uint8_t *wanted, int stops_early, medallion_cell *cells, uint8_t *states);
+    medallion_extractor *extractor, const uint8_t *window, const medallion_record *records, size_t count,
+    const uint8_t *wanted, int stops_early, medallion_cell *cells, uint8_t *states);
 /// The text of a record of the last extraction (not one that stops early) with its members in the order in which jsonb
 /// keeps them: by the length of their names, then bytewise. NULL where a name is escaped or the record was left out.
 /// Holds until the next call.
