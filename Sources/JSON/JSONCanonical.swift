@@ -107,7 +107,10 @@ public enum JSONCanonical {
     }
 
     private static func appendObject(_ text: Span<UInt8>, _ at: inout Int, _ output: inout [UInt8]) {
-        var members: [(name: [UInt8], value: [UInt8])] = []
+        output.append(0x7B)
+        // Members are written as they come. Most objects of a source are alike, many of them sorted already.
+        var members: [(name: Range<Int>, end: Int)] = []
+        var isSorted = true
         at += 1
         while at < text.count {
             skipSpace(text, &at)
@@ -115,25 +118,47 @@ public enum JSONCanonical {
             if text[at] == 0x2C {
                 at += 1
                 skipSpace(text, &at)
+                output.append(0x2C)
             }
-            var name: [UInt8] = []
-            appendStringToken(text, &at, &name)
+            let start = output.count
+            appendStringToken(text, &at, &output)
+            let name = start..<output.count
             skipSpace(text, &at)
             at += 1
-            var value: [UInt8] = []
-            appendValue(text, &at, &value)
-            members.removeAll { $0.name == name }
-            members.append((name, value))
+            output.append(0x3A)
+            appendValue(text, &at, &output)
+            if let last = members.last { isSorted = isSorted && isBefore(last.name, name, in: output) }
+            members.append((name, output.count))
         }
         at += 1
-        output.append(0x7B)
-        for (index, member) in members.sorted(by: { $0.name.lexicographicallyPrecedes($1.name) }).enumerated() {
-            if index > 0 { output.append(0x2C) }
-            output.append(contentsOf: member.name)
-            output.append(0x3A)
-            output.append(contentsOf: member.value)
-        }
+        if !isSorted { sort(members, in: &output) }
         output.append(0x7D)
+    }
+
+    /// True where the first of two names stands strictly before the second, byte by byte.
+    private static func isBefore(_ left: Range<Int>, _ right: Range<Int>, in output: [UInt8]) -> Bool {
+        output[left].lexicographicallyPrecedes(output[right])
+    }
+
+    /// Puts the members at the output's end in order, the last of equal names alone.
+    private static func sort(_ members: [(name: Range<Int>, end: Int)], in output: inout [UInt8]) {
+        guard let first = members.first else { return }
+        let written = Array(output[first.name.lowerBound...])
+        let start = first.name.lowerBound
+        func bytes(_ range: Range<Int>) -> ArraySlice<UInt8> {
+            written[range.lowerBound - start..<range.upperBound - start]
+        }
+        let sorted = members.enumerated().sorted { left, right in
+            if bytes(left.element.name).lexicographicallyPrecedes(bytes(right.element.name)) { return true }
+            if bytes(right.element.name).lexicographicallyPrecedes(bytes(left.element.name)) { return false }
+            return left.offset < right.offset
+        }.map(\.element)
+        output.removeSubrange(start...)
+        for (place, member) in sorted.enumerated() {
+            if place + 1 < sorted.count, bytes(sorted[place + 1].name).elementsEqual(bytes(member.name)) { continue }
+            if output.count > start { output.append(0x2C) }
+            output.append(contentsOf: bytes(member.name.lowerBound..<member.end))
+        }
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }

@@ -52,14 +52,23 @@ package struct TemporalReader {
     /// `YYYY-MM-DD`, then for timestamps `T` or a space, `HH:MM[:SS[.ffffff]]` and `Z` or `±HH[[:]MM]`.
     package mutating func dateTime(_ text: Span<UInt8>) throws(TemporalMismatch) -> CivilTime {
         var result = CivilTime()
-        result.date = try date(text)
-        if !isAtEnd(text) {
-            guard take(text, 0x54) || take(text, 0x74) || take(text, 0x20) else {
-                throw TemporalMismatch("is not an ISO 8601 timestamp")
-            }
-            result.ofDay = try time(text)
+        if let plain = PlainInstant(text) {
+            at = PlainInstant.length
+            result.date = try plain.date
+            result.ofDay = try plain.ofDay
+            if take(text, 0x2E) || take(text, 0x2C) { result.ofDay += Int64(try fraction(text)) }
             result.hasTime = true
             result.offset = try offset(text)
+        } else {
+            result.date = try date(text)
+            if !isAtEnd(text) {
+                guard take(text, 0x54) || take(text, 0x74) || take(text, 0x20) else {
+                    throw TemporalMismatch("is not an ISO 8601 timestamp")
+                }
+                result.ofDay = try time(text)
+                result.hasTime = true
+                result.offset = try offset(text)
+            }
         }
         guard isAtEnd(text) else { throw TemporalMismatch("has text behind the timestamp") }
         return result
@@ -110,10 +119,11 @@ package struct TemporalReader {
     mutating func fraction(_ text: Span<UInt8>) throws(TemporalMismatch) -> Int {
         var micro = 0
         var count = 0
-        while peek(text) &- 0x30 < 10, !isAtEnd(text) {
-            let digit = Int(peek(text) - 0x30)
+        while at < text.count {
+            let digit = text[at] &- 0x30
+            guard digit < 10 else { break }
             if count < 6 {
-                micro = micro * 10 + digit
+                micro = micro * 10 + Int(digit)
             } else if digit != 0 {
                 throw TemporalMismatch("has more than 6 decimals of a second")
             }

@@ -237,7 +237,9 @@ struct BronzeLayer: Sendable {
         guard findings.changes + findings.absent > 0, let marks = detected.marks else { return }
         let table = detection.table
         let isFirst = try await connection.query("SELECT 1 FROM \(fragment: table.log) LIMIT 1").isEmpty
-        if isFirst { for statement in table.dropIndexes { try await connection.execute(statement) } }
+        if isFirst {
+            for statement in table.openForFirstRows(of: batch.run) { try await connection.execute(statement) }
+        }
         // Which keys are absent is known to the server alone.
         let isFed = !isFirst && !detection.detectsAbsence && batch.loadType == .delta
         var feed = try await MergeFeed(
@@ -250,7 +252,7 @@ struct BronzeLayer: Sendable {
         let whole = feed
         async let merged: Void = whole.ended()
         if let rest { try await detected.stage.endLog(rest, on: connection) }
-        if isFirst { for statement in table.addLogIndexes { try await connection.execute(statement) } }
+        if isFirst { try await connection.execute(table.addLogKey) }
         try await detection.apply(on: connection, isFirst: isFirst)
         try await merged
     }

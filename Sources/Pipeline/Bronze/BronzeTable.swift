@@ -32,17 +32,18 @@ struct BronzeTable {
         "CONSTRAINT \(identifier: entity.id.table + "__last_pk") PRIMARY KEY (_key_hash)"
     }
 
-    /// Takes the indexes away while the first rows are written: built behind them they cost half.
-    var dropIndexes: [SQLText] {
+    /// Makes the empty tables ready for their first rows: keys are built behind them at half the cost.
+    ///
+    /// The index of runs leaves the first batch out: its rows are all there are, so that it is found without an index, and
+    /// neither its rows nor their sorting cost anything.
+    func openForFirstRows(of run: RunIdentity) -> [SQLText] {
         [
             "ALTER TABLE \(fragment: log) DROP CONSTRAINT \(identifier: entity.id.table + "_pkey")",
             "DROP INDEX IF EXISTS \(table: schema, entity.id.table + "_run")",
+            "\(fragment: runIndex) WHERE _run_timestamp > \(literal: run.timestamp.description)::timestamptz",
             "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")",
         ]
     }
-
-    /// Gives the log its indexes back.
-    var addLogIndexes: [SQLText] { [runIndex, addLogKey] }
 
     private var runIndex: SQLText {
         "CREATE INDEX IF NOT EXISTS \(identifier: entity.id.table + "_run") ON \(fragment: log) (_run_timestamp)"
@@ -69,7 +70,8 @@ struct BronzeTable {
         ]
     }
 
-    private var addLogKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }
+    /// Gives the log its primary key back.
+    var addLogKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }
 
     /// Gives the table of last changes its primary key back.
     var addLastKey: SQLText { "ALTER TABLE \(fragment: last) ADD \(fragment: lastKey)" }

@@ -180,12 +180,11 @@ struct ColumnReader {
             }
         }
         guard number.wholeDigits <= 131_072, number.scale <= 16_383 else { return .rejected("is out of range") }
-        let value = number
+        let shown = precision == nil ? max(number.scale, min(number.writtenScale, 16_383)) : scale ?? 0
         row.set(index) {
-            value.appendBinary(
-                scale: precision == nil ? max(value.scale, min(value.writtenScale, 16_383)) : scale ?? 0, to: &$0)
+            number.appendBinary(scale: shown, to: &$0)
         } canonical: {
-            value.appendCanonical(to: &$0)
+            number.appendCanonical(to: &$0)
         }
         return .accepted
     }

@@ -21,7 +21,7 @@ struct FirstBatch {
     /// Writes the log and the table of last changes; nil where a key stands twice in the batch, too many records are
     /// rejected, or a guard is going to object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
-        for statement in table.dropIndexes { try await connection.execute(statement) }
+        for statement in table.openForFirstRows(of: batch.run) { try await connection.execute(statement) }
         return try await copy(on: connection, step: step)
     }
 
@@ -59,7 +59,11 @@ struct FirstBatch {
         rows.finish()
         try await connection.putCopyData(&rows)
         try await connection.endCopyIn()
-        for statement in [table.addLastKey] + table.addLogIndexes { try await connection.execute(statement) }
+        // The keys stand in their order: there is nothing to sort, and workers would only share it out.
+        try await connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+        try await connection.execute(table.addLastKey)
+        try await connection.execute("SET LOCAL max_parallel_maintenance_workers TO DEFAULT")
+        try await connection.execute(table.addLogKey)
         return true
     }
 

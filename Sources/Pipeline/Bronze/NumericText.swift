@@ -14,50 +14,59 @@ struct NumericText {
     mutating func read(_ text: Span<UInt8>) -> Bool {
         isNegative = false
         digits.removeAll(keepingCapacity: true)
-        point = 0
-        writtenScale = 0
         var at = 0
-        func isDigit(_ index: Int) -> Bool { index < text.count && text[index] &- 0x30 < 10 }
         if at < text.count, text[at] == 0x2D {
             isNegative = true
             at += 1
         }
-        let wholeStart = at
-        while isDigit(at) { at += 1 }
-        guard at > wholeStart, at == wholeStart + 1 || text[wholeStart] != 0x30 else { return false }
-        for index in wholeStart..<at { digits.append(text[index]) }
-        point = digits.count
+        var whole = NumericText.digits(of: text, from: at)
+        at = whole.upperBound
+        guard !whole.isEmpty, whole.count == 1 || text[whole.lowerBound] != 0x30 else { return false }
+        var fraction = at..<at
         if at < text.count, text[at] == 0x2E {
-            let start = at + 1
-            at = start
-            while isDigit(at) { at += 1 }
-            guard at > start else { return false }
-            for index in start..<at { digits.append(text[index]) }
-            writtenScale = at - start
+            fraction = NumericText.digits(of: text, from: at + 1)
+            at = fraction.upperBound
+            guard !fraction.isEmpty else { return false }
         }
+        var exponent = 0
         if at < text.count, text[at] | 0x20 == 0x65 {
-            guard let exponent = Int(String(decoding: text.extracting(at + 1..<text.count))), abs(exponent) < 20_000
+            guard let written = Int(String(decoding: text.extracting(at + 1..<text.count))), abs(written) < 20_000
             else {
                 return false
             }
-            point += exponent
-            writtenScale = max(0, writtenScale - exponent)
+            exponent = written
             at = text.count
         }
         guard at == text.count else { return false }
-        normalize()
-        return true
-    }
-
-    private mutating func normalize() {
-        let leading = digits.prefix { $0 == 0x30 }.count
-        digits.removeFirst(leading)
-        point -= leading
-        while digits.last == 0x30 { digits.removeLast() }
+        writtenScale = max(0, fraction.count - exponent)
+        // Zeros in front of the first digit, then those behind the last one.
+        point = whole.count
+        if text[whole.lowerBound] == 0x30 {
+            whole = whole.upperBound..<whole.upperBound
+            point = 0
+            while let first = fraction.first, text[first] == 0x30 {
+                fraction = first + 1..<fraction.upperBound
+                point -= 1
+            }
+        }
+        while let last = fraction.last, text[last] == 0x30 { fraction = fraction.lowerBound..<last }
+        if fraction.isEmpty {
+            while let last = whole.last, text[last] == 0x30 { whole = whole.lowerBound..<last }
+        }
+        for index in whole { digits.append(text[index]) }
+        for index in fraction { digits.append(text[index]) }
+        point += exponent
         if digits.isEmpty {
             point = 0
             isNegative = false
         }
+        return true
+    }
+
+    private static func digits(of text: Span<UInt8>, from start: Int) -> Range<Int> {
+        var end = start
+        while end < text.count, text[end] &- 0x30 < 10 { end += 1 }
+        return start..<end
     }
 
     /// Digits behind the point that are not trailing zeros.

@@ -70,15 +70,20 @@ struct ParentScopes {
     /// superseded by this one.
     private func addDeleted(on connection: PostgresConnection) async throws {
         let id = batch.entity
+        let applied = try await connection.query(
+            """
+            SELECT max(b.run_timestamp) FROM audit.raw_batch b
+            WHERE b.system_id = \(id.system.rawValue) AND b.entity_name = \(id.name)
+                AND b.state IN ('normalized', 'merged') AND b.run_timestamp < \(batch.run.timestamp)
+            """)[0].get(0, as: Instant?.self)
+        // An instant in the statement itself, for the index of runs does not cover them all.
+        let since: SQLText = applied.map { "\(literal: $0.description)" } ?? "'-infinity'"
         try await connection.execute(
             """
             INSERT INTO \(fragment: table.scopes) (_scope, _parent, _first, _end)
             SELECT d._key_hash, -1, 0, 0 FROM \(fragment: parent.log) d
             WHERE d._change = 'delete' AND d._run_timestamp <= \(batch.run.timestamp)
-                AND d._run_timestamp > coalesce((SELECT max(b.run_timestamp) FROM audit.raw_batch b
-                    WHERE b.system_id = \(id.system.rawValue) AND b.entity_name = \(id.name)
-                        AND b.state IN ('normalized', 'merged') AND b.run_timestamp < \(batch.run.timestamp)),
-                    '-infinity')
+                AND d._run_timestamp > \(fragment: since)::timestamptz
                 AND NOT EXISTS (SELECT FROM \(fragment: parent.log) n WHERE n._key_hash = d._key_hash
                     AND n._run_timestamp > d._run_timestamp AND n._run_timestamp <= \(batch.run.timestamp))
             """)

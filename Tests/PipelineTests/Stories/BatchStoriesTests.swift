@@ -44,6 +44,22 @@ struct BatchStoriesTests {
         expect(try await warehouse.rows("SELECT count(*) FROM bronze.t_things"), equals: ["2"])
     }
 
+    @Test("the log's index of runs leaves out the first batch, which is all there was, and finds each later one")
+    func indexOfRuns() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
+        try await warehouse.load((1...3).map { #"{"id":\#($0),"v":"a"}"# })
+        try await warehouse.load((1...3).map { #"{"id":\#($0),"v":"b"}"# })
+        let instants = try await warehouse.rows("SELECT run_timestamp FROM audit.raw_batch ORDER BY 1")
+        try await warehouse.connection.execute("SET enable_seqscan = off")
+        var plans: [String] = []
+        for instant in instants {
+            let plan = try await warehouse.connection.query(
+                "EXPLAIN SELECT FROM bronze.t_things WHERE _run_timestamp = \(literal: instant)::timestamptz")
+            plans.append(try plan.map { try $0.get(0, as: String.self) }.joined())
+        }
+        #expect(plans.map { $0.contains("t_things_run") } == [false, true])
+    }
+
     @Test("another batch in between makes the same bytes count again")
     func sameAgain() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
