@@ -1,11 +1,13 @@
 #include "CSimdJSON.h"
+#include "RecordBlock.h"
 
 #include <cstring>
 #include <string>
 #include <vector>
 
 // A pushdown automaton over bytes that may stop at any byte and go on in the next window. Outside of records it
-// checks the grammar; inside it only counts brackets and strings: whole records are validated by the extractor.
+// checks the grammar; inside it only counts brackets and strings, 64 bytes at a time where there are so many: whole
+// records are validated by the extractor.
 namespace {
 enum class Expect { value, value_or_end, key, key_or_end, colon, comma_or_end, nothing };
 enum class Inside { structure, key, string, scalar, record, record_string, record_scalar };
@@ -110,6 +112,23 @@ struct medallion_scanner {
         }
         inside = Inside::structure;
         expect = Expect::colon;
+    }
+
+    /// Goes on inside a record by whole blocks; true where it ended before `at`.
+    bool skip_blocks(const uint8_t *window, size_t &at, size_t to) {
+        bool is_inside = inside == Inside::record || (inside == Inside::record_string && record_depth > 0);
+        while (is_inside && !escaped && to - at >= record_block::length) {
+            record_block block(window + at, inside == Inside::record_string);
+            if (!block.is_plain) break;
+            if (size_t end = block.end_of_record(record_depth)) {
+                at += end;
+                return true;
+            }
+            at += record_block::length;
+            inside = block.ends_in_string ? Inside::record_string : Inside::record;
+            escaped = block.ends_escaping;
+        }
+        return false;
     }
 
     int structure(uint8_t byte, size_t at) {
@@ -219,6 +238,8 @@ extern "C" size_t medallion_scan(
         s.value_ended();
     };
     while (at < to && count < capacity) {
+        if (s.skip_blocks(window, at, to)) { record_ended(at); continue; }
+        if (at == to) break;
         uint8_t byte = window[at];
         switch (s.inside) {
         case Inside::structure:
