@@ -19,7 +19,7 @@ size_t path_node::child(std::string_view name) const {
 size_t path_node::see(std::string_view name) {
     for (size_t index = 0; index < children.size(); index++) {
         if (children[index].name != name) continue;
-        expected = index + 1 == children.size() ? 0 : index + 1;
+        expect_behind(index);
         return children[index].place;
     }
     return SIZE_MAX;
@@ -40,7 +40,7 @@ void medallion_extractor::read_run(const medallion_record *records, size_t first
     bool may_escape = is_indexed && memchr(start, '\\', length) != nullptr;
     if (is_indexed) enter(start, run_tokens);
     for (size_t index = first; index < end; index++) {
-        size_t known = top_members.size();
+        size_t known = top_members.size(), names = unknown.size();
         int state = MEDALLION_RECORD_MALFORMED;
         forget(index);
         if (is_indexed) state = record(records[index], may_escape);
@@ -48,6 +48,7 @@ void medallion_extractor::read_run(const medallion_record *records, size_t first
         if (state != MEDALLION_RECORD_OK) {
             const uint32_t *next = at;
             top_members.resize(known);
+            unknown.resize(names);
             forget(index);
             state = read_alone(records[index]);
             if (is_indexed) { enter(start, run_tokens); at = next; }
@@ -122,21 +123,17 @@ int medallion_extractor::member(size_t place, int depth) {
     uint32_t start = *at;
     if (start >= end || text[start] != '"') return MEDALLION_RECORD_MALFORMED;
     at++;
-    std::string_view name;
-    const child_name *known = expected_child(place, start + 1);
-    if (known) name = {text + start + 1, known->name.size()};
-    else {
-        name = token(start);
-        if (name.size() < 2 || name.back() != '"') return MEDALLION_RECORD_MALFORMED;
-        name = name.substr(1, name.size() - 2);
-    }
-    if (is_at_end() || text[*at] != ':') return MEDALLION_RECORD_MALFORMED;
-    at++;
-    if (is_at_end()) return MEDALLION_RECORD_MALFORMED;
-    if (known) {
-        note_member(name, known->place, depth);
+    // A colon and a value follow the name.
+    if (is_at_end() || text[at[0]] != ':' || at[1] >= end) return MEDALLION_RECORD_MALFORMED;
+    if (const child_name *known = expected_child(place, start + 1)) {
+        at++;
+        note_member({text + start + 1, known->name.size()}, known->place, depth);
         return value(known->place, depth);
     }
+    std::string_view name = token(start);
+    at++;
+    if (name.size() < 2 || name.back() != '"') return MEDALLION_RECORD_MALFORMED;
+    name = name.substr(1, name.size() - 2);
     std::string_view plain = name;
     if (has_escapes && memchr(name.data(), '\\', name.size()) != nullptr) {
         scratch.clear();
@@ -159,7 +156,7 @@ const child_name *medallion_extractor::expected_child(size_t place, uint32_t nam
     size_t length = next.name.size();
     if (!next.is_plain || name + length >= end || text[name + length] != '"') return nullptr;
     if (memcmp(text + name, next.name.data(), length) != 0) return nullptr;
-    node.expected = node.expected + 1 == node.children.size() ? 0 : node.expected + 1;
+    node.expect_behind(node.expected);
     return &next;
 }
 

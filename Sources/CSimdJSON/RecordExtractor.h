@@ -18,6 +18,7 @@ struct path_node {
     std::vector<child_name> children;
     size_t expected = 0; // the child that follows the one seen last: members mostly come in the same order
 
+    void expect_behind(size_t index) { expected = index + 1 == children.size() ? 0 : index + 1; }
     size_t child(std::string_view name) const;
     /// The child of that name, as `child`; the one behind it is expected next.
     size_t see(std::string_view name);

@@ -140,25 +140,16 @@ public enum JSONCanonical {
         output[left].lexicographicallyPrecedes(output[right])
     }
 
-    /// Puts the members at the output's end in order, the last of equal names alone.
+    /// Puts the members at the output's end in order, the last of equal names alone: sorting keeps the order of those.
     private static func sort(_ members: [(name: Range<Int>, end: Int)], in output: inout [UInt8]) {
-        guard let first = members.first else { return }
-        let written = Array(output[first.name.lowerBound...])
-        let start = first.name.lowerBound
-        func bytes(_ range: Range<Int>) -> ArraySlice<UInt8> {
-            written[range.lowerBound - start..<range.upperBound - start]
+        let ordered = members.sorted { isBefore($0.name, $1.name, in: output) }
+        var sorted: [UInt8] = []
+        for (place, member) in ordered.enumerated() {
+            if place + 1 < ordered.count, !isBefore(member.name, ordered[place + 1].name, in: output) { continue }
+            if !sorted.isEmpty { sorted.append(0x2C) }
+            sorted.append(contentsOf: output[member.name.lowerBound..<member.end])
         }
-        let sorted = members.enumerated().sorted { left, right in
-            if bytes(left.element.name).lexicographicallyPrecedes(bytes(right.element.name)) { return true }
-            if bytes(right.element.name).lexicographicallyPrecedes(bytes(left.element.name)) { return false }
-            return left.offset < right.offset
-        }.map(\.element)
-        output.removeSubrange(start...)
-        for (place, member) in sorted.enumerated() {
-            if place + 1 < sorted.count, bytes(sorted[place + 1].name).elementsEqual(bytes(member.name)) { continue }
-            if output.count > start { output.append(0x2C) }
-            output.append(contentsOf: bytes(member.name.lowerBound..<member.end))
-        }
+        output.replaceSubrange(members[0].name.lowerBound..., with: sorted)
     }
 
     private static func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x0A || byte == 0x0D || byte == 0x09 }

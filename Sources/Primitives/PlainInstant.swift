@@ -35,21 +35,11 @@ struct PlainInstant {
 
     /// The day.
     var date: CivilDate {
-        get throws(TemporalMismatch) {
-            guard let date = CivilDate(year: numbers.year, month: numbers.month, day: numbers.day) else {
-                throw TemporalMismatch("is a day that does not exist")
-            }
-            return date
-        }
+        get throws(TemporalMismatch) { try CivilTime.day(numbers.year, numbers.month, numbers.day) }
     }
 
     /// Microseconds since midnight.
     var ofDay: Int64 {
-        get throws(TemporalMismatch) {
-            guard numbers.hour < 24, numbers.minute < 60, numbers.second < 60 else {
-                throw TemporalMismatch("is a time of day that does not exist")
-            }
-            return Int64(numbers.hour * 3600 + numbers.minute * 60 + numbers.second) * 1_000_000
-        }
+        get throws(TemporalMismatch) { try CivilTime.ofDay(numbers.hour, numbers.minute, numbers.second) }
     }
 }

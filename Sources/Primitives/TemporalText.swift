@@ -9,6 +9,22 @@ package struct CivilTime {
 
     /// Microseconds since 1970-01-01T00:00:00 of the same clock.
     package var local: Int64 { date.daysSinceEpoch * 86_400_000_000 + ofDay }
+
+    /// A day of the calendar.
+    static func day(_ year: Int, _ month: Int, _ day: Int) throws(TemporalMismatch) -> CivilDate {
+        guard let date = CivilDate(year: year, month: month, day: day) else {
+            throw TemporalMismatch("is a day that does not exist")
+        }
+        return date
+    }
+
+    /// Microseconds since midnight.
+    static func ofDay(_ hour: Int, _ minute: Int, _ second: Int) throws(TemporalMismatch) -> Int64 {
+        guard hour < 24, minute < 60, second < 60 else {
+            throw TemporalMismatch("is a time of day that does not exist")
+        }
+        return Int64(hour * 3600 + minute * 60 + second) * 1_000_000
+    }
 }
 
 /// Why a text is no date or time.
@@ -57,19 +73,16 @@ package struct TemporalReader {
             result.date = try plain.date
             result.ofDay = try plain.ofDay
             if take(text, 0x2E) || take(text, 0x2C) { result.ofDay += Int64(try fraction(text)) }
-            result.hasTime = true
-            result.offset = try offset(text)
         } else {
             result.date = try date(text)
-            if !isAtEnd(text) {
-                guard take(text, 0x54) || take(text, 0x74) || take(text, 0x20) else {
-                    throw TemporalMismatch("is not an ISO 8601 timestamp")
-                }
-                result.ofDay = try time(text)
-                result.hasTime = true
-                result.offset = try offset(text)
+            if isAtEnd(text) { return result }
+            guard take(text, 0x54) || take(text, 0x74) || take(text, 0x20) else {
+                throw TemporalMismatch("is not an ISO 8601 timestamp")
             }
+            result.ofDay = try time(text)
         }
+        result.hasTime = true
+        result.offset = try offset(text)
         guard isAtEnd(text) else { throw TemporalMismatch("has text behind the timestamp") }
         return result
     }
@@ -93,11 +106,7 @@ package struct TemporalReader {
         try expect(text, 0x2D)
         let month = try number(text, 2)
         try expect(text, 0x2D)
-        let day = try number(text, 2)
-        guard let date = CivilDate(year: year, month: month, day: day) else {
-            throw TemporalMismatch("is a day that does not exist")
-        }
-        return date
+        return try CivilTime.day(year, month, try number(text, 2))
     }
 
     private mutating func time(_ text: Span<UInt8>) throws(TemporalMismatch) -> Int64 {
@@ -110,10 +119,7 @@ package struct TemporalReader {
             second = try number(text, 2)
             if take(text, 0x2E) || take(text, 0x2C) { micro = try fraction(text) }
         }
-        guard hour < 24, minute < 60, second < 60 else {
-            throw TemporalMismatch("is a time of day that does not exist")
-        }
-        return Int64(hour * 3600 + minute * 60 + second) * 1_000_000 + Int64(micro)
+        return try CivilTime.ofDay(hour, minute, second) + Int64(micro)
     }
 
     mutating func fraction(_ text: Span<UInt8>) throws(TemporalMismatch) -> Int {
@@ -181,14 +187,8 @@ package struct TemporalReader {
             position += 2
         }
         guard isAtEnd(text) else { throw TemporalMismatch("does not match the column's format") }
-        guard let date = CivilDate(year: year, month: month, day: day) else {
-            throw TemporalMismatch("is a day that does not exist")
-        }
-        guard hour < 24, minute < 60, second < 60 else {
-            throw TemporalMismatch("is a time of day that does not exist")
-        }
-        result.date = date
-        result.ofDay = Int64(hour * 3600 + minute * 60 + second) * 1_000_000 + Int64(micro)
+        result.date = try CivilTime.day(year, month, day)
+        result.ofDay = try CivilTime.ofDay(hour, minute, second) + Int64(micro)
         return result
     }
 }

@@ -21,10 +21,12 @@ struct RecordFaultsTests {
             var together = RecordWindow(.lines, paths: Self.paths, stopsEarly: stopsEarly)
             for record in records { together.append(record.span) }
             together.extract()
+            var unknown: Set<String> = []
             for (index, record) in records.enumerated() {
                 var alone = RecordWindow(.lines, paths: Self.paths, stopsEarly: stopsEarly)
                 alone.append(record.span)
                 alone.extract()
+                unknown.formUnion(alone.unknownNames)
                 let text = String(decoding: record, as: UTF8.self)
                 #expect(together.state(index) == alone.state(0), "\(text)")
                 for column in Self.paths.indices {
@@ -34,6 +36,7 @@ struct RecordFaultsTests {
                 #expect(Self.sorted(together, index) == Self.sorted(alone, 0), "\(text)")
                 #expect((alone.state(0) == .valid) == Self.isAccepted(record, alone.state(0)), "\(text)")
             }
+            #expect(Set(together.unknownNames) == unknown)
         }
     }
 
