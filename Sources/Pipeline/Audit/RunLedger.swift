@@ -104,27 +104,24 @@ actor RunLedger {
                 .succeeded
             }
         let now = clock.now()
-        let layers = layerRuns.keys.sorted()
-        let outcomes = self.outcomes
         try await pool.withConnection { connection in
             try await connection.transaction {
-                for layer in layers {
-                    let of = outcomes.values.compactMap { $0[layer] }
-                    try await connection.execute(
-                        """
-                        UPDATE audit.system_layer_run SET status = \(RunLedger.summary(of).rawValue), finished_at = \(now),
-                            nr_entities_succeeded = \(of.count { $0 == .succeeded }),
-                            nr_entities_failed = \(of.count { $0 == .failed || $0 == .cancelled }),
-                            nr_entities_skipped = \(of.count { $0 == .skipped })
-                        WHERE run_id = \(self.run.id) AND layer = \(layer.rawValue) AND status = 'running'
-                        """)
-                }
+                try await connection.execute(
+                    """
+                    UPDATE audit.system_layer_run l SET status = (\(RunLedger.ranks))[o.worst + 1], finished_at = \(now),
+                        nr_entities_succeeded = o.succeeded, nr_entities_failed = o.failed, nr_entities_skipped = o.skipped
+                    FROM (SELECT r.layer, coalesce(max(e.rank), 0) AS worst, \(fragment: RunLedger.counts)
+                        FROM audit.system_layer_run r LEFT JOIN (\(fragment: self.ranked)) e ON e.layer = r.layer
+                        WHERE r.run_id = \(self.run.id) GROUP BY r.layer) o
+                    WHERE l.run_id = \(self.run.id) AND l.layer = o.layer AND l.status = 'running'
+                    """)
                 try await connection.execute(
                     """
                     UPDATE audit.system_run SET status = \(status.rawValue), finished_at = \(now),
-                        nr_entities_succeeded = \(worst.values.count { $0 == .succeeded }),
-                        nr_entities_failed = \(worst.values.count { $0 == .failed || $0 == .cancelled }),
-                        nr_entities_skipped = \(worst.values.count { $0 == .skipped }), error_message = \(error)
+                        nr_entities_succeeded = o.succeeded, nr_entities_failed = o.failed, nr_entities_skipped = o.skipped,
+                        error_message = \(error)
+                    FROM (SELECT \(fragment: RunLedger.counts) FROM (
+                        SELECT max(rank) AS rank FROM (\(fragment: self.ranked)) e GROUP BY entity_name) e) o
                     WHERE run_id = \(self.run.id) AND status = 'running'
                     """)
             }
@@ -134,6 +131,22 @@ actor RunLedger {
         observer.observe(.runFinished(report))
         return report
     }
+
+    /// What each entity came to in each layer, by its last attempt. The rows are counted, not what this process knows of
+    /// them: so a run's counts and its rows always add up, whatever became of its connections.
+    private nonisolated var ranked: SQLText {
+        """
+        SELECT DISTINCT ON (layer, entity_name) layer, entity_name, CASE status WHEN 'skipped' THEN 0
+            WHEN 'succeeded' THEN 1 WHEN 'cancelled' THEN 3 ELSE 2 END AS rank
+        FROM audit.entity_layer_run WHERE run_id = \(run.id) ORDER BY layer, entity_name, attempt DESC
+        """
+    }
+
+    private static let ranks = ["skipped", "succeeded", "failed", "cancelled"]
+    private static let counts: SQLText = """
+        count(*) FILTER (WHERE rank = 1) AS succeeded, count(*) FILTER (WHERE rank > 1) AS failed,
+        count(*) FILTER (WHERE rank = 0) AS skipped
+        """
 
     /// The attempts so far, in the order in which they ended.
     var stepReports: [StepReport] { reports }
@@ -147,19 +160,24 @@ actor RunLedger {
         let id = newID()
         let now = clock.now()
         let inserting = Task {
-            try await pool.withConnection { connection in
-                try await connection.execute(
+            // A statement whose connection was lost may have been done.
+            let known = try await pool.withConnection { connection in
+                try await connection.query(
                     """
                     INSERT INTO audit.system_layer_run (system_layer_run_id, run_id, run_timestamp, system_id, layer,
                         status, started_at)
                     VALUES (\(id), \(self.run.id), \(self.run.timestamp), \(self.system.rawValue), \(layer.rawValue),
                         'running', \(now))
+                    ON CONFLICT (run_id, layer) DO UPDATE SET layer = excluded.layer RETURNING system_layer_run_id
                     """)
             }
-            return id
+            return try known[0].get(0, as: UUIDValue.self)
         }
         layerRuns[layer] = inserting
-        return try await inserting.value
+        do { return try await inserting.value } catch {
+            if layerRuns[layer] == inserting { layerRuns[layer] = nil }
+            throw error
+        }
     }
 
     private func start(_ layer: Layer, _ entity: EntityID, attempt: Int) async throws -> Step {
@@ -167,26 +185,40 @@ actor RunLedger {
             id: newID(), layer: layer, entity: entity, attempt: attempt, run: run, system: system, fence: fence,
             startedAt: clock.now(), known: known, clock: clock, observer: observer)
         do {
-            let layerRun = try await layerRunID(layer)
-            try await pool.withConnection { connection in
-                try await connection.execute(
-                    """
-                    INSERT INTO audit.entity_layer_run (entity_layer_run_id, system_layer_run_id, run_id, run_timestamp,
-                        system_id, layer, entity_name, attempt, status, started_at)
-                    VALUES (\(step.id), \(layerRun), \(self.run.id), \(self.run.timestamp), \(self.system.rawValue),
-                        \(layer.rawValue), \(entity.name), \(attempt), 'running', \(step.startedAt))
-                    """)
-            }
-        } catch is CancellationError {
-            throw CancellationError()
+            try await write(step)
         } catch {
-            // Without its row the step does not begin; the run ends failed all the same.
             let failure = LayerFailure(wrapping: error, layer: layer, entity: entity, run: run.id).masked(by: known)
+            if failure.kind == .cancelled {
+                // The row may have been written.
+                _ = await uncancelled { await self.close(step, .cancelled, failure) }
+                throw CancellationError()
+            }
+            // It does not begin; the row that says so gets a connection of its own. Without a server it has to do without.
+            await uncancelled { try? await self.write(step, failed: failure) }
             finished(step, .failed, error: failure)
             throw failure
         }
         observer.observe(.stepStarted(layer, entity, attempt: attempt))
         return step
+    }
+
+    /// Writes the row of a step that begins, or of one that could not.
+    private func write(_ step: Step, failed failure: LayerFailure? = nil) async throws {
+        let layerRun = try await layerRunID(step.layer)
+        let status: RunStatus = failure == nil ? .running : .failed
+        try await pool.withConnection { connection in
+            try await connection.execute(
+                """
+                INSERT INTO audit.entity_layer_run (entity_layer_run_id, system_layer_run_id, run_id, run_timestamp,
+                    system_id, layer, entity_name, attempt, status, started_at, finished_at, error_kind, error_message)
+                VALUES (\(step.id), \(layerRun), \(self.run.id), \(self.run.timestamp), \(self.system.rawValue),
+                    \(step.layer.rawValue), \(step.entity.name), \(step.attempt), \(status.rawValue), \(step.startedAt),
+                    \(failure == nil ? nil : step.startedAt), \(failure?.kind.rawValue), \(failure?.message))
+                ON CONFLICT (entity_layer_run_id) DO UPDATE SET status = excluded.status,
+                    finished_at = excluded.finished_at, error_kind = excluded.error_kind,
+                    error_message = excluded.error_message
+                """)
+        }
     }
 
     private func wasCommitted(_ step: Step) async -> Bool {
@@ -240,12 +272,6 @@ actor RunLedger {
         if all.contains(.cancelled) { return .cancelled }
         if all.contains(.failed) { return .failed }
         return all.contains(.succeeded) ? .succeeded : .skipped
-    }
-
-    private static func summary(_ statuses: [RunStatus]) -> RunStatus {
-        if statuses.contains(.cancelled) { return .cancelled }
-        if statuses.contains(.failed) { return .failed }
-        return statuses.contains(.succeeded) ? .succeeded : .skipped
     }
 }
 

@@ -77,6 +77,29 @@ struct BrokenRunTests {
         expect(try await warehouse.table(), equals: Self.table)
     }
 
+    @Test(
+        "before a step could begin say so in its row, and count it",
+        arguments: [
+            "INSERT ON audit.system_layer_run WHEN (NEW.layer = 'raw')",
+            "INSERT ON audit.entity_layer_run WHEN (NEW.layer = 'raw' AND NEW.status = 'running')",
+        ], [false, true])
+    func unbegunStep(place: String, atCommit: Bool) async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
+        try await warehouse.load(Self.days[0])
+        try await breakOnce(place, atCommit: atCommit, in: warehouse)
+        try warehouse.put(Self.days[1])
+        expect(try await warehouse.run { $0.layers = [.raw] }.status, equals: .failed)
+        expect(
+            try await warehouse.rows(
+                """
+                SELECT e.layer, e.status, e.error_kind, r.status, r.nr_entities_failed, l.status, l.nr_entities_failed
+                FROM audit.system_run r JOIN audit.system_layer_run l USING (run_id)
+                JOIN audit.entity_layer_run e USING (system_layer_run_id)
+                WHERE r.run_timestamp = (SELECT max(run_timestamp) FROM audit.system_run WHERE system_id = 't')
+                """), equals: ["raw | failed | sql | failed | 1 | failed | 1"])
+        expect(try await warehouse.brokenPromises(), equals: [])
+    }
+
     @Test("that could not close a step have it closed by the next one")
     func openStep() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
