@@ -30,6 +30,8 @@ extension TestWarehouse {
     private func promises(of entity: Entity, _ table: SQLText) -> [(String, SQLText)] {
         let log: SQLText = "\(table: "bronze", entity.id.table)"
         let last: SQLText = "\(table: "bronze", entity.id.table + "__last")"
+        // Lost in a crash, they are made again by the next batch.
+        let isThere: SQLText = "EXISTS (SELECT FROM \(fragment: last))"
         let hasTime = entity.effectiveTimeColumn != nil
         let startsElsewhere: SQLText = hasTime ? "false" : "t._valid_from <> t._run_timestamp"
         let newest: SQLText = hasTime ? "coalesce(_applies_at, _run_timestamp) DESC, _order DESC NULLS LAST, " : ""
@@ -62,10 +64,15 @@ extension TestWarehouse {
                 "the last change of each key is that of the log",
                 """
                 SELECT l._key_hash FROM \(fragment: last) l FULL JOIN (
-                    SELECT DISTINCT ON (_key_hash) _key_hash, _doc_hash, _change FROM \(fragment: log)
+                    SELECT DISTINCT ON (_key_hash) _key_hash, _doc_hash, _change, _run_timestamp, _raw_file,
+                        _effective_at, _applies_at, _order FROM \(fragment: log)
                     ORDER BY _key_hash, \(fragment: newest)_run_timestamp DESC, _raw_file DESC, _record_no DESC) c USING (_key_hash)
-                WHERE c._key_hash IS NULL OR l._key_hash IS NULL OR l._is_deleted <> (c._change = 'delete')
-                    OR l._doc_hash IS DISTINCT FROM c._doc_hash
+                WHERE \(fragment: isThere) AND (c._key_hash IS NULL OR l._key_hash IS NULL
+                    OR l._is_deleted <> (c._change = 'delete')
+                    OR l._doc_hash IS DISTINCT FROM c._doc_hash OR l._run_timestamp <> c._run_timestamp
+                    OR l._by_absence <> (c._change = 'delete' AND c._raw_file = 0)
+                    OR (l._effective_at, l._applies_at, l._order)
+                        IS DISTINCT FROM (c._effective_at, c._applies_at, c._order))
                 """
             ),
         ]
@@ -88,7 +95,7 @@ extension TestWarehouse {
                     SELECT coalesce(l._key_hash, t._key_hash) FROM
                         (SELECT _key_hash FROM \(fragment: last) WHERE NOT _is_deleted) l
                         FULL JOIN (SELECT _key_hash FROM \(fragment: table) r WHERE _valid_to IS NULL) t USING (_key_hash)
-                    WHERE (l._key_hash IS NULL OR t._key_hash IS NULL) AND NOT EXISTS (
+                    WHERE (l._key_hash IS NULL OR t._key_hash IS NULL) AND \(fragment: isThere) AND NOT EXISTS (
                         SELECT FROM audit.raw_batch b WHERE b.entity_name = \(entity.id.name) AND b.state = 'normalized')
                     """
                 ))

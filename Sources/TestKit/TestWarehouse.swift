@@ -195,6 +195,17 @@ public final class TestWarehouse: Sendable {
         return report.samples + report.run.steps.compactMap(\.error) + (report.run.error.map { [$0] } ?? [])
     }
 
+    /// Empties what a crash of the server empties and a run does not: unlogged tables other than stages.
+    public func loseUnlogged() async throws {
+        let tables = try await rows(
+            """
+            SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relpersistence = 'u' AND c.relkind = 'r' AND n.nspname <> 'stage'
+            """)
+        // DELETE, for it is faster than TRUNCATE where little is there.
+        try await connection.executeScript(tables.map { "DELETE FROM \($0)" }.joined(separator: ";"))
+    }
+
     // MARK: What came of it
 
     /// The whole silver table, by key, then time: `1 | Ann | d1..d3 deleted` is a row that was true from day 1 until it was

@@ -23,7 +23,7 @@ struct BatchShortcut {
         guard stage.parents == nil, entity.effectiveTimeColumn == nil, entity.fullScope == nil,
             !entity.keyColumns.isEmpty
         else { return nil }
-        let isFirst = try await FirstBatch.isFirst(stage.table, on: connection)
+        let isFirst = stage.isFirst
         if !isFirst {
             let accepted = AcceptedDocuments(stage.source, under: catalog)
             guard stage.batch.loadType == .full, try await accepted.areCurrent(on: connection) else { return nil }

@@ -28,6 +28,8 @@ struct BatchStage {
     let batch: Batch
     /// Takes the parents of an exploded entity's items; nil for any other.
     let parents: ParentScopes?
+    /// True where nothing is known of the entity yet.
+    let isFirst: Bool
 
     private var entity: Entity { source.entity }
 

@@ -128,7 +128,7 @@ struct BronzeLayer: Sendable {
         companion: CompanionMerge?, closes: Bool, step: Step, on connection: PostgresConnection
     ) async throws {
         let blocked: StepError? = try await connection.transaction {
-            let stage = try await emptyStage(batch, entity, system, table, on: connection)
+            let stage = try await openStage(batch, entity, system, table, step: step, on: connection)
             let shortcut = usesShortcuts ? BatchShortcut(stage, catalog) : nil
             let detected: DetectedBatch
             if let short = try await shortcut?.take(companion, step: step, on: connection) {
@@ -177,8 +177,8 @@ struct BronzeLayer: Sendable {
         return "deletion by absence suspended: \(survey.keyless) records without a readable key"
     }
 
-    private func emptyStage(
-        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable,
+    private func openStage(
+        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable, step: Step,
         on connection: PostgresConnection
     ) async throws -> BatchStage {
         let parent = entity.explosion.flatMap { catalog.entity($0.parent) }
@@ -187,12 +187,15 @@ struct BronzeLayer: Sendable {
             ParentScopes(
                 table: table, parent: BronzeTable($0, schema: system.schemas.bronze), batch: batch)
         }
-        let stage = BatchStage(source: source, table: table, batch: batch, parents: parents)
+        let known = try await LastChanges(table: table).restore(on: connection)
+        if known == .lost {
+            step.notice("the server lost the last changes in a crash; they were made again from its log")
+        }
         // Keys are looked up, however large the tables have grown.
         try await connection.execute("SET LOCAL random_page_cost = 1.1")
         try await StageTable.empty(table.stage, on: connection)
         if parents != nil { try await StageTable.empty(table.scopes, on: connection) }
-        return stage
+        return BatchStage(source: source, table: table, batch: batch, parents: parents, isFirst: known == .new)
     }
 
     private func detect(
@@ -220,7 +223,7 @@ struct BronzeLayer: Sendable {
         _ batch: Batch, _ entity: Entity, of system: SourceSystem, into table: BronzeTable, step: Step,
         on connection: PostgresConnection
     ) async throws -> (counts: RowCounts, objection: StepError?, missing: [String]) {
-        let stage = try await emptyStage(batch, entity, system, table, on: connection)
+        let stage = try await openStage(batch, entity, system, table, step: step, on: connection)
         let detected = try await detect(stage, step: step, on: connection)
         try await write(detected, nil, step: step, on: connection)
         let isDrift = batch.loadType == .full && detected.survey.records >= 100
@@ -236,7 +239,7 @@ struct BronzeLayer: Sendable {
         let (detection, findings, batch) = (detected.detection, detected.findings, detected.stage.batch)
         guard findings.changes + findings.absent > 0, let marks = detected.marks else { return }
         let table = detection.table
-        let isFirst = try await connection.query("SELECT 1 FROM \(fragment: table.log) LIMIT 1").isEmpty
+        let isFirst = detected.stage.isFirst
         if isFirst {
             for statement in table.openForFirstRows(of: batch.run) { try await connection.execute(statement) }
         }

@@ -14,7 +14,7 @@ struct BronzeTable {
 
     /// The append-only log.
     var log: SQLText { "\(table: schema, entity.id.table)" }
-    /// The last change of each key: it can be rebuilt from the log.
+    /// The last change of each key: see `LastChanges`.
     var last: SQLText { "\(table: schema, entity.id.table + "__last")" }
     /// What a batch brings, before anything is decided.
     var stage: SQLText { "\(table: "stage", entity.id.table + "__bronze")" }
@@ -44,6 +44,9 @@ struct BronzeTable {
             "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")",
         ]
     }
+
+    /// True where the log tells every last change. It does not tell scopes.
+    var isLastInLog: Bool { entity.fullScope == nil && entity.explosion == nil }
 
     private var runIndex: SQLText {
         "CREATE INDEX IF NOT EXISTS \(identifier: entity.id.table + "_run") ON \(fragment: log) (_run_timestamp)"
@@ -91,7 +94,7 @@ struct BronzeTable {
             """,
             runIndex,
             """
-            CREATE TABLE IF NOT EXISTS \(fragment: last) (
+            CREATE \(verbatim: isLastInLog ? "UNLOGGED " : "")TABLE IF NOT EXISTS \(fragment: last) (
                 _key_hash uuid NOT NULL, _doc_hash uuid, _run_timestamp timestamptz NOT NULL,
                 _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL, _effective_at timestamptz,
                 _applies_at timestamptz, _order bytea, _scope uuid,

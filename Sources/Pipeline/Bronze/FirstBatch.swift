@@ -25,15 +25,6 @@ struct FirstBatch {
         return try await copy(on: connection, step: step)
     }
 
-    /// True where nothing is known of the entity yet.
-    static func isFirst(_ table: BronzeTable, on connection: PostgresConnection) async throws -> Bool {
-        let known = try await connection.query(
-            """
-            SELECT EXISTS (SELECT FROM \(fragment: table.log)) OR EXISTS (SELECT FROM \(fragment: table.last))
-            """)
-        return try !known[0].get(0, as: Bool.self)
-    }
-
     /// Fills the table of last changes in the order of its keys, and builds the indexes; false where a key stands twice.
     private func finish(
         _ keys: KeyPartitions, hasDeletes: Bool, on connection: PostgresConnection

@@ -99,6 +99,7 @@ struct RetrySelection {
     mutating func dropSuperseded(
         _ table: BronzeTable, newestFull: Instant?, on connection: PostgresConnection
     ) async throws {
+        try await LastChanges(table: table).restore(on: connection)
         var drop = Set<Int>()
         var newest: [String: Instant] = [:]
         for candidate in accepted {

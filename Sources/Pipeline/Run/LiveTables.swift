@@ -12,6 +12,8 @@ struct LiveTable {
     }
 
     var isView = false
+    /// Empty after a crash of the server.
+    var isUnlogged = false
     var comment: String?
     /// In the table's own order.
     var columns: [Column] = []
@@ -63,7 +65,8 @@ struct LiveTables {
     private mutating func readRelations(on connection: PostgresConnection) async throws {
         let columns = try await connection.query(
             """
-            SELECT n.nspname, c.relname, c.relkind = 'v' AS is_view, t.description AS table_comment, a.attname,
+            SELECT n.nspname, c.relname, c.relkind = 'v' AS is_view,
+                c.relpersistence = 'u' AS is_unlogged, t.description AS table_comment, a.attname,
                 pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, a.attnotnull, d.description
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -81,6 +84,7 @@ struct LiveTables {
                     name: try row.get("attname"), type: try row.get("type"), isRequired: try row.get("attnotnull"),
                     comment: try row.get("description")))
             relations[name]?.isView = try row.get("is_view")
+            relations[name]?.isUnlogged = try row.get("is_unlogged")
             relations[name]?.comment = try row.get("table_comment")
         }
         let checks = try await connection.query(

@@ -60,6 +60,9 @@ struct TableWork {
         } else if tables.table(system.schemas.bronze, name)?["_applies_at"] == nil {
             makes += bronze.upgrade
         }
+        if !bronze.isLastInLog, tables.table(system.schemas.bronze, name + "__last")?.isUnlogged == true {
+            makes.append("ALTER TABLE \(fragment: bronze.last) SET LOGGED")
+        }
         let wanted = EntityShape(of: entity, timezone: system.timezone)
         if tables.has(silver.schema, name) {
             try await compare(silver, in: tables, recorded, wanted, timezone: system.timezone, on: connection)

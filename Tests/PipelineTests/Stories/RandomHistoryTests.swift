@@ -18,6 +18,7 @@ struct RandomHistoryTests {
     func agree(firstSeed: UInt64) async throws {
         let seeds = (0..<UInt64(Self.perWarehouse)).map { firstSeed + $0 }
         var histories = seeds.map(RandomHistory.init)
+        var dice = SeededGenerator(seed: firstSeed &+ 7)
         let attributes = #"{"allow_empty": true, "delta": {"mode": "all"}}"#
         let warehouse = try await TestWarehouse(
             try seeds.flatMap { seed in
@@ -40,6 +41,7 @@ struct RandomHistoryTests {
                     try warehouse.put(mixed, for: "mixed\(seeds[index])", files: files)
                     names += ["plain\(seeds[index])", "mixed\(seeds[index])"]
                 }
+                if dice.next().isMultiple(of: 3) { try await warehouse.loseUnlogged() }
                 let chosen = names.map { warehouse.entity($0).id }
                 guard !chosen.isEmpty else { continue }
                 let report = try await warehouse.run {

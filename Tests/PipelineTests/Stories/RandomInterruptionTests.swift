@@ -60,6 +60,7 @@ struct RandomInterruptionTests {
                 try warehouse.put(records, for: "p\(seeds[index])")
             }
             loaded.append((isFull, load, batches))
+            if Bool.random(using: &dice) { try await warehouse.loseUnlogged() }
             let disturbance = Disturbance.allCases.randomElement(using: &dice) ?? .none
             try await Self.run(warehouse, isFull, load, disturbance, &dice)
         }

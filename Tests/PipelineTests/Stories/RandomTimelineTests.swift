@@ -126,6 +126,7 @@ struct RandomTimelineTests {
                     batch.shuffled(using: &generators[index]).map(text), for: "t\(seeds[index])",
                     files: Int.random(in: 1...2, using: &generators[index]))
             }
+            if load.isMultiple(of: 2) { try await warehouse.loseUnlogged() }
             let report = try await warehouse.run {
                 $0.loadType = isFull ? .full : .delta; $0.allowsDeletes = true
             }
