@@ -106,25 +106,16 @@ struct ChangeDetection {
         return """
             SELECT s._ordinal, CASE WHEN s._is_delete THEN 4 WHEN l._key_hash IS NULL THEN 1
                 WHEN NOT l._is_deleted THEN 2 WHEN \(fragment: restores) THEN 3 ELSE 1 END
-            FROM \(fragment: table.stage) s LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
-            WHERE s._reject_reason IS NULL AND \(fragment: differs)
+            FROM \(fragment: staged) s LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
+            WHERE s._reject_reason IS NULL
+                AND (l._key_hash IS NULL OR l._is_deleted <> s._is_delete OR l._doc_hash IS DISTINCT FROM s._doc_hash)
             """
     }
 
-    /// The records that count. Few ones come in the order of their keys, in which the last changes mostly lie: a full stage is
-    /// joined as a whole, and need not be sorted.
+    /// The stage. Few records come in the order of their keys, in which the last changes mostly lie; a full stage is joined as
+    /// a whole, and need not be sorted.
     private var staged: SQLText {
-        let order: SQLText = absentIsStaged || batch.loadType == .delta ? " ORDER BY _key_hash" : ""
-        return """
-            (SELECT _key_hash, _doc_hash, _is_delete, _scope FROM \(fragment: table.stage)
-                WHERE _reject_reason IS NULL AND _ordinal >= 0\(fragment: order))
-            """
-    }
-
-    private var differs: SQLText {
-        """
-        (l._key_hash IS NULL OR l._is_deleted <> s._is_delete OR l._doc_hash IS DISTINCT FROM s._doc_hash)
-        """
+        batch.loadType == .delta ? "(SELECT * FROM \(fragment: table.stage) ORDER BY _key_hash)" : table.stage
     }
 
     /// A live key of the batch's scope that the batch does not bring. Rejected records count as brought.
@@ -174,28 +165,32 @@ struct ChangeDetection {
                 FROM \(fragment: table.last) l WHERE \(fragment: isAbsent)
                 """)
         }
-        if let effective { return _ = try await connection.execute(effective.applyToLast) }
-        if detectsAbsence {
-            try await connection.execute(
-                """
-                UPDATE \(fragment: table.last) l
-                SET _doc_hash = NULL, _run_timestamp = \(instant), _is_deleted = true, _by_absence = true
-                WHERE \(fragment: isAbsent)
-                """)
-        }
-        try await connection.execute(
+        try await connection.execute(effective?.applyToLast ?? applyToLast)
+    }
+
+    /// Every change that the batch has logged is the last one of its key. In the order of the keys, in which the last changes
+    /// mostly lie.
+    private var applyToLast: SQLText {
+        // The log does not tell scopes.
+        let hasScope = !table.isLastInLog
+        let stage: SQLText = """
+            LEFT JOIN \(fragment: table.stage) s ON s._key_hash = g._key_hash AND s._reject_reason IS NULL
+                AND s._ordinal >= 0
             """
-            UPDATE \(fragment: table.last) l SET _doc_hash = s._doc_hash, _run_timestamp = \(instant),
-                _is_deleted = s._is_delete, _by_absence = false, _scope = s._scope
-            FROM \(fragment: staged) s
-            WHERE s._key_hash = l._key_hash AND \(fragment: differs)
-            """)
-        try await connection.execute(
+        // The instant in so many words, for the index of runs does not cover them all.
+        let instant: SQLText = "\(literal: batch.run.timestamp.description)::timestamptz"
+        return """
+            INSERT INTO \(fragment: table.last) AS l
+                (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _scope)
+            SELECT g._key_hash, g._doc_hash, g._run_timestamp, g._change = 'delete',
+                g._change = 'delete' AND g._raw_file = 0, \(fragment: hasScope ? "s._scope" : "NULL::uuid")
+            FROM \(fragment: table.log) g \(fragment: hasScope ? stage : "")
+            WHERE g._run_timestamp = \(fragment: instant) ORDER BY g._key_hash
+            ON CONFLICT (_key_hash) DO UPDATE SET _doc_hash = excluded._doc_hash,
+                _run_timestamp = excluded._run_timestamp, _is_deleted = excluded._is_deleted,
+                _by_absence = excluded._by_absence,
+                _scope = CASE WHEN excluded._by_absence THEN l._scope ELSE excluded._scope END
             """
-            INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _scope)
-            SELECT s._key_hash, s._doc_hash, \(instant), s._is_delete, false, s._scope FROM \(fragment: staged) s
-            WHERE NOT EXISTS (SELECT FROM \(fragment: table.last) l WHERE l._key_hash = s._key_hash)
-            """)
     }
 
     /// The first batch: every key of the stage gets its last change.
