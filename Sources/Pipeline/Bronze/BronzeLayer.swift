@@ -241,7 +241,7 @@ struct BronzeLayer: Sendable {
         let table = detection.table
         let isFirst = detected.stage.isFirst
         if isFirst {
-            for statement in table.openForFirstRows(of: batch.run) { try await connection.execute(statement) }
+            for statement in table.openForFirstRows(of: batch) { try await connection.execute(statement) }
         }
         // Which keys are absent is known to the server alone.
         let isFed = !isFirst && !detection.detectsAbsence && batch.loadType == .delta

@@ -36,12 +36,13 @@ struct BronzeTable {
     ///
     /// The index of runs leaves the first batch out: its rows are all there are, so that it is found without an index, and
     /// neither its rows nor their sorting cost anything.
-    func openForFirstRows(of run: RunIdentity) -> [SQLText] {
+    func openForFirstRows(of batch: Batch) -> [SQLText] {
         [
             "ALTER TABLE \(fragment: log) DROP CONSTRAINT \(identifier: entity.id.table + "_pkey")",
             "DROP INDEX IF EXISTS \(table: schema, entity.id.table + "_run")",
-            "\(fragment: runIndex) WHERE _run_timestamp > \(literal: run.timestamp.description)::timestamptz",
+            "\(fragment: runIndex) WHERE _run_timestamp > \(literal: batch.run.timestamp.description)::timestamptz",
             "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")",
+            IndexBuild.settings(rows: batch.records),
         ]
     }
 

@@ -21,7 +21,7 @@ struct FirstBatch {
     /// Writes the log and the table of last changes; nil where a key stands twice in the batch, too many records are
     /// rejected, or a guard is going to object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
-        for statement in table.openForFirstRows(of: batch.run) { try await connection.execute(statement) }
+        for statement in table.openForFirstRows(of: batch) { try await connection.execute(statement) }
         return try await copy(on: connection, step: step)
     }
 
@@ -51,9 +51,9 @@ struct FirstBatch {
         try await connection.putCopyData(&rows)
         try await connection.endCopyIn()
         // The keys stand in their order: there is nothing to sort, and workers would only share it out.
-        try await connection.execute("SET LOCAL max_parallel_maintenance_workers = 0")
+        try await connection.execute(IndexBuild.settings(rows: 0))
         try await connection.execute(table.addLastKey)
-        try await connection.execute("SET LOCAL max_parallel_maintenance_workers TO DEFAULT")
+        try await connection.execute(IndexBuild.settings(rows: keys.count))
         try await connection.execute(table.addLogKey)
         return true
     }

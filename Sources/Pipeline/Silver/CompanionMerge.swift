@@ -37,7 +37,7 @@ actor CompanionMerge {
             try await connection.begin()
             try await connection.execute("SET LOCAL lock_timeout = '2s'")
             if opensHistory {
-                for statement in table.openForFirstRows(of: batch.run, at: now) {
+                for statement in table.openForFirstRows(of: batch, at: now) {
                     try await connection.execute(statement)
                 }
                 guard try await connection.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty else {

@@ -113,7 +113,7 @@ struct SilverLayer: Sendable {
         _ table: SilverTable, from bronze: BronzeTable, with batch: Batch, _ system: SourceSystem, step: Step,
         on writer: PostgresConnection
     ) async throws -> RowCounts {
-        for statement in table.openForFirstRows(of: batch.run, at: step.now) { try await writer.execute(statement) }
+        for statement in table.openForFirstRows(of: batch, at: step.now) { try await writer.execute(statement) }
         let (changes, opened) = try await copy(
             batch, table.entity, system, from: bronze,
             into: HistoryRow.copy(into: table),

@@ -144,8 +144,8 @@ struct SilverTable {
 
     /// Makes the empty history ready for rows of `HistoryRow`: without indexes, and with defaults for what all rows of the
     /// batch have, which costs the server less than reading them a million times.
-    func openForFirstRows(of run: RunIdentity, at now: Instant) -> [SQLText] {
-        dropIndexes + [defaults(of: run, at: now).set]
+    func openForFirstRows(of batch: Batch, at now: Instant) -> [SQLText] {
+        dropIndexes + [defaults(of: batch.run, at: now).set, IndexBuild.settings(rows: batch.records)]
     }
 
     /// What all rows of a first batch have.
