@@ -9,9 +9,10 @@ struct OperatorProject {
     let folder: TemporaryFolder
     let database: PostgresConfiguration
 
-    init() async throws {
+    /// - Parameter server: Whose database it has; nil for the one that all tests share.
+    init(on server: PostgresConfiguration? = nil) async throws {
         folder = try TemporaryFolder()
-        database = try await TestCluster.shared.database()
+        if let server { database = server } else { database = try await TestCluster.shared.database() }
         let made = try await medallion("init", ".")
         try #require(made.status == 0, "\(made.errors)")
     }

@@ -42,16 +42,6 @@ func postgresError<Ignored>(_ body: () async throws -> Ignored) async -> Postgre
     }
 }
 
-/// Waits for a condition that another process or task brings about; false after ten seconds.
-func eventually(_ condition: () async throws -> Bool) async throws -> Bool {
-    let deadline = ContinuousClock.now + .seconds(10)
-    while ContinuousClock.now < deadline {
-        if try await condition() { return true }
-        try await Task.sleep(for: .milliseconds(5))
-    }
-    return false
-}
-
 /// A value that several tasks change.
 final class Shared<Value: Sendable>: Sendable {
     private let value: Mutex<Value>

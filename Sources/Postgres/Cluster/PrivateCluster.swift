@@ -29,7 +29,8 @@ public struct PrivateCluster: Sendable {
 
     /// For loading in bulk on a small machine, with one owner and no replicas; an operator may edit `postgresql.conf`.
     package static let defaultSettings = [
-        "shared_buffers = 256MB", "work_mem = 32MB", "maintenance_work_mem = 256MB", "max_wal_size = 4GB",
+        "shared_buffers = \(MachineMemory.sharedBuffers(of: MachineMemory.bytes()))MB", "work_mem = 32MB",
+        "maintenance_work_mem = 256MB", "max_wal_size = 4GB",
         "checkpoint_timeout = 15min", "wal_level = minimal", "max_wal_senders = 0",
         "random_page_cost = 1.1", "jit = off", "log_timezone = 'UTC'", "timezone = 'UTC'",
     ]
