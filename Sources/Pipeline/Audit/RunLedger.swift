@@ -209,14 +209,14 @@ actor RunLedger {
         try await pool.withConnection { connection in
             try await connection.execute(
                 """
-                INSERT INTO audit.entity_layer_run (entity_layer_run_id, system_layer_run_id, run_id, run_timestamp,
+                INSERT INTO audit.entity_layer_run AS e (entity_layer_run_id, system_layer_run_id, run_id, run_timestamp,
                     system_id, layer, entity_name, attempt, status, started_at, finished_at, error_kind, error_message)
                 VALUES (\(step.id), \(layerRun), \(self.run.id), \(self.run.timestamp), \(self.system.rawValue),
                     \(step.layer.rawValue), \(step.entity.name), \(step.attempt), \(status.rawValue), \(step.startedAt),
                     \(failure == nil ? nil : step.startedAt), \(failure?.kind.rawValue), \(failure?.message))
                 ON CONFLICT (entity_layer_run_id) DO UPDATE SET status = excluded.status,
                     finished_at = excluded.finished_at, error_kind = excluded.error_kind,
-                    error_message = excluded.error_message
+                    error_message = excluded.error_message WHERE e.status = 'running'
                 """)
         }
     }

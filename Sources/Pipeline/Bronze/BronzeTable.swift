@@ -4,7 +4,7 @@ internal import Primitives
 
 /// The tables of one entity in bronze: the log of changes, the last change of each key, and the stage.
 struct BronzeTable {
-    private let entity: Entity
+    let entity: Entity
     private let schema: String
 
     init(_ entity: Entity, schema: String) {

@@ -1,3 +1,4 @@
+internal import Metadata
 internal import Postgres
 
 /// The last change of each key, kept in a table beside the log so that no batch has to look through the log.
@@ -31,10 +32,17 @@ struct LastChanges {
 
     /// Makes them again where they were lost.
     /// - Returns: What was found.
+    /// - Throws: `StepError` where the log does not tell all of them: no crash takes these.
     @discardableResult
     func restore(on connection: PostgresConnection) async throws -> State {
         let found = try await state(on: connection)
         guard found == .lost else { return found }
+        guard table.isLastInLog else {
+            throw StepError(
+                .internal,
+                "the last changes of \(table.entity.id) are gone, and its log does not tell their scopes; "
+                    + "make them again with 'medallion rebuild \(table.entity.id) --from raw'")
+        }
         // In the order in which batches are applied: with an effective time that is the order of what counts.
         try await connection.execute(
             """

@@ -91,6 +91,19 @@ struct LastChangesTests {
         expect(
             try await warehouse.table(),
             equals: "1 | a | n | d1..d2\n1 | b | n | d2..d3 deleted\n2 | a | s | d2..\n3 | a | n | d3..")
+        // What no crash takes, somebody may.
+        try await warehouse.connection.execute("TRUNCATE bronze.t_things__last")
+        let refused = try await warehouse.load([#"{"id":4,"v":"a","region":"n"}"#])
+        expect(
+            refused.steps.compactMap(\.error),
+            equals: [
+                "the last changes of t.things are gone, and its log does not tell their scopes; make them again with "
+                    + "'medallion rebuild t.things --from raw'"
+            ])
+        let rebuild = Rebuild(workspace: warehouse.workspace, entity: warehouse.entity(), from: .raw, verifies: false)
+        expect(try await rebuild.run().run.status, equals: .succeeded)
+        try await warehouse.load([#"{"id":4,"v":"b","region":"n"}"#])
+        expect(try await warehouse.rows("SELECT id FROM silver.t_things_current ORDER BY 1"), equals: ["2", "4"])
     }
 }
 
