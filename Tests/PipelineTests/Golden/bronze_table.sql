@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS "bronze"."shop_orders" (
 
 CREATE INDEX IF NOT EXISTS "shop_orders_run" ON "bronze"."shop_orders" (_run_timestamp);
 
-CREATE TABLE IF NOT EXISTS "bronze"."shop_orders__last" (
+CREATE UNLOGGED TABLE IF NOT EXISTS "bronze"."shop_orders__last" (
     _key_hash uuid NOT NULL, _doc_hash uuid, _run_timestamp timestamptz NOT NULL,
     _is_deleted boolean NOT NULL, _by_absence boolean NOT NULL, _effective_at timestamptz,
     _applies_at timestamptz, _order bytea, _scope uuid,
