@@ -1,3 +1,5 @@
+public import Primitives
+
 /// The text of one statement together with its bound parameters.
 ///
 /// A plain `\(value)` never becomes text: it is bound as `$n`. What must be text goes through a labelled
@@ -127,6 +129,16 @@ extension SQLText: ExpressibleByStringInterpolation {
         /// A quoted string literal, for DDL that takes no parameters.
         public mutating func appendInterpolation(literal: String) {
             sql.append(verbatim: SQLText.quoted(literal: literal))
+        }
+
+        /// An instant in so many words: for DDL, and where a partial index is only used for a value that the plan knows.
+        public mutating func appendInterpolation(literal: Instant) {
+            sql.append(verbatim: SQLText.quoted(literal: literal.description) + "::timestamptz")
+        }
+
+        /// A UUID in so many words, for DDL.
+        public mutating func appendInterpolation(literal: UUIDValue) {
+            sql.append(verbatim: SQLText.quoted(literal: literal.description) + "::uuid")
         }
 
         /// Another text with its parameters.

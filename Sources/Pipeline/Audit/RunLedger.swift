@@ -20,7 +20,8 @@ actor RunLedger {
     nonisolated let fence: Int64
     /// The layer rows, each made once however many entities begin the layer at once.
     private var layerRuns: [Layer: Task<UUIDValue, any Error>] = [:]
-    private var outcomes: [String: [Layer: RunStatus]] = [:]
+    /// What became of the last attempt of each step.
+    private var outcomes: [StepName: RunStatus] = [:]
     private var reports: [StepReport] = []
     private var metInfrastructureFailure = false
     private var generator = SystemRandomNumberGenerator()
@@ -94,11 +95,11 @@ actor RunLedger {
     /// Closes every layer row and the run's row, and says what the run came to.
     func finish(cancelled: Bool, error unmasked: String?) async throws -> RunReport {
         let error = unmasked.map { known.mask($0) }
-        let worst = outcomes.mapValues { RunLedger.worst($0.values) }
+        let outcomes = Set(outcomes.values)
         let status: RunStatus =
-            if cancelled || worst.values.contains(.cancelled) {
+            if cancelled || outcomes.contains(.cancelled) {
                 .cancelled
-            } else if error != nil || worst.values.contains(.failed) {
+            } else if error != nil || outcomes.contains(.failed) {
                 .failed
             } else {
                 .succeeded
@@ -142,6 +143,12 @@ actor RunLedger {
         """
     }
 
+    private struct StepName: Hashable {
+        let layer: Layer
+        let entity: EntityID
+    }
+
+    /// An entity counts once, by its worst layer.
     private static let ranks = ["skipped", "succeeded", "failed", "cancelled"]
     private static let counts: SQLText = """
         count(*) FILTER (WHERE rank = 1) AS succeeded, count(*) FILTER (WHERE rank > 1) AS failed,
@@ -261,17 +268,9 @@ actor RunLedger {
     }
 
     private func note(_ report: StepReport) {
-        outcomes[report.entity.name, default: [:]][report.layer] = report.status
+        outcomes[StepName(layer: report.layer, entity: report.entity)] = report.status
         reports.append(report)
         observer.observe(.stepFinished(report))
-    }
-
-    /// An entity counts once, by its worst layer.
-    private static func worst(_ statuses: some Sequence<RunStatus>) -> RunStatus {
-        let all = Array(statuses)
-        if all.contains(.cancelled) { return .cancelled }
-        if all.contains(.failed) { return .failed }
-        return all.contains(.succeeded) ? .succeeded : .skipped
     }
 }
 

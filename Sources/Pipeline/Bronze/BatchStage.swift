@@ -104,15 +104,15 @@ struct BatchStage {
     }
 
     /// Sends the documents of the marked records to the log, and hands them to silver.
-    /// - Returns: The last bytes of the COPY, which `endLog` sends.
+    /// - Returns: The COPY, which is still to be ended.
     func log(
         _ marks: ChangeMarks, feeding feed: inout MergeFeed, on connection: PostgresConnection, step: Step
-    ) async throws -> [UInt8] {
+    ) async throws -> LogCopy {
         var records = parents == nil ? try source.reader(of: marks) : try source.reader()
         var reader = source.documentReader()
         let hasKey = !entity.keyColumns.isEmpty
         var row = LogRow(entity, run: batch.run)
-        try await connection.beginCopyIn(table.copyToLog(row.columns))
+        var log = try await LogCopy(into: table, row.columns, beside: feed, on: connection)
         var buffer = CopyBuffer()
         var ordinal = 0
         while try records.next() {
@@ -131,18 +131,12 @@ struct BatchStage {
                 feed.add(change, records, index, key: key, &reader)
             }
             if buffer.needsFlush {
-                try await feed.send(&buffer, on: connection)
+                try await log.add(&buffer, feeding: &feed, on: connection)
                 step.progress(records: ordinal)
                 try Task.checkCancellation()
             }
         }
-        buffer.finish()
-        return buffer.takeBytes()
-    }
-
-    /// Ends the COPY that `log` began.
-    func endLog(_ rest: [UInt8], on connection: PostgresConnection) async throws {
-        try await connection.putCopyData(rest)
-        try await connection.endCopyIn()
+        log.finish(&buffer)
+        return log
     }
 }

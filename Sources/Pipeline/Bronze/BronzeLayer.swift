@@ -248,13 +248,13 @@ struct BronzeLayer: Sendable {
         var feed = try await MergeFeed(
             isFed ? companion : nil, batch, of: detection.entity, expecting: findings.changes, opensHistory: false,
             at: step.now)
-        var rest: [UInt8]?
+        var log: LogCopy?
         if findings.changes > 0 {
-            rest = try await detected.stage.log(marks, feeding: &feed, on: connection, step: step)
+            log = try await detected.stage.log(marks, feeding: &feed, on: connection, step: step)
         }
         let whole = feed
         async let merged: Void = whole.ended()
-        if let rest { try await detected.stage.endLog(rest, on: connection) }
+        try await log?.end(on: connection)
         if isFirst { try await connection.execute(table.addLogKey) }
         try await detection.apply(on: connection, isFirst: isFirst)
         try await merged

@@ -40,7 +40,7 @@ struct BronzeTable {
         [
             "ALTER TABLE \(fragment: log) DROP CONSTRAINT \(identifier: entity.id.table + "_pkey")",
             "DROP INDEX IF EXISTS \(table: schema, entity.id.table + "_run")",
-            "\(fragment: runIndex) WHERE _run_timestamp > \(literal: batch.run.timestamp.description)::timestamptz",
+            "\(fragment: runIndex) WHERE _run_timestamp > \(literal: batch.run.timestamp)",
             "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")",
             IndexBuild.settings(rows: batch.records),
         ]
@@ -60,9 +60,9 @@ struct BronzeTable {
 
     /// What the tables themselves fill in while a first batch is copied.
     func defaults(_ common: CommonValues) -> [ColumnDefaults] {
-        let instant: SQLText = "\(literal: common.run.timestamp.description)::timestamptz"
+        let instant: SQLText = "\(literal: common.run.timestamp)"
         var values: [(column: String, value: SQLText)] = [
-            ("_run_id", "\(literal: common.run.id.description)::uuid"), ("_run_timestamp", instant),
+            ("_run_id", "\(literal: common.run.id)"), ("_run_timestamp", instant),
         ]
         if let change = common.change { values.append(("_change", "\(literal: change.rawValue)")) }
         if let file = common.file { values.append(("_raw_file", "\(verbatim: String(file))")) }

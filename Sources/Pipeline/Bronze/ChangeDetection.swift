@@ -177,18 +177,12 @@ struct ChangeDetection {
             LEFT JOIN \(fragment: table.stage) s ON s._key_hash = g._key_hash AND s._reject_reason IS NULL
                 AND s._ordinal >= 0
             """
-        // The instant in so many words, for the index of runs does not cover them all.
-        let instant: SQLText = "\(literal: batch.run.timestamp.description)::timestamptz"
         return """
-            INSERT INTO \(fragment: table.last) AS l
-                (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _scope)
-            SELECT g._key_hash, g._doc_hash, g._run_timestamp, g._change = 'delete',
-                g._change = 'delete' AND g._raw_file = 0, \(fragment: hasScope ? "s._scope" : "NULL::uuid")
+            INSERT INTO \(fragment: table.last) AS l (\(fragment: LastChanges.columns), _scope)
+            SELECT \(fragment: LastChanges.values), \(fragment: hasScope ? "s._scope" : "NULL::uuid")
             FROM \(fragment: table.log) g \(fragment: hasScope ? stage : "")
-            WHERE g._run_timestamp = \(fragment: instant) ORDER BY g._key_hash
-            ON CONFLICT (_key_hash) DO UPDATE SET _doc_hash = excluded._doc_hash,
-                _run_timestamp = excluded._run_timestamp, _is_deleted = excluded._is_deleted,
-                _by_absence = excluded._by_absence,
+            WHERE g._run_timestamp = \(literal: batch.run.timestamp) ORDER BY g._key_hash
+            ON CONFLICT (_key_hash) DO UPDATE SET \(fragment: LastChanges.replacements),
                 _scope = CASE WHEN excluded._by_absence THEN l._scope ELSE excluded._scope END
             """
     }

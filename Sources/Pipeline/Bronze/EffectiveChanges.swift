@@ -94,17 +94,13 @@ struct EffectiveChanges {
     /// Brings the newest change of each key, in effective order, up to date.
     var applyToLast: SQLText {
         """
-        INSERT INTO \(fragment: table.last) AS l (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence,
-            _effective_at, _applies_at, _order, _scope)
-        SELECT DISTINCT ON (g._key_hash) g._key_hash, g._doc_hash, g._run_timestamp, g._change = 'delete',
-            g._raw_file = 0, g._effective_at, g._applies_at, g._order, s._scope
+        INSERT INTO \(fragment: table.last) AS l (\(fragment: LastChanges.columns), _scope)
+        SELECT DISTINCT ON (g._key_hash) \(fragment: LastChanges.values), s._scope
         FROM \(fragment: table.log) g LEFT JOIN \(fragment: table.stage) s
             ON s._key_hash = g._key_hash AND s._raw_file = g._raw_file AND s._record_no = g._record_no
         WHERE g._run_timestamp = \(batch.run.timestamp)
         ORDER BY g._key_hash, g._applies_at DESC, g._order DESC NULLS LAST, g._raw_file DESC, g._record_no DESC
-        ON CONFLICT (_key_hash) DO UPDATE SET _doc_hash = excluded._doc_hash, _run_timestamp = excluded._run_timestamp,
-            _is_deleted = excluded._is_deleted, _by_absence = excluded._by_absence,
-            _effective_at = excluded._effective_at, _applies_at = excluded._applies_at, _order = excluded._order,
+        ON CONFLICT (_key_hash) DO UPDATE SET \(fragment: LastChanges.replacements),
             _scope = coalesce(excluded._scope, l._scope)
         WHERE (excluded._applies_at, coalesce(excluded._order, '')) >= (\(fragment: known), coalesce(l._order, ''))
         """

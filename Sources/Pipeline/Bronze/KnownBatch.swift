@@ -39,8 +39,7 @@ struct KnownBatch {
         /// Rows for the stage.
         var staged: ByteSpool
         var feed: MergeFeed
-        /// The last bytes of the COPY.
-        var rest: [UInt8]?
+        var log: LogCopy?
     }
 
     private func copy(
@@ -83,7 +82,7 @@ struct KnownBatch {
         var records = try source.reader(of: comparison.candidates)
         var reader = source.documentReader()
         var row = LogRow(entity, run: batch.run)
-        try await connection.beginCopyIn(table.copyToLog(row.columns))
+        var copy = try await LogCopy(into: table, row.columns, beside: reading.feed, on: connection)
         while try records.next(), reading.survey.rejected <= BatchShortcut.heldRejects {
             for index in 0..<records.window.count {
                 let ordinal = records.firstOrdinal + index
@@ -108,14 +107,14 @@ struct KnownBatch {
             }
             if rows.needsFlush { try reading.staged.append(rows.takeBytes()) }
             if log.needsFlush {
-                try await reading.feed.send(&log, on: connection)
+                try await copy.add(&log, feeding: &reading.feed, on: connection)
                 step.progress(records: records.firstOrdinal)
                 try Task.checkCancellation()
             }
         }
         try reading.staged.append(rows.takeBytes())
-        log.finish()
-        reading.rest = log.takeBytes()
+        copy.finish(&log)
+        reading.log = copy
         reading.survey.unknownFields = records.window.unknownNames
     }
 
@@ -131,10 +130,7 @@ struct KnownBatch {
         }
         let feed = reading.feed
         async let merged: Void = feed.ended()
-        if let rest = reading.rest {
-            try await connection.putCopyData(rest)
-            try await connection.endCopyIn()
-        }
+        try await reading.log?.end(on: connection)
         if reading.findings.changes + reading.survey.rejected + reading.findings.absent > 0 {
             try await fill(with: reading.staged, absent, on: connection)
         }

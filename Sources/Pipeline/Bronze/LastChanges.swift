@@ -9,6 +9,24 @@ internal import Postgres
 struct LastChanges {
     let table: BronzeTable
 
+    /// What the log tells of a last change. Scopes it does not tell.
+    static let columns: SQLText = """
+        _key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _effective_at, _applies_at, _order
+        """
+
+    /// These columns, made of `g`, a row of the log.
+    static let values: SQLText = """
+        g._key_hash, g._doc_hash, g._run_timestamp, g._change = 'delete', g._change = 'delete' AND g._raw_file = 0,
+        g._effective_at, g._applies_at, g._order
+        """
+
+    /// A newer change takes the place of the last one.
+    static let replacements: SQLText = """
+        _doc_hash = excluded._doc_hash, _run_timestamp = excluded._run_timestamp,
+        _is_deleted = excluded._is_deleted, _by_absence = excluded._by_absence,
+        _effective_at = excluded._effective_at, _applies_at = excluded._applies_at, _order = excluded._order
+        """
+
     /// What the tables of an entity hold.
     enum State {
         /// No batch has brought anything yet.
@@ -46,13 +64,10 @@ struct LastChanges {
         // In the order in which batches are applied: with an effective time that is the order of what counts.
         try await connection.execute(
             """
-            INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence,
-                _effective_at, _applies_at, _order)
-            SELECT DISTINCT ON (_key_hash) _key_hash, _doc_hash, _run_timestamp, _change = 'delete',
-                _change = 'delete' AND _raw_file = 0, _effective_at, _applies_at, _order
-            FROM \(fragment: table.log)
-            ORDER BY _key_hash, coalesce(_applies_at, _run_timestamp) DESC, coalesce(_order, '') DESC,
-                _run_timestamp DESC, _raw_file DESC, _record_no DESC
+            INSERT INTO \(fragment: table.last) (\(fragment: LastChanges.columns))
+            SELECT DISTINCT ON (g._key_hash) \(fragment: LastChanges.values) FROM \(fragment: table.log) g
+            ORDER BY g._key_hash, coalesce(g._applies_at, g._run_timestamp) DESC, coalesce(g._order, '') DESC,
+                g._run_timestamp DESC, g._raw_file DESC, g._record_no DESC
             """)
         return found
     }

@@ -77,13 +77,13 @@ struct ParentScopes {
                 AND b.state IN ('normalized', 'merged') AND b.run_timestamp < \(batch.run.timestamp)
             """)[0].get(0, as: Instant?.self)
         // An instant in the statement itself, for the index of runs does not cover them all.
-        let since: SQLText = applied.map { "\(literal: $0.description)" } ?? "'-infinity'"
+        let since: SQLText = applied.map { "\(literal: $0)" } ?? "'-infinity'::timestamptz"
         try await connection.execute(
             """
             INSERT INTO \(fragment: table.scopes) (_scope, _parent, _first, _end)
             SELECT d._key_hash, -1, 0, 0 FROM \(fragment: parent.log) d
             WHERE d._change = 'delete' AND d._run_timestamp <= \(batch.run.timestamp)
-                AND d._run_timestamp > \(fragment: since)::timestamptz
+                AND d._run_timestamp > \(fragment: since)
                 AND NOT EXISTS (SELECT FROM \(fragment: parent.log) n WHERE n._key_hash = d._key_hash
                     AND n._run_timestamp > d._run_timestamp AND n._run_timestamp <= \(batch.run.timestamp))
             """)

@@ -60,12 +60,15 @@ struct ByteSpool: Sendable {
     private(set) var pieces: [Range<Int>] = []
     private let file: SpoolFile
 
+    /// Bytes of all pieces.
+    var byteCount: Int { pieces.last?.upperBound ?? 0 }
+
     init() throws { file = try SpoolFile() }
 
     /// Adds a piece, where it is not empty.
     mutating func append(_ bytes: [UInt8]) throws {
         guard !bytes.isEmpty else { return }
-        let start = pieces.last?.upperBound ?? 0
+        let start = byteCount
         try bytes.withUnsafeBytes { try file.write($0, at: start) }
         pieces.append(start..<start + bytes.count)
     }

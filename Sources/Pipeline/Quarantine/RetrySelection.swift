@@ -99,7 +99,8 @@ struct RetrySelection {
     mutating func dropSuperseded(
         _ table: BronzeTable, newestFull: Instant?, on connection: PostgresConnection
     ) async throws {
-        try await LastChanges(table: table).restore(on: connection)
+        // Versions are looked up there whether their key is live; all else the log tells.
+        if entity.effectiveTimeColumn != nil { try await LastChanges(table: table).restore(on: connection) }
         var drop = Set<Int>()
         var newest: [String: Instant] = [:]
         for candidate in accepted {

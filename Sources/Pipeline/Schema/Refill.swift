@@ -139,7 +139,7 @@ struct Refill {
             SELECT DISTINCT ON (_key_hash) _key_hash, _run_timestamp, _raw_file, _record_no
             FROM \(fragment: bronze.log) b
             WHERE _change <> 'delete' AND doc IS NOT NULL
-                AND _run_timestamp <= \(literal: (merged ?? Instant(microseconds: 0)).description)::timestamptz
+                AND _run_timestamp <= \(literal: (merged ?? Instant(microseconds: 0)))
                 \(fragment: rejects ? rejected : "")
             ORDER BY _key_hash, \(fragment: position) _run_timestamp \(fragment: order),
                 _raw_file \(fragment: order), _record_no \(fragment: order)

@@ -33,7 +33,7 @@ struct CarriedColumns {
             try await connection.beginCopyOut(
                 """
                 COPY (SELECT _key_hash, \(identifiers: table.entity.storedColumns.map(\.name)) FROM \(fragment: table.stage)
-                    WHERE _change <> 'delete' AND _key_hash > \(literal: after.description)::uuid
+                    WHERE _change <> 'delete' AND _key_hash > \(literal: after)
                     ORDER BY _key_hash LIMIT 10000) TO STDOUT (FORMAT binary)
                 """)
             while let chunk = try await connection.nextCopyChunk() {

@@ -23,7 +23,7 @@ struct FoldedMerge {
             ? "\(verbatim: alias)._run_timestamp"
             : "coalesce(\(verbatim: alias)._applies_at, \(verbatim: alias)._run_timestamp)"
     }
-    private var instant: SQLText { "\(literal: batch.run.timestamp.description)::timestamptz" }
+    private var instant: SQLText { "\(literal: batch.run.timestamp)" }
 
     /// Rules that compare a change with the one before it, wherever that came from.
     private var looksBack: Bool {

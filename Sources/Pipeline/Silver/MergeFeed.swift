@@ -37,7 +37,7 @@ struct MergeFeed {
         _ change: LogRow.Change, _ records: borrowing BatchReader, _ index: Int, key: UUIDValue,
         _ reader: inout DocumentReader
     ) {
-        guard merge != nil, !isGivenUp else { return }
+        guard isFed else { return }
         guard change != .delete else { return addDelete(of: key) }
         // jsonb knows neither exponents nor a negative zero: the log may show the values in another notation.
         if isBinary, records.window.hasOddNumber(index) {
@@ -53,10 +53,13 @@ struct MergeFeed {
 
     /// Adds the delete of a key.
     mutating func addDelete(of key: UUIDValue) {
-        guard merge != nil, !isGivenUp else { return }
+        guard isFed else { return }
         changes += 1
         row.appendDelete(of: key, to: &rows)
     }
+
+    /// True where somebody takes the rows.
+    var isFed: Bool { merge != nil && !isGivenUp }
 
     /// True where rows should be sent although the log's buffer is not full.
     var needsFlush: Bool { rows.needsFlush }

@@ -135,7 +135,7 @@ struct SilverLayer: Sendable {
     ) async throws -> (changes: Int, opened: Int) {
         let query: SQLText = """
             COPY (SELECT _key_hash, _change, _raw_file, _record_no, doc::text FROM \(fragment: bronze.log)
-                WHERE _run_timestamp = \(literal: batch.run.timestamp.description)::timestamptz)
+                WHERE _run_timestamp = \(literal: batch.run.timestamp))
             TO STDOUT (FORMAT binary)
             """
         func copy(from source: PostgresConnection) async throws -> (changes: Int, opened: Int) {

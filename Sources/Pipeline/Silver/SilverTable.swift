@@ -151,12 +151,12 @@ struct SilverTable {
     /// What all rows of a first batch have.
     private func defaults(of run: RunIdentity, at now: Instant) -> ColumnDefaults {
         let values: [(column: String, value: SQLText)] = [
-            ("_valid_from", "\(literal: run.timestamp.description)::timestamptz"), ("_is_deleted", "false"),
-            ("_run_id", "\(literal: run.id.description)::uuid"),
-            ("_run_timestamp", "\(literal: run.timestamp.description)::timestamptz"),
-            ("_updated_by_run_id", "\(literal: run.id.description)::uuid"),
-            ("_created_at", "\(literal: now.description)::timestamptz"),
-            ("_updated_at", "\(literal: now.description)::timestamptz"),
+            ("_valid_from", "\(literal: run.timestamp)"), ("_is_deleted", "false"),
+            ("_run_id", "\(literal: run.id)"),
+            ("_run_timestamp", "\(literal: run.timestamp)"),
+            ("_updated_by_run_id", "\(literal: run.id)"),
+            ("_created_at", "\(literal: now)"),
+            ("_updated_at", "\(literal: now)"),
         ]
         return ColumnDefaults(table: history, values: values)
     }

@@ -1,0 +1,52 @@
+internal import Postgres
+
+/// The COPY of a batch's changes into the log.
+///
+/// While silver is fed as well, the log's rows wait in a temporary file: silver has all of its rows at once and merges them
+/// while the log is written, where both used to go at the pace of the log, whose key is all over its index. What would fill
+/// more than `limit` goes to both at the same pace.
+struct LogCopy: Sendable {
+    /// Bytes that may wait.
+    static let limit = 64 << 20
+
+    private var waiting: ByteSpool?
+    private var rest = CopyBuffer()
+
+    /// Begins it.
+    init(
+        into table: BronzeTable, _ columns: [String], beside feed: borrowing MergeFeed,
+        on connection: PostgresConnection
+    ) async throws {
+        waiting = feed.isFed ? try ByteSpool() : nil
+        try await connection.beginCopyIn(table.copyToLog(columns))
+    }
+
+    /// Takes the rows, and sends silver those that it is to have.
+    mutating func add(
+        _ rows: inout CopyBuffer, feeding feed: inout MergeFeed, on connection: PostgresConnection
+    ) async throws {
+        if let held = waiting?.byteCount, held + rows.byteCount > LogCopy.limit { try await release(on: connection) }
+        guard waiting != nil else { return try await feed.send(&rows, on: connection) }
+        try waiting?.append(rows.takeBytes())
+        try await feed.send()
+    }
+
+    /// Takes the last rows; they are sent by `end`.
+    mutating func finish(_ rows: inout CopyBuffer) {
+        rows.finish()
+        swap(&rows, &rest)
+    }
+
+    /// Sends what waits, and ends the COPY.
+    mutating func end(on connection: PostgresConnection) async throws {
+        try await release(on: connection)
+        try await connection.putCopyData(&rest)
+        try await connection.endCopyIn()
+    }
+
+    private mutating func release(on connection: PostgresConnection) async throws {
+        guard let spool = waiting else { return }
+        for piece in spool.pieces { try await connection.putCopyData(spool.read(piece)) }
+        waiting = nil
+    }
+}
