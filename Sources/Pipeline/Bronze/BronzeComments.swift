@@ -24,24 +24,10 @@ extension BronzeTable {
         ("_order", "Sort key of its last change"), ("_scope", "Hash of the full_scope value of its last record"),
     ]
 
-    private static let lastComment = "The last change of each key; can be rebuilt from the log"
-    private static let scopeMark = "; scopes: "
-
-    /// The comment on the table of last changes, which tells of what `form` its scopes are: see `ScopeReader.form`.
-    func commentLast(scopes form: String?) -> SQLText {
-        let text = BronzeTable.lastComment + (form.map { BronzeTable.scopeMark + $0 } ?? "")
-        return "COMMENT ON TABLE \(fragment: last) IS \(literal: text)"
-    }
-
-    /// The form of its scopes, as that comment tells it.
-    static func scopeForm(in comment: String?) -> String? {
-        guard let comment, let mark = comment.firstRange(of: scopeMark) else { return nil }
-        return String(comment[mark.upperBound...])
-    }
-
     /// The comments on the table of last changes, and on all columns.
     var columnComments: [SQLText] {
-        [commentLast(scopes: nil)]
+        let text = "The last change of each key; can be rebuilt from the log"
+        return ["COMMENT ON TABLE \(fragment: last) IS \(literal: text)"]
             + [(log, BronzeTable.logComments), (last, BronzeTable.lastComments)].flatMap { table, comments in
                 comments.map { column, text in
                     "COMMENT ON COLUMN \(fragment: table).\(identifier: column) IS \(literal: text)" as SQLText

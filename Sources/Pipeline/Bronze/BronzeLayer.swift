@@ -187,8 +187,10 @@ struct BronzeLayer: Sendable {
             ParentScopes(
                 table: table, parent: BronzeTable($0, schema: system.schemas.bronze), batch: batch)
         }
-        let known = try await LastChanges(table: table, timezone: system.timezone).restore(on: connection)
-        if known == .lost { step.notice("the last changes were gone, and were made again from the log") }
+        let known = try await LastChanges(table: table).restore(on: connection)
+        if known == .lost {
+            step.notice("the server lost the last changes in a crash; they were made again from its log")
+        }
         // Keys are looked up, however large the tables have grown.
         try await connection.execute("SET LOCAL random_page_cost = 1.1")
         try await StageTable.empty(table.stage, on: connection)

@@ -46,11 +46,8 @@ struct BronzeTable {
         ]
     }
 
-    /// True where the log tells every last change. It does not tell the scopes of items, which are their parents.
-    var isLastInLog: Bool { entity.explosion == nil }
-
-    /// True where a full batch speaks of the scopes that it brings alone.
-    var hasScopes: Bool { entity.fullScope != nil || entity.explosion != nil }
+    /// True where the log tells every last change. It does not tell scopes.
+    var isLastInLog: Bool { entity.fullScope == nil && entity.explosion == nil }
 
     private var runIndex: SQLText {
         "CREATE INDEX IF NOT EXISTS \(identifier: entity.id.table + "_run") ON \(fragment: log) (_run_timestamp)"

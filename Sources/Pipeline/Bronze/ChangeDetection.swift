@@ -40,7 +40,7 @@ struct ChangeDetection {
     }
 
     /// True where every live key that the batch lacks becomes a delete.
-    var tellsEveryAbsence: Bool { detectsAbsence && !table.hasScopes }
+    var tellsEveryAbsence: Bool { detectsAbsence && entity.fullScope == nil && entity.explosion == nil }
 
     /// Removes all but the last document of each identity from the stage; returns how many.
     func removeDuplicates(on connection: PostgresConnection) async throws -> Int {
@@ -171,14 +171,16 @@ struct ChangeDetection {
     /// Every change that the batch has logged is the last one of its key. In the order of the keys, in which the last changes
     /// mostly lie.
     private var applyToLast: SQLText {
+        // The log does not tell scopes.
+        let hasScope = !table.isLastInLog
         let stage: SQLText = """
             LEFT JOIN \(fragment: table.stage) s ON s._key_hash = g._key_hash AND s._reject_reason IS NULL
                 AND s._ordinal >= 0
             """
         return """
             INSERT INTO \(fragment: table.last) AS l (\(fragment: LastChanges.columns), _scope)
-            SELECT \(fragment: LastChanges.values), \(fragment: table.hasScopes ? "s._scope" : "NULL::uuid")
-            FROM \(fragment: table.log) g \(fragment: table.hasScopes ? stage : "")
+            SELECT \(fragment: LastChanges.values), \(fragment: hasScope ? "s._scope" : "NULL::uuid")
+            FROM \(fragment: table.log) g \(fragment: hasScope ? stage : "")
             WHERE g._run_timestamp = \(literal: batch.run.timestamp) ORDER BY g._key_hash
             ON CONFLICT (_key_hash) DO UPDATE SET \(fragment: LastChanges.replacements),
                 _scope = CASE WHEN excluded._by_absence THEN l._scope ELSE excluded._scope END

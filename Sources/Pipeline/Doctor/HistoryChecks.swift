@@ -41,8 +41,7 @@ struct HistoryChecks {
                 """)
             // Tables that are not made yet are a finding of the deployment.
             guard try tables[0].get(0, as: Bool.self) else { return [] }
-            let isLost =
-                try await LastChanges(table: bronze, timezone: system.timezone).state(on: connection) == .lost
+            let isLost = try await LastChanges(table: bronze).state(on: connection) == .lost
             let comparesBronze = comparesBronze && !isLost
             do {
                 let row = try await connection.query(invariants(silver, bronze))[0]
@@ -56,7 +55,7 @@ struct HistoryChecks {
                 let open: Int = try row.get("open_rows")
                 let note =
                     isLost
-                    ? "; not compared with bronze, whose last changes are gone until the next run makes them again"
+                    ? "; not compared with bronze, whose last changes the next run makes again after a crash"
                     : comparesBronze ? "" : "; not compared with bronze, which is ahead until the next run"
                 return [Finding(.ok, what, "\(open) open of \(try row.get("all_rows", as: Int.self)) rows\(note)")]
             } catch let error as PostgresError where error.sqlState != nil {

@@ -100,9 +100,7 @@ struct RetrySelection {
         _ table: BronzeTable, newestFull: Instant?, on connection: PostgresConnection
     ) async throws {
         // Versions are looked up there whether their key is live; all else the log tells.
-        if entity.effectiveTimeColumn != nil {
-            try await LastChanges(table: table, timezone: timezone).restore(on: connection)
-        }
+        if entity.effectiveTimeColumn != nil { try await LastChanges(table: table).restore(on: connection) }
         var drop = Set<Int>()
         var newest: [String: Instant] = [:]
         for candidate in accepted {

@@ -51,12 +51,6 @@ struct EntityShape: Hashable, Sendable {
         }
     }
 
-    /// What a column's values depend on, in the form in which they are hashed.
-    static func form(of column: Metadata.Column, timezone: String) -> String {
-        let path = JSONValue.array(column.path.map { .string($0) })
-        return "\(kind(of: column.type)) \(path.text()) \(reading(of: column, timezone: timezone).text())"
-    }
-
     private static func reading(of column: Metadata.Column, timezone: String) -> JSONValue {
         var members: [JSONMember] = []
         if let format = column.format { members.append(JSONMember("format", .string(format))) }

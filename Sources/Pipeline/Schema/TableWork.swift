@@ -60,7 +60,9 @@ struct TableWork {
         } else if tables.table(system.schemas.bronze, name)?["_applies_at"] == nil {
             makes += bronze.upgrade
         }
-        compareLast(bronze, in: tables, schema: system.schemas.bronze, timezone: system.timezone)
+        if !bronze.isLastInLog, tables.table(system.schemas.bronze, name + "__last")?.isUnlogged == true {
+            makes.append("ALTER TABLE \(fragment: bronze.last) SET LOGGED")
+        }
         let wanted = EntityShape(of: entity, timezone: system.timezone)
         if tables.has(silver.schema, name) {
             try await compare(silver, in: tables, recorded, wanted, timezone: system.timezone, on: connection)
@@ -73,27 +75,6 @@ struct TableWork {
         makeStage(name + "__bronze", bronze.createStage, tables)
         if entity.explosion != nil { makeStage(name + "__scopes", bronze.createScopes, tables) }
         makeStage(name + "__silver", silver.createStage, tables)
-    }
-
-    /// The table of last changes. Where its scopes are hashed from something else today, it is emptied: the next run makes it
-    /// again from the log, before it compares anything.
-    private mutating func compareLast(
-        _ bronze: BronzeTable, in tables: LiveTables, schema: String, timezone: String
-    ) {
-        let form = ScopeReader.form(of: bronze.entity, timezone: timezone)
-        guard let live = tables.table(schema, entity.table + "__last") else {
-            if form != nil { makes.append(bronze.commentLast(scopes: form)) }
-            return
-        }
-        if !bronze.isLastInLog, live.isUnlogged {
-            makes.append("ALTER TABLE \(fragment: bronze.last) SET LOGGED")
-        }
-        guard form != BronzeTable.scopeForm(in: live.comment) else { return }
-        if let scope = bronze.entity.fullScope {
-            makes.append("TRUNCATE \(fragment: bronze.last)")
-            changes.append(SchemaChange(.refilled, scope, "scopes of the last changes, read again by the next run"))
-        }
-        makes.append(bronze.commentLast(scopes: form))
     }
 
     private mutating func compare(
