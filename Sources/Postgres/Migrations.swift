@@ -81,7 +81,7 @@ public struct Migrations: Sendable {
             try await connection.execute(
                 """
                 INSERT INTO platform.migration (number, name, checksum, applied_at, app_version)
-                VALUES (\(migration.number), \(migration.name), \(fragment: checksum(of: migration)),
+                VALUES (\(migration.number), \(migration.name), \(fragment: checksum(of: "\(migration.sql)")),
                     pg_catalog.now(), \(appVersion))
                 """)
         }
@@ -107,16 +107,13 @@ public struct Migrations: Sendable {
                 """)
         }
         var known: [Int: (String, Bool)] = [:]
-        for row in try await connection.query("SELECT number, name, checksum FROM platform.migration") {
-            let number: Int = try row.get("number")
-            let recorded: String = try row.get("checksum")
-            var isSame = true
-            if let migration = migrations.first(where: { $0.number == number }) {
-                let here: String = try await connection.query("SELECT \(fragment: checksum(of: migration))")[0].get(0)
-                isSame = here == recorded
-            }
-            known[number] = (try row.get("name"), isSame)
-        }
+        let rows = try await connection.query(
+            """
+            SELECT m.number, m.name, coalesce(m.checksum = \(fragment: checksum(of: "k.sql")), true) AS is_same
+            FROM platform.migration m
+            LEFT JOIN unnest(\(migrations.map(\.number)), \(migrations.map(\.sql))) AS k (number, sql) ON k.number = m.number
+            """)
+        for row in rows { known[try row.get("number")] = (try row.get("name"), try row.get("is_same")) }
         return known
     }
 
@@ -143,8 +140,8 @@ public struct Migrations: Sendable {
     }
 
     /// SHA-256 in hexadecimal, computed by the server.
-    private func checksum(of migration: Migration) -> SQLText {
-        "pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(\(migration.sql), 'UTF8')), 'hex')"
+    private func checksum(of sql: SQLText) -> SQLText {
+        "pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(\(fragment: sql), 'UTF8')), 'hex')"
     }
 
     // MARK: One starter at a time

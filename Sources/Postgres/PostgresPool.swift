@@ -12,6 +12,8 @@ public actor PostgresPool {
     private var waiters: [(number: Int, continuation: CheckedContinuation<Void, any Error>)] = []
     private var lastWaiter = 0
     private var isClosed = false
+    /// What `connectAhead` began.
+    private var ahead: Task<PostgresConnection, any Error>?
 
     /// A pool without connections yet; they are made when first needed.
     public init(configuration: PostgresConfiguration, size: Int, applicationName: String) {
@@ -47,6 +49,48 @@ public actor PostgresPool {
         let connections = idle
         idle = []
         for connection in connections { await connection.close() }
+        if let ahead = takeAhead() { await PostgresPool.end(ahead) }
+    }
+
+    // MARK: Connections for keeps
+
+    /// Begins to open a connection that `detached` will hand out: it takes about 10 ms, in which something else can be done.
+    public func connectAhead() {
+        guard ahead == nil, !isClosed else { return }
+        ahead = Task { [configuration, applicationName] in
+            try await PostgresConnection.connect(configuration, applicationName: applicationName)
+        }
+    }
+
+    /// A connection of its own for somebody who keeps it and closes it; no permit is needed.
+    public nonisolated func detached(applicationName: String) async throws -> PostgresConnection {
+        guard let opening = await takeAhead() else {
+            return try await PostgresConnection.connect(configuration, applicationName: applicationName)
+        }
+        do {
+            let connection = try await withTaskCancellationHandler {
+                try await opening.value
+            } onCancel: {
+                opening.cancel()
+            }
+            try await connection.execute("SELECT pg_catalog.set_config('application_name', \(applicationName), false)")
+            return connection
+        } catch {
+            await PostgresPool.end(opening)
+            try Task.checkCancellation()
+            // Whatever became of it meanwhile: another one works, or says why not.
+            return try await PostgresConnection.connect(configuration, applicationName: applicationName)
+        }
+    }
+
+    private func takeAhead() -> Task<PostgresConnection, any Error>? {
+        defer { ahead = nil }
+        return ahead
+    }
+
+    private static func end(_ opening: Task<PostgresConnection, any Error>) async {
+        opening.cancel()
+        if case .success(let connection) = await opening.result { await connection.close() }
     }
 
     /// How many wait for a connection.

@@ -65,7 +65,7 @@ struct Composition {
 
     /// Lends a connection pool with an up-to-date schema: the server of the URL, else the private cluster.
     func withDatabase<Result: Sendable>(
-        migrates: Bool = true,
+        migrates: Bool = true, leases: Bool = false,
         _ body: @escaping @Sendable (PostgresConfiguration, PostgresPool) async throws -> Result
     ) async throws -> Result {
         let logger = options.logger
@@ -75,7 +75,7 @@ struct Composition {
         guard let url = options.serverURL else {
             let lease = try await PrivateCluster(projectFolder: options.projectFolder, logger: logger).acquire()
             do {
-                let result = try await use(lease.configuration, migrates: migrates, body)
+                let result = try await use(lease.configuration, migrates: migrates, leases: leases, body)
                 await lease.release()
                 return result
             } catch {
@@ -83,7 +83,7 @@ struct Composition {
                 throw error
             }
         }
-        return try await use(PostgresConfiguration(url: url), migrates: migrates, body)
+        return try await use(PostgresConfiguration(url: url), migrates: migrates, leases: leases, body)
     }
 
     /// Has secrets looked up for the mask alone; says which are not known.
@@ -97,11 +97,13 @@ struct Composition {
     }
 
     private func use<Result: Sendable>(
-        _ database: PostgresConfiguration, migrates: Bool,
+        _ database: PostgresConfiguration, migrates: Bool, leases: Bool,
         _ body: @Sendable (PostgresConfiguration, PostgresPool) async throws -> Result
     ) async throws -> Result {
         let pool = PostgresPool(configuration: database, size: Composition.connections, applicationName: "medallion")
         do {
+            // A lease keeps a connection of its own: both are opened at once.
+            if leases { await pool.connectAhead() }
             if migrates { try await pool.withConnection { _ = try await migrations.apply(on: $0) } }
             let result = try await body(database, pool)
             await pool.close()
@@ -121,10 +123,12 @@ struct Composition {
     }
 
     /// Lends the whole workspace.
-    /// - Parameter showsSources: The command shows what sources sent: their secrets are fetched first, so that they can
-    ///   be masked in it.
+    /// - Parameters:
+    ///   - leases: The command takes the right to run a system.
+    ///   - showsSources: The command shows what sources sent: their secrets are fetched first, so that they can be masked in
+    ///     it.
     func withWorkspace<Result: Sendable>(
-        observer: any RunObserver = SilentObserver(), migrates: Bool = true,
+        observer: any RunObserver = SilentObserver(), migrates: Bool = true, leases: Bool = false,
         showsSources: Bool = false,
         _ body: @escaping @Sendable (Workspace) async throws -> Result
     ) async throws -> Result {
@@ -132,7 +136,7 @@ struct Composition {
         let options = self.options
         let secrets = try secretChain()
         if showsSources { try await learn(catalog.secretNames, from: secrets) }
-        return try await withDatabase(migrates: migrates) { database, pool in
+        return try await withDatabase(migrates: migrates, leases: leases) { database, pool in
             let environment = ProcessInfo.processInfo.environment
             return try await body(
                 Workspace(

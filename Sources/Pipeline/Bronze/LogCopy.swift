@@ -17,7 +17,8 @@ struct LogCopy: Sendable {
         into table: BronzeTable, _ columns: [String], beside feed: borrowing MergeFeed,
         on connection: PostgresConnection
     ) async throws {
-        waiting = feed.isFed ? try ByteSpool() : nil
+        // Without a temporary file both go at the same pace.
+        waiting = feed.isFed ? try? ByteSpool() : nil
         try await connection.beginCopyIn(table.copyToLog(columns))
     }
 
@@ -27,7 +28,12 @@ struct LogCopy: Sendable {
     ) async throws {
         if let held = waiting?.byteCount, held + rows.byteCount > LogCopy.limit { try await release(on: connection) }
         guard waiting != nil else { return try await feed.send(&rows, on: connection) }
-        try waiting?.append(rows.takeBytes())
+        let bytes = rows.takeBytes()
+        do { try waiting?.append(bytes) } catch {
+            // The disk of temporary files is full.
+            try await release(on: connection)
+            try await connection.putCopyData(bytes)
+        }
         try await feed.send()
     }
 

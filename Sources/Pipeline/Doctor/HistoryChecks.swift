@@ -55,7 +55,7 @@ struct HistoryChecks {
                 let open: Int = try row.get("open_rows")
                 let note =
                     isLost
-                    ? "; not compared with bronze, whose last changes the next run makes again after a crash"
+                    ? "; not compared with bronze, whose last changes the next batch makes again after a crash"
                     : comparesBronze ? "" : "; not compared with bronze, which is ahead until the next run"
                 return [Finding(.ok, what, "\(open) open of \(try row.get("all_rows", as: Int.self)) rows\(note)")]
             } catch let error as PostgresError where error.sqlState != nil {

@@ -16,8 +16,7 @@ struct RunLease: Sendable {
     /// Takes the lock.
     /// - Returns: nil and who holds it, when another process runs the system.
     static func take(_ system: SystemID, in workspace: Workspace) async throws -> (lease: RunLease?, holder: String) {
-        let connection = try await PostgresConnection.connect(
-            workspace.database, applicationName: "medallion lock \(system)")
+        let connection = try await workspace.pool.detached(applicationName: "medallion lock \(system)")
         do {
             let lease = RunLease(connection: connection, system: system)
             if try await lease.lock() { return (lease, "") }
@@ -35,8 +34,7 @@ struct RunLease: Sendable {
 
     /// Waits for the lock: gold builds queue up, they never skip.
     static func wait(for system: SystemID, in workspace: Workspace) async throws -> RunLease {
-        let connection = try await PostgresConnection.connect(
-            workspace.database, applicationName: "medallion lock \(system)")
+        let connection = try await workspace.pool.detached(applicationName: "medallion lock \(system)")
         let lease = RunLease(connection: connection, system: system)
         do {
             _ = try await lease.lock(waiting: true)

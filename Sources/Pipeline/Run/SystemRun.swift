@@ -76,7 +76,7 @@ struct SystemRun: Sendable {
                 try await ledger.skip(.raw, entity.id, .alreadySucceeded)
             }
         }
-        let companion = CompanionMerge(entity, of: system, in: workspace.database, workspace.shortcuts)
+        let companion = CompanionMerge(entity, of: system, on: workspace.pool, workspace.shortcuts)
         try await companion.closing {
             if request.layers.contains(.bronze) {
                 try await ledger.record(.bronze, entity.id, retries: system.retries) { step in

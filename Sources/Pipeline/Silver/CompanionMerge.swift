@@ -9,8 +9,8 @@ internal import Primitives
 /// blocked, a value that the log would show in another notation) ends it, and silver merges from the log as ever. Only
 /// silver's step may bring it to an end that counts.
 actor CompanionMerge {
-    private let table: SilverTable
-    private let database: PostgresConfiguration
+    private nonisolated let table: SilverTable
+    private nonisolated let pool: PostgresPool
     /// Fewer changes are not worth a connection.
     nonisolated let smallest: Int
     private var connection: PostgresConnection?
@@ -19,19 +19,28 @@ actor CompanionMerge {
 
     /// A merge into the entity's history that nothing has been done for yet.
     init(
-        _ entity: Entity, of system: SourceSystem, in database: PostgresConfiguration, _ shortcuts: Shortcuts
+        _ entity: Entity, of system: SourceSystem, on pool: PostgresPool, _ shortcuts: Shortcuts
     ) {
         smallest = shortcuts == .always ? 0 : 2_000
         table = SilverTable(entity, schema: system.schemas.silver)
-        self.database = database
+        self.pool = pool
+    }
+
+    /// A batch is about to be read that may be worth it: a connection is opened meanwhile.
+    nonisolated func expect(_ batch: Batch) async {
+        if canMerge, batch.records >= smallest { await pool.connectAhead() }
+    }
+
+    /// False where silver goes from the log as ever: a check that reads other tables could wait for one whose own check waits
+    /// for this.
+    private nonisolated var canMerge: Bool {
+        !table.folds && !table.entity.checks.contains { $0.readsOtherTables }
     }
 
     /// Begins for a batch, `opensHistory` for the first one; false where it goes from the log as ever.
     func begin(_ batch: Batch, opensHistory: Bool, at now: Instant) async throws -> Bool {
         await abandon()
-        // A check that reads other tables could wait for one whose own check waits for this.
-        let looksElsewhere = table.entity.checks.contains { $0.readsOtherTables }
-        guard !table.folds, !looksElsewhere else { return false }
+        guard canMerge else { return false }
         self.opensHistory = opensHistory
         return try await attempt { [table] connection in
             try await connection.begin()
@@ -57,8 +66,7 @@ actor CompanionMerge {
 
     private func attempt(_ body: (PostgresConnection) async throws -> Bool) async throws -> Bool {
         do {
-            let connection = try await PostgresConnection.connect(
-                database, applicationName: "medallion companion merge")
+            let connection = try await pool.detached(applicationName: "medallion companion merge")
             self.connection = connection
             if try await body(connection) { return true }
         } catch is PostgresError {

@@ -71,7 +71,7 @@ struct RunCommand: AsyncParsableCommand {
         let display = RunDisplay(mode: json ? .json : Terminal.isInteractive ? .live : .plain)
         let composition = Composition(options: options)
         let reports = try await Interruption.guarding {
-            try await composition.withWorkspace(observer: display) { workspace in
+            try await composition.withWorkspace(observer: display, leases: true) { workspace in
                 try await Invocation(workspace: workspace, request: request).run()
             }
         }

@@ -73,7 +73,7 @@ struct LastChangesTests {
         expect(
             findings.map(\.detail),
             equals: [
-                "3 open of 9 rows; not compared with bronze, whose last changes the next run makes again after a crash"
+                "3 open of 9 rows; not compared with bronze, whose last changes the next batch makes again after a crash"
             ])
     }
 
