@@ -7,6 +7,8 @@ SOURCES := Package.swift Sources Tests connectors
 MEDALLION := .build/release/medallion
 # WITH_MYSQL=1 adds the connector type mysql, its library and its tests.
 TRAITS := $(if $(WITH_MYSQL),--traits MySQL)
+# The Swift runtime is part of the binary: it starts sooner, and runs where no Swift is.
+RELEASE := --configuration release --static-swift-stdlib -Xswiftc -use-ld=lld
 
 help: ## show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -15,7 +17,7 @@ setup: ## install by apt what is missing to build, run and test
 	@.ci/setup true
 
 build: setup ## build the release binary, .build/release/medallion
-	swift build --configuration release --product medallion $(TRAITS)
+	swift build $(RELEASE) --product medallion $(TRAITS)
 
 run: build ## load the ISO codes into the private cluster and show a gold table
 	$(MEDALLION) run --system iso
@@ -38,8 +40,8 @@ format: ## format every Swift file in place
 bench: build ## measure loads, start-up and pages of an API, checking the results (RECORDS=, PARTS=, ROUNDS=)
 	@.ci/bench $(if $(RECORDS),--records $(RECORDS)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(PARTS)
 
-bench-micro: setup ## time the steps of a record in the client one by one: scan, type, hash, encode
-	@swift run --configuration release MicroBenchmarks
+bench-micro: setup ## time the steps of a record in the client: scan, type, hash, encode (STEP=a word of those wanted)
+	@swift run $(RELEASE) MicroBenchmarks $(STEP)
 
 bench-merge: build ## merge 10,000 changes into 1,000,000 rows, compared with hand-written SQL
 	@.ci/bench-merge
