@@ -337,3 +337,31 @@ extern "C" size_t medallion_count_lines(medallion_scanner *scanner, const uint8_
 }
 
 extern "C" size_t medallion_count_last_line(medallion_scanner *scanner) { return scanner->line_has_content ? 1 : 0; }
+
+extern "C" size_t medallion_container_end(const uint8_t *text, size_t length, size_t at) {
+    size_t depth = 0;
+    bool is_in_string = false;
+    while (at < length) {
+        if (length - at >= record_block::length) {
+            record_block block(text + at, is_in_string);
+            if (block.is_plain) {
+                if (size_t end = block.end_of_record(depth)) return at + end;
+                is_in_string = block.ends_in_string;
+                at += record_block::length + (block.ends_escaping ? 1 : 0);
+                continue;
+            }
+        }
+        uint8_t byte = text[at++];
+        if (is_in_string) {
+            if (byte == '\\') at++;
+            else if (byte == '"') is_in_string = false;
+        } else if (byte == '"') {
+            is_in_string = true;
+        } else if (byte == '{' || byte == '[') {
+            depth++;
+        } else if ((byte == '}' || byte == ']') && --depth == 0) {
+            return at;
+        }
+    }
+    return length;
+}

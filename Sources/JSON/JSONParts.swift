@@ -42,21 +42,12 @@ public struct JSONParts: Sendable {
     /// Steps over one value, whatever it holds.
     private mutating func token() -> Range<Int> {
         let start = at
-        var depth = 0
-        repeat {
-            guard at < bytes.count else { break }
-            switch bytes[at] {
-            case UInt8(ascii: "\""): skipString()
-            case UInt8(ascii: "{"), UInt8(ascii: "["):
-                depth += 1
-                at += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                depth -= 1
-                at += 1
-            default:
-                if depth > 0 { at += 1 } else { skip { !JSONParts.endsScalar($0) } }
-            }
-        } while depth > 0
+        guard at < bytes.count else { return start..<start }
+        switch bytes[at] {
+        case UInt8(ascii: "\""): skipString()
+        case UInt8(ascii: "{"), UInt8(ascii: "["): at = JSONContainer.end(in: bytes, from: at)
+        default: skip { !JSONParts.endsScalar($0) }
+        }
         return start..<at
     }
 

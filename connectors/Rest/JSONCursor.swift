@@ -108,22 +108,13 @@ struct JSONCursor {
 
     private mutating func skipValue() {
         skipSpace()
-        var depth = 0
-        repeat {
-            switch peek {
-            case nil: return
-            case UInt8(ascii: "\""): skipString()
-            case UInt8(ascii: "{"), UInt8(ascii: "["):
-                depth += 1
-                at += 1
-            case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                guard depth > 0 else { return }
-                depth -= 1
-                at += 1
-            case UInt8(ascii: ","), UInt8(ascii: ":"), 0x20, 0x0A, 0x0D, 0x09: at += 1
-            default: skipLiteral()
-            }
-        } while depth > 0
+        switch peek {
+        case nil, UInt8(ascii: "}"), UInt8(ascii: "]"): return
+        case UInt8(ascii: "\""): skipString()
+        case UInt8(ascii: "{"), UInt8(ascii: "["): at = JSONContainer.end(in: bytes, from: at)
+        case UInt8(ascii: ","), UInt8(ascii: ":"): at += 1
+        default: skipLiteral()
+        }
     }
 
     private mutating func skipLiteral() {

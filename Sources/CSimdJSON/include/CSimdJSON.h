@@ -46,6 +46,8 @@ size_t medallion_scan_finish(
 size_t medallion_count_lines(medallion_scanner *scanner, const uint8_t *window, size_t to);
 /// 1 when a last line with content lacks its newline.
 size_t medallion_count_last_line(medallion_scanner *scanner);
+/// Where the array or object that begins at `at` ends: behind its last bracket, or `length` where the text is cut.
+size_t medallion_container_end(const uint8_t *text, size_t length, size_t at);
 /// Where the unfinished record begins in the window; `to` when there is none.
 size_t medallion_scanner_keep(const medallion_scanner *scanner, size_t to);
 /// The window's bytes moved towards its start by `distance`.
