@@ -28,6 +28,43 @@ struct PostgresPoolTests {
         try await pool.withConnection { await $0.backendPID }
     }
 
+    @Test("opens a connection ahead, hands it out once under its new name, and closes one that nobody took")
+    func ahead() async throws {
+        try await withPool(size: 1) { pool, configuration async throws in
+            await pool.connectAhead()
+            await pool.connectAhead()
+            #expect(try await eventually { try await connections(configuration) == 1 })
+            // It needs no permit.
+            try await pool.withConnection { lent async throws in
+                let own = try await pool.detached(applicationName: "own")
+                let name = try await own.query("SHOW application_name")[0].get(0, as: String.self)
+                let other = try await pool.detached(applicationName: "pool")
+                #expect(name == "own" && lent !== own && own !== other)
+                for connection in [own, other] { await connection.close() }
+            }
+            await pool.connectAhead()
+            #expect(try await eventually { try await connections(configuration) == 2 })
+            await pool.close()
+            #expect(try await eventually { try await connections(configuration) == 0 })
+        }
+    }
+
+    @Test("replaces a connection opened ahead that was lost meanwhile")
+    func aheadAndLost() async throws {
+        try await withPool(size: 1) { pool, configuration async throws in
+            await pool.connectAhead()
+            #expect(try await eventually { try await connections(configuration) == 1 })
+            try await withConnection(to: configuration) { observer in
+                _ = try await observer.query(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'pool' AND datname = \(configuration.database)"
+                )
+            }
+            let own = try await pool.detached(applicationName: "own")
+            #expect(try await own.query("SELECT 1")[0].get(0, as: Int.self) == 1)
+            await own.close()
+        }
+    }
+
     @Test("lends at most its size at once, and everybody gets a turn")
     func limit() async throws {
         try await withPool(size: 3) { pool, configuration async throws in

@@ -112,7 +112,7 @@ struct BatchStage {
         var reader = source.documentReader()
         let hasKey = !entity.keyColumns.isEmpty
         var row = LogRow(entity, run: batch.run)
-        var log = try await LogCopy(into: table, row.columns, beside: feed, on: connection)
+        var log = try await LogCopy(into: table, row.columns, waits: feed.isFed, on: connection)
         var buffer = CopyBuffer()
         var ordinal = 0
         while try records.next() {

@@ -82,7 +82,7 @@ struct KnownBatch {
         var records = try source.reader(of: comparison.candidates)
         var reader = source.documentReader()
         var row = LogRow(entity, run: batch.run)
-        var copy = try await LogCopy(into: table, row.columns, beside: reading.feed, on: connection)
+        var copy = try await LogCopy(into: table, row.columns, waits: reading.feed.isFed, on: connection)
         while try records.next(), reading.survey.rejected <= BatchShortcut.heldRejects {
             for index in 0..<records.window.count {
                 let ordinal = records.firstOrdinal + index

@@ -6,27 +6,32 @@ internal import Postgres
 /// while the log is written, where both used to go at the pace of the log, whose key is all over its index. What would fill
 /// more than `limit` goes to both at the same pace.
 struct LogCopy: Sendable {
-    /// Bytes that may wait.
-    static let limit = 64 << 20
-
+    private let limit: Int
     private var waiting: ByteSpool?
     private var rest = CopyBuffer()
 
     /// Begins it.
+    /// - Parameters:
+    ///   - waits: Silver is fed.
+    ///   - limit: Bytes that may wait.
     init(
-        into table: BronzeTable, _ columns: [String], beside feed: borrowing MergeFeed,
+        into table: BronzeTable, _ columns: [String], waits: Bool, limit: Int = 64 << 20,
         on connection: PostgresConnection
     ) async throws {
+        self.limit = limit
         // Without a temporary file both go at the same pace.
-        waiting = feed.isFed ? try? ByteSpool() : nil
+        waiting = waits ? try? ByteSpool() : nil
         try await connection.beginCopyIn(table.copyToLog(columns))
     }
+
+    /// Bytes that wait; nil where rows are sent as they come.
+    var waitingBytes: Int? { waiting?.byteCount }
 
     /// Takes the rows, and sends silver those that it is to have.
     mutating func add(
         _ rows: inout CopyBuffer, feeding feed: inout MergeFeed, on connection: PostgresConnection
     ) async throws {
-        if let held = waiting?.byteCount, held + rows.byteCount > LogCopy.limit { try await release(on: connection) }
+        if let held = waitingBytes, held + rows.byteCount > limit { try await release(on: connection) }
         guard waiting != nil else { return try await feed.send(&rows, on: connection) }
         let bytes = rows.takeBytes()
         do { try waiting?.append(bytes) } catch {
