@@ -7,7 +7,13 @@ import TestKit
 final class ServerProgram: @unchecked Sendable {
     // Process is not Sendable; it is touched by init and deinit only.
     private let process = Process()
+    private let input = Pipe()
     let port: Int
+
+    /// The program ends when its shell's input does, also where the tests were killed. And sshd closes all files that it did not
+    /// open, which Foundation takes for its end, and then waits for that before it sees any other process end: the shell keeps
+    /// them open.
+    private static let script = #""$@" & cat; kill -9 $!"#
 
     struct NotStarted: Error, CustomStringConvertible { let description: String }
 
@@ -15,8 +21,9 @@ final class ServerProgram: @unchecked Sendable {
     init(_ program: String, port: Int, _ arguments: [String], log: String) throws {
         self.port = port
         _ = FileManager.default.createFile(atPath: log, contents: nil)
-        process.executableURL = URL(filePath: program)
-        process.arguments = arguments
+        process.executableURL = URL(filePath: "/bin/sh")
+        process.arguments = ["-c", Self.script, "sh", program] + arguments
+        process.standardInput = input
         process.standardOutput = FileHandle(forWritingAtPath: log)
         process.standardError = process.standardOutput
         try process.run()
@@ -30,7 +37,7 @@ final class ServerProgram: @unchecked Sendable {
 
     deinit {
         // Not waited for: it holds nothing but its port, and what it started ends with its connections.
-        kill(process.processIdentifier, SIGKILL)
+        try? input.fileHandleForWriting.close()
     }
 
     /// A port that nobody holds now.
