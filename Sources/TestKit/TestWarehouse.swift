@@ -50,7 +50,7 @@ public final class TestWarehouse: Sendable {
             projectFolder: folder.path, catalog: catalog,
             gold: try GoldGraph.load(project: folder.path, catalog: catalog), connectors: BuiltInConnectors.registry,
             environment: [:], secrets: EnvironmentSecretStore(environment: [:], projectFolder: folder.path),
-            store: RawStore(root: folder.path(of: "raw")), database: database,
+            store: RawStore(root: folder.path(of: "raw")),
             pool: PostgresPool(configuration: database, size: poolSize, applicationName: "story"),
             connections: max(4, poolSize), clock: clock,
             logger: Logger(label: "medallion.test"), observer: SilentObserver(), appVersion: "test", host: "test",

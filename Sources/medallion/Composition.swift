@@ -136,14 +136,14 @@ struct Composition {
         let options = self.options
         let secrets = try secretChain()
         if showsSources { try await learn(catalog.secretNames, from: secrets) }
-        return try await withDatabase(migrates: migrates, leases: leases) { database, pool in
+        return try await withDatabase(migrates: migrates, leases: leases) { _, pool in
             let environment = ProcessInfo.processInfo.environment
             return try await body(
                 Workspace(
                     projectFolder: options.projectFolder, catalog: catalog, gold: gold,
                     connectors: Composition.connectors, environment: environment,
                     secrets: secrets,
-                    store: RawStore(root: options.rawFolder), database: database, pool: pool,
+                    store: RawStore(root: options.rawFolder), pool: pool,
                     connections: Composition.connections, clock: SystemClock(),
                     logger: options.logger, observer: observer, appVersion: Version.current,
                     host: ProcessInfo.processInfo.hostName, processID: Int(ProcessInfo.processInfo.processIdentifier)))

@@ -148,7 +148,7 @@ actor RunLedger {
         let entity: EntityID
     }
 
-    /// An entity counts once, by its worst layer.
+    /// What `ranked` numbers, the worst last: an entity counts once, by its worst layer.
     private static let ranks = ["skipped", "succeeded", "failed", "cancelled"]
     private static let counts: SQLText = """
         count(*) FILTER (WHERE rank = 1) AS succeeded, count(*) FILTER (WHERE rank > 1) AS failed,

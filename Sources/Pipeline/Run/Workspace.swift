@@ -31,8 +31,6 @@ public struct Workspace: Sendable {
     public var secrets: any SecretStore
     /// The raw files.
     public var store: RawStore
-    /// How to reach the database.
-    public var database: PostgresConfiguration
     /// Connections to it.
     public var pool: PostgresPool
     /// How many connections the pool has, at least 4.
@@ -55,7 +53,7 @@ public struct Workspace: Sendable {
     /// Everything that runs share.
     public init(
         projectFolder: String, catalog: Catalog, gold: GoldGraph, connectors: ConnectorRegistry,
-        environment: [String: String], secrets: any SecretStore, store: RawStore, database: PostgresConfiguration,
+        environment: [String: String], secrets: any SecretStore, store: RawStore,
         pool: PostgresPool,
         connections: Int,
         clock: any WallClock, logger: Logger, observer: any RunObserver, appVersion: String, host: String,
@@ -68,7 +66,6 @@ public struct Workspace: Sendable {
         self.environment = environment
         self.secrets = secrets
         self.store = store
-        self.database = database
         self.pool = pool
         self.connections = connections
         self.clock = clock
