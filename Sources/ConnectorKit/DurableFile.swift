@@ -15,8 +15,6 @@ public struct DurableFile: ~Copyable {
     private var written = 0
     /// Up to here the disk was asked to begin.
     private var begun = 0
-    /// False for what will perhaps be removed again.
-    private var beginsEarly = true
     private static let step = 8 << 20
 
     /// Creates `<path>.part`. A `.part` that a killed process left is removed first.
@@ -48,23 +46,10 @@ public struct DurableFile: ~Copyable {
             }
         }
         written += bytes.count
-        guard beginsEarly, written - begun >= Self.step else { return }
+        guard written - begun >= Self.step else { return }
         // Only a hint: the disk begins while the rest is still to come, so that the sync has less to wait for.
         _ = sync_file_range(descriptor, begun, written - begun, UInt32(MEDALLION_SYNC_FILE_RANGE_WRITE))
         begun = written
-    }
-
-    /// Leaves it to the sync to bring the content to disk: removing what is on its way there takes time.
-    public mutating func holdBack() { beginsEarly = false }
-
-    /// True where the file at `path` begins with these bytes; false also where it cannot be read.
-    public static func isBeginning(_ bytes: Span<UInt8>, of path: String) -> Bool {
-        let file = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
-        guard file >= 0 else { return false }
-        defer { close(file) }
-        var beginning = [UInt8](repeating: 0, count: bytes.count)
-        guard pread(file, &beginning, beginning.count, 0) == beginning.count else { return false }
-        return bytes.withUnsafeBufferPointer { $0.elementsEqual(beginning) }
     }
 
     /// Syncs the content and puts it in the place of the file that may have the name; then syncs the folder.

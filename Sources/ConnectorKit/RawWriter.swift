@@ -33,6 +33,9 @@ public struct RawWriter: ~Copyable {
     /// The folder of the batch that this one may turn out to repeat.
     private let standing: String?
 
+    /// Files that were found to be those of the standing batch, and are not written yet.
+    private var repeated: [Manifest.File] = []
+
     /// A sample ends, by an error, once this many records have come; nil lands everything.
     private let recordLimit: Int?
 
@@ -41,8 +44,8 @@ public struct RawWriter: ~Copyable {
 
     /// A writer into an existing, empty folder.
     /// - Parameters:
-    ///   - standing: The folder of a batch whose files come again where nothing changed: a file that begins like the one
-    ///     there is not hurried to disk.
+    ///   - standing: The folder of a batch whose files come again where nothing changed: a file that is the same as the one
+    ///     there is written by `finish` only.
     ///   - recordLimit: For a sample: the landing is ended as soon as so many records have come. The file at hand is kept
     ///     as far as it got and may be cut behind its last record.
     public init(
@@ -89,13 +92,22 @@ public struct RawWriter: ~Copyable {
     public mutating func write(_ payload: ScannedPayload) throws -> Manifest.File {
         guard !isFull else { throw SampleIsFull() }
         precondition(self.payload == nil, "close the open payload before another one is written")
-        self.payload = try OpenPayload(folder: folder, name: nextName, records: payload.records, compresses: compresses)
+        self.payload = try OpenPayload(
+            folder: folder, name: nextName, records: payload.records, compresses: compresses, standing: standing)
         try append(payload.bytes)
         return try close()
     }
 
-    /// Makes all files durable. Whoever publishes the batch calls it, before the manifest is written.
-    public func finish() throws { try DurableFile.syncFiles(files.map(\.name), in: folder) }
+    /// Writes the files that turned out to repeat those of the standing batch, and makes all of them durable. Whoever
+    /// publishes the batch with files of its own calls it, before the manifest is written.
+    public mutating func finish() throws {
+        for file in repeated {
+            guard let standing else { break }
+            try RepeatedFile.copy("\(standing)/\(file.name)", to: "\(folder)/\(file.name)")
+        }
+        repeated.removeAll()
+        try DurableFile.syncFiles(files.map(\.name), in: folder)
+    }
 
     private var nextName: String {
         let number = String(files.count + 1)
@@ -106,10 +118,8 @@ public struct RawWriter: ~Copyable {
     public mutating func open() throws {
         guard !isFull else { throw SampleIsFull() }
         precondition(payload == nil, "close the open payload before another one is opened")
-        payload = try OpenPayload(folder: folder, name: nextName, shape: shape, compresses: compresses)
-        guard let standing, !compresses else { return }
-        let known = "\(standing)/\(nextName)"
-        payload?.known = known
+        payload = try OpenPayload(
+            folder: folder, name: nextName, shape: shape, compresses: compresses, standing: standing)
     }
 
     /// Adds a chunk to the open payload.
@@ -133,9 +143,10 @@ public struct RawWriter: ~Copyable {
     public mutating func close() throws -> Manifest.File {
         guard !isFull else { throw SampleIsFull() }
         guard var open = payload.take() else { preconditionFailure("open a payload before closing it") }
-        var file = try open.close()
+        var (file, isWritten) = try open.close()
         file.parent = parent
         files.append(file)
+        if !isWritten { repeated.append(file) }
         try endWhenFull()
         return file
     }
@@ -147,7 +158,7 @@ public struct RawWriter: ~Copyable {
         guard landed + (payload?.recordCount() ?? 0) >= recordLimit else { return }
         isFull = true
         if var open = payload.take() {
-            var file = try open.close(isCut: true)
+            var (file, _) = try open.close(isCut: true)
             file.parent = parent
             files.append(file)
         }
@@ -183,31 +194,30 @@ public struct ScannedPayload: Sendable {
 /// A payload on its way into its file.
 private struct OpenPayload: ~Copyable {
     private let name: String
-    private var file: DurableFile
+    private var file: RepeatedFile
     private let digest = StreamSHA256()
     /// nil where the records were counted before.
     private var scan: PayloadScan?
     private let counted: Int
     private var compressor: ZstdCompressor?
     private var bytes = 0
-    /// The file that this one may turn out to repeat.
-    var known: String?
 
-    init(folder: String, name: String, shape: DocumentShape, compresses: Bool) throws {
+    init(folder: String, name: String, shape: DocumentShape, compresses: Bool, standing: String?) throws {
         let scan = try PayloadScan(shape)
-        try self.init(folder: folder, name: name, scan: scan, records: 0, compresses: compresses)
+        try self.init(folder: folder, name: name, scan: scan, records: 0, compresses: compresses, standing: standing)
     }
 
-    init(folder: String, name: String, records: Int, compresses: Bool) throws {
-        try self.init(folder: folder, name: name, scan: nil, records: records, compresses: compresses)
+    init(folder: String, name: String, records: Int, compresses: Bool, standing: String?) throws {
+        try self.init(
+            folder: folder, name: name, scan: nil, records: records, compresses: compresses, standing: standing)
     }
 
     private init(
-        folder: String, name: String, scan: consuming PayloadScan?, records: Int, compresses: Bool
+        folder: String, name: String, scan: consuming PayloadScan?, records: Int, compresses: Bool, standing: String?
     ) throws {
         let name = compresses ? name + ".zst" : name
         let compressor: ZstdCompressor? = compresses ? try ZstdCompressor() : nil
-        file = try DurableFile(creating: folder + "/" + name)
+        file = try RepeatedFile(creating: "\(folder)/\(name)", repeating: standing.map { "\($0)/\(name)" })
         self.name = name
         self.scan = scan
         counted = records
@@ -215,7 +225,6 @@ private struct OpenPayload: ~Copyable {
     }
 
     mutating func append(_ chunk: Span<UInt8>) throws {
-        if let known = known.take(), DurableFile.isBeginning(chunk, of: known) { file.holdBack() }
         bytes += chunk.count
         digest.update(chunk)
         do {
@@ -236,7 +245,8 @@ private struct OpenPayload: ~Copyable {
     /// Complete records that have come.
     mutating func recordCount() -> Int { scan?.records ?? counted }
 
-    mutating func close(isCut: Bool = false) throws -> Manifest.File {
+    /// Ends the file; not written where it repeats the standing one.
+    mutating func close(isCut: Bool = false) throws -> (file: Manifest.File, isWritten: Bool) {
         do {
             if !isCut { try scan?.finish() }
         } catch {
@@ -245,9 +255,10 @@ private struct OpenPayload: ~Copyable {
         var rest: [UInt8] = []
         try compressor?.finish { rest.append(bytes: $0) }
         try file.write(rest.span)
-        try file.publish(syncs: false)
-        return Manifest.File(
+        let isWritten = try file.publish()
+        let landed = Manifest.File(
             name: name, bytes: bytes, sha256: hexadecimal(digest.finish()), records: scan?.records ?? counted)
+        return (landed, isWritten)
     }
 }
 

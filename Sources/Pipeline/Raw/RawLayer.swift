@@ -53,14 +53,15 @@ struct RawLayer: Sendable {
                 manifest.state = state ?? standing.manifest.state
                 (manifest.cursorTo, manifest.sameAs) = (standing.manifest.cursorTo, standing.holder)
             } else {
-                manifest.cursorTo = try greatestCursor(
-                    of: entity, timezone: timezone, in: manifest, folder: folder, after: cursor)
                 if let standing, !manifest.files.isEmpty, manifest.files == standing.manifest.files {
                     store.removeFiles(of: entity.id, run: step.run.id, names: manifest.files.map(\.name))
                     manifest.sameAs = standing.holder
                 } else {
                     try writer.finish()
                 }
+                manifest.cursorTo = try greatestCursor(
+                    of: entity, timezone: timezone, in: manifest,
+                    folder: store.folder(of: entity.id, run: manifest.sameAs ?? step.run.id), after: cursor)
             }
             if let delta = entity.delta, delta.mode == .cursor, manifest.cursorTo == nil, cursor == nil,
                 manifest.recordCount > 0, let name = delta.cursorColumn
