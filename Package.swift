@@ -71,7 +71,7 @@ let package = Package(
                 .embedInCode("0001_platform.sql"), .embedInCode("0002_entity_shape.sql"),
                 .embedInCode("0003_quality.sql"), .embedInCode("0004_comments.sql"),
                 .embedInCode("0005_throughput.sql"),
-                .embedInCode("0006_accepted_documents.sql"),
+                .embedInCode("0006_accepted_documents.sql"), .embedInCode("0007_scopes.sql"),
             ],
             swiftSettings: settings),
         // 2: the vocabulary: systems, entities, columns, already valid.

@@ -43,7 +43,7 @@ struct PlatformMigrationTests {
             """)
         #expect(
             try await TestWarehouse.migrations().apply(on: connection) == [
-                "0005_throughput", "0006_accepted_documents",
+                "0005_throughput", "0006_accepted_documents", "0007_scopes",
             ])
         func rows(_ view: SQLText) async throws -> [String] {
             try await connection.query(

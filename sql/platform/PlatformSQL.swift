@@ -12,6 +12,7 @@ public enum PlatformSQL {
                 "0006_accepted_documents",
                 String(decoding: PackageResources._006_accepted_documents_sql, as: UTF8.self)
             ),
+            ("0007_scopes", String(decoding: PackageResources._007_scopes_sql, as: UTF8.self)),
         ]
     }
 }

@@ -27,9 +27,9 @@ public struct Deployment: Sendable {
             work.flatMap { work in work.changes.filter { !$0.isSilent }.map { (work.entity, $0) } }
         }
 
-        /// Why tables that exist cannot be used: one line each, by entity.
+        /// Why tables that exist, or their rows, cannot be used: one line each, by entity.
         public var differences: [EntityID: [String]] {
-            Dictionary(uniqueKeysWithValues: work.filter { !$0.refusals.isEmpty }.map { ($0.entity, $0.refusals) })
+            Dictionary(uniqueKeysWithValues: work.map { ($0.entity, $0.differences) }.filter { !$0.1.isEmpty })
         }
 
         /// Statements without which a run cannot go on.

@@ -69,8 +69,11 @@ public struct Rebuild: Sendable {
         let differences = try await deployment.prepare([entity], applies: true)
         var isKeyChange = false
         if let lines = differences[entity.id] {
-            isKeyChange = try await deployment.plan(for: [entity]).work.allSatisfy(\.isKeyChange)
-            guard isKeyChange, source == .raw else { throw Deployment.refusal(lines) }
+            let work = try await deployment.plan(for: [entity]).work
+            guard work.allSatisfy({ $0.refusals.isEmpty || $0.isKeyChange }), source == .raw else {
+                throw Deployment.refusal(lines)
+            }
+            isKeyChange = work.contains(where: \.isKeyChange)
         }
         _ = try await start.closeAbandoned()
         var request = RunRequest()

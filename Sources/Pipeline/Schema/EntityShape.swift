@@ -19,6 +19,14 @@ struct EntityShape: Hashable, Sendable {
         var path: [String]
         /// Format, default, null texts, trimming and time zone.
         var reading: JSONValue
+
+        /// Where a value is read, and how.
+        var definition: JSONValue {
+            .object([
+                JSONMember("path", .array(path.map { .string($0) })), JSONMember("kind", .string(kind)),
+                JSONMember("reading", reading),
+            ])
+        }
     }
 
     /// The columns that are stored or part of the key, in byte order of their names, which is the order of hashing.
@@ -31,13 +39,21 @@ struct EntityShape: Hashable, Sendable {
     /// The shape that the metadata asks for; `timezone` is the system's.
     init(of entity: Entity, timezone: String) {
         self.init(
-            entity.columns.filter { $0.isStored || $0.isKey }.map { column in
-                Column(
-                    name: column.name, kind: EntityShape.kind(of: column.type),
-                    role: entity.role(of: column).rawValue, isKey: column.isKey, isStored: column.isStored,
-                    path: column.path,
-                    reading: EntityShape.reading(of: column, timezone: entity.timezone ?? timezone))
+            entity.columns.filter { $0.isStored || $0.isKey }.map {
+                EntityShape.column($0, of: entity, timezone: timezone)
             })
+    }
+
+    private static func column(_ column: Metadata.Column, of entity: Entity, timezone: String) -> Column {
+        Column(
+            name: column.name, kind: kind(of: column.type), role: entity.role(of: column).rawValue,
+            isKey: column.isKey, isStored: column.isStored, path: column.path,
+            reading: reading(of: column, timezone: entity.timezone ?? timezone))
+    }
+
+    /// The column of `full_scope`, stored or not.
+    static func scope(of entity: Entity, timezone: String) -> Column? {
+        entity.columns.first { $0.name == entity.fullScope }.map { column($0, of: entity, timezone: timezone) }
     }
 
     subscript(_ name: String) -> Column? { columns.first { $0.name.utf8.elementsEqual(name.utf8) } }
@@ -125,6 +141,8 @@ struct EntityShape: Hashable, Sendable {
 struct RecordedShape: Sendable {
     let shape: EntityShape
     let hash: UUIDValue
+    /// By which definition live keys have their scopes: see `ScopeDefinition`.
+    var scopes: String?
 
     /// The shapes of these entities that are kept, by entity.
     static func read(
@@ -132,7 +150,7 @@ struct RecordedShape: Sendable {
     ) async throws -> [EntityID: RecordedShape] {
         let rows = try await connection.query(
             """
-            SELECT s.system_id, s.entity_name, s.shape_hash, s.columns::text AS columns
+            SELECT s.system_id, s.entity_name, s.shape_hash, s.columns::text AS columns, s.scopes_by
             FROM metadata.entity_shape s
             JOIN unnest(\(entities.map(\.system.rawValue)), \(entities.map(\.name))) AS e (system_id, entity_name)
                 ON e.system_id = s.system_id AND e.entity_name = s.entity_name
@@ -142,7 +160,7 @@ struct RecordedShape: Sendable {
             let id = EntityID(system: SystemID(rawValue: try row.get("system_id")), name: try row.get("entity_name"))
             shapes[id] = RecordedShape(
                 shape: try EntityShape(json: JSONReader.parse(try row.get("columns", as: String.self))),
-                hash: try row.get("shape_hash"))
+                hash: try row.get("shape_hash"), scopes: try row.get("scopes_by"))
         }
         return shapes
     }

@@ -11,8 +11,10 @@ struct TableWork {
     private(set) var changes: [SchemaChange] = []
     /// Why the entity cannot run: one line each.
     private(set) var refusals: [String] = []
-    /// True where nothing but another key keeps the entity from running: a rebuild from raw does it.
+    /// True where nothing but another key keeps the silver table from being used.
     private(set) var isKeyChange = false
+    /// Why its rows cannot be used, although its tables can: a rebuild from raw makes them anew.
+    private(set) var objection: String?
     /// Makes what is missing.
     private var makes: [SQLText] = []
     /// Gives columns another type.
@@ -24,6 +26,9 @@ struct TableWork {
     private var closing: [SQLText] = []
     /// What is kept of the table's definitions: where it is made, or where nothing is kept yet.
     private var shape: RecordedShape?
+
+    /// Why the entity cannot run, in all.
+    var differences: [String] { refusals + (objection.map { [$0] } ?? []) }
 
     /// True where nothing is to be done.
     var isEmpty: Bool { makes.isEmpty && retyping.isEmpty && alters.isEmpty && closing.isEmpty && shape == nil }
@@ -70,6 +75,10 @@ struct TableWork {
             makes += silver.definition
             changes.append(SchemaChange(.created, "", "tables made"))
             shape = RecordedShape(wanted)
+        }
+        if entity.fullScope != nil, tables.table(system.schemas.bronze, name + "__last")?["_scope"] != nil {
+            objection = try await ScopeDefinition(entity, timezone: system.timezone).objection(
+                to: recorded?.scopes, of: bronze, on: connection)
         }
         guard refusals.isEmpty else { return }
         makeStage(name + "__bronze", bronze.createStage, tables)

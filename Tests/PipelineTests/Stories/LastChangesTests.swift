@@ -84,6 +84,8 @@ struct LastChangesTests {
         try await warehouse.load([#"{"id":1,"v":"a","region":"n"}"#])
         expect(try await warehouse.rows(Self.persistence), equals: ["u"])
         try warehouse.change(TestEntity(columns: columns, #"{"full_scope": "region"}"#))
+        let first = Rebuild(workspace: warehouse.workspace, entity: warehouse.entity(), from: .raw, verifies: false)
+        expect(try await first.run().run.status, equals: .succeeded)
         try await warehouse.load([#"{"id":1,"v":"b","region":"n"}"#, #"{"id":2,"v":"a","region":"s"}"#])
         expect(try await warehouse.rows(Self.persistence), equals: ["p"])
         try await warehouse.loseUnlogged()

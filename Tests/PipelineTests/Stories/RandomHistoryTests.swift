@@ -28,6 +28,9 @@ struct RandomHistoryTests {
                         "mixed\(seed)", columns: "id int key, a int, b text, c text scd=1, n int stored=false",
                         #"{"order_by": ["n"], "bronze": {"doc": "json"}, "raw": {"compress": "zstd"}, "#
                             + attributes.dropFirst()),
+                    try TestEntity(
+                        "scoped\(seed)", columns: "id int key, a int, b text, c text scd=1",
+                        #"{"full_scope": "b", "# + attributes.dropFirst()),
                 ]
             })
         for _ in 0..<Self.loads {
@@ -39,7 +42,8 @@ struct RandomHistoryTests {
                     let (plain, mixed, files) = histories[index].load(isFull: isFull, day: day)
                     try warehouse.put(plain, for: "plain\(seeds[index])")
                     try warehouse.put(mixed, for: "mixed\(seeds[index])", files: files)
-                    names += ["plain\(seeds[index])", "mixed\(seeds[index])"]
+                    try warehouse.put(plain, for: "scoped\(seeds[index])")
+                    names += ["plain\(seeds[index])", "mixed\(seeds[index])", "scoped\(seeds[index])"]
                 }
                 if dice.next().isMultiple(of: 3) { try await warehouse.loseUnlogged() }
                 let chosen = names.map { warehouse.entity($0).id }
@@ -53,7 +57,10 @@ struct RandomHistoryTests {
         for (seed, history) in zip(seeds, histories) {
             expect(try await warehouse.table("plain\(seed)"), equals: history.reference.table, "seed \(seed)")
             expect(try await warehouse.table("mixed\(seed)"), equals: history.reference.table, "seed \(seed), mixed")
-            expect(try await warehouse.rebuildDifferences("mixed\(seed)", from: .raw), equals: [], "seed \(seed)")
+            expect(try await warehouse.table("scoped\(seed)"), equals: history.scoped.table, "seed \(seed), scoped")
+            for name in ["mixed", "scoped"] {
+                expect(try await warehouse.rebuildDifferences("\(name)\(seed)", from: .raw), equals: [], "seed \(seed)")
+            }
         }
     }
 }
@@ -62,6 +69,7 @@ struct RandomHistoryTests {
 struct RandomHistory {
     private var generator: SeededGenerator
     private(set) var reference = ReferenceHistory()
+    private(set) var scoped = ReferenceHistory(isScoped: true)
     private var nextIsFull = true
     private let keys: Int
 
@@ -93,6 +101,7 @@ struct RandomHistory {
         }
         records.shuffle(using: &generator)
         reference.apply(records, isFull: isFull, day: day)
+        scoped.apply(records, isFull: isFull, day: day)
         let plain = records.map { write($0, number: nil) }
         let mixed = records.enumerated().map { write($0.element, number: $0.offset) }
         return (plain, mixed.shuffled(using: &generator), Int.random(in: 1...3, using: &generator))

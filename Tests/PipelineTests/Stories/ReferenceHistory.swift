@@ -16,6 +16,11 @@ struct ReferenceHistory {
     }
 
     private var versions: [Int: [Version]] = [:]
+    private let isScoped: Bool
+
+    /// An empty history.
+    /// - Parameter isScoped: Full loads delete only among keys with one of their values of `b`.
+    init(isScoped: Bool = false) { self.isScoped = isScoped }
 
     /// Applies what a source delivered on a day, in the order of arrival; the last record of a key counts.
     mutating func apply(_ records: [Record], isFull: Bool, day: Int) {
@@ -23,7 +28,11 @@ struct ReferenceHistory {
         for record in records { last[record.id] = record }
         for (id, record) in last { put(record, id, day) }
         guard isFull else { return }
-        for id in versions.keys where last[id] == nil { close(id, day, isDeleted: true) }
+        let scopes = Set(last.values.map(\.b))
+        for (id, rows) in versions where last[id] == nil {
+            guard !isScoped || rows.last.map({ scopes.contains($0.values.b) }) == true else { continue }
+            close(id, day, isDeleted: true)
+        }
     }
 
     private mutating func put(_ record: Record, _ id: Int, _ day: Int) {
