@@ -127,7 +127,7 @@ struct BronzeLayer: Sendable {
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable,
         companion: CompanionMerge?, closes: Bool, step: Step, on connection: PostgresConnection
     ) async throws {
-        await companion?.expect(batch)
+        await companion?.expect(records: batch.records)
         let blocked: StepError? = try await connection.transaction {
             let stage = try await openStage(batch, entity, system, table, step: step, on: connection)
             let shortcut = usesShortcuts ? BatchShortcut(stage, catalog) : nil

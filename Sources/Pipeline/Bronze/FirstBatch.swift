@@ -21,8 +21,10 @@ struct FirstBatch {
     /// Writes the log and the table of last changes; nil where a key stands twice in the batch, too many records are
     /// rejected, or a guard is going to object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
+        async let begun = MergeFeed(
+            companion, batch, of: entity, expecting: batch.records, opensHistory: true, at: step.now)
         for statement in table.openForFirstRows(of: batch) { try await connection.execute(statement) }
-        return try await copy(on: connection, step: step)
+        return try await copy(feeding: begun, on: connection, step: step)
     }
 
     /// Fills the table of last changes in the order of its keys, and builds the indexes; false where a key stands twice.
@@ -58,7 +60,9 @@ struct FirstBatch {
         return true
     }
 
-    private func copy(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
+    private func copy(
+        feeding begun: MergeFeed, on connection: PostgresConnection, step: Step
+    ) async throws -> DetectedBatch? {
         var survey = BatchStage.Survey()
         var findings = ChangeDetection.Findings()
         var columns = SeenColumns(of: entity)
@@ -67,8 +71,7 @@ struct FirstBatch {
         let filter = CursorFilter(entity, source.manifest, reader: &reader)
         var (log, rejects) = (CopyBuffer(), CopyBuffer())
         var staged = StageRow(entity: entity, masking: step.known.mask)
-        var feed = try await MergeFeed(
-            companion, batch, of: entity, expecting: batch.records, opensHistory: true, at: step.now)
+        var feed = begun
         let common = CommonValues(
             run: batch.run, change: entity.deleteMarker == nil ? .upsert : nil,
             file: source.manifest.files.count == 1 ? 1 : nil)

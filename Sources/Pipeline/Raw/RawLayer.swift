@@ -16,8 +16,10 @@ struct RawLayer: Sendable {
     let catalog: Catalog
 
     /// Lands one batch of the entity.
+    /// - Parameter announce: Is told how many records have come, before they are made durable.
     func land(
-        _ entity: Entity, timezone: String, with connector: AnyConnector, loadType: LoadType, step: Step
+        _ entity: Entity, timezone: String, with connector: AnyConnector, loadType: LoadType, step: Step,
+        announce: (Int) async -> Void
     ) async throws {
         if store.runs(of: entity.id).contains(step.run.id) {
             // An earlier attempt of this run made the batch durable, and its connection was lost at COMMIT.
@@ -57,6 +59,7 @@ struct RawLayer: Sendable {
                     store.removeFiles(of: entity.id, run: step.run.id, names: manifest.files.map(\.name))
                     manifest.sameAs = standing.holder
                 } else {
+                    await announce(manifest.recordCount)
                     try writer.finish()
                 }
                 manifest.cursorTo = try greatestCursor(

@@ -63,6 +63,7 @@ struct SystemRun: Sendable {
             acceptsRejects: request.acceptsRejects, usesShortcuts: workspace.shortcuts != .never)
         let silver = SilverLayer(
             pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: request.acceptsChecks)
+        let companion = CompanionMerge(entity, of: system, on: workspace.pool, workspace.shortcuts)
         let loadType = request.loadType ?? entity.loadType
         if request.layers.contains(.raw) {
             if entity.explosion != nil {
@@ -70,13 +71,17 @@ struct SystemRun: Sendable {
             } else if landsAgain {
                 try await ledger.record(.raw, entity.id, retries: system.retries) { step in
                     try await raw.land(
-                        entity, timezone: system.timezone, with: connector, loadType: loadType, step: step)
+                        entity, timezone: system.timezone, with: connector, loadType: loadType, step: step
+                    ) { records in
+                        if request.layers.isSuperset(of: [.bronze, .silver]) {
+                            await companion.expect(records: records)
+                        }
+                    }
                 }
             } else {
                 try await ledger.skip(.raw, entity.id, .alreadySucceeded)
             }
         }
-        let companion = CompanionMerge(entity, of: system, on: workspace.pool, workspace.shortcuts)
         try await companion.closing {
             if request.layers.contains(.bronze) {
                 try await ledger.record(.bronze, entity.id, retries: system.retries) { step in

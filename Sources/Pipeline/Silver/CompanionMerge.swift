@@ -26,9 +26,9 @@ actor CompanionMerge {
         self.pool = pool
     }
 
-    /// A batch is about to be read that may be worth it: a connection is opened meanwhile.
-    nonisolated func expect(_ batch: Batch) async {
-        if canMerge, batch.records >= smallest { await pool.connectAhead() }
+    /// A batch is about to come that may be worth it: a connection is opened meanwhile.
+    nonisolated func expect(records: Int) async {
+        if canMerge, records >= smallest { await pool.connectAhead() }
     }
 
     /// False where silver goes from the log as ever: a check that reads other tables could wait for one whose own check waits
