@@ -127,7 +127,7 @@ let package = Package(
             name: "medallion",
             dependencies: [
                 "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
-                "LoopbackHTTP", "PlatformSQL", "Secrets",
+                "LoopbackHTTP", "Secrets",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -142,7 +142,7 @@ let package = Package(
             name: "TestKit",
             dependencies: [
                 "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "Primitives",
-                "LoopbackHTTP", "JSON", "PlatformSQL", .product(name: "Logging", package: "swift-log"),
+                "LoopbackHTTP", "JSON", .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: settings),
     ] + testTargets,

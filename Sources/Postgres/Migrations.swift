@@ -49,9 +49,10 @@ public struct Migrations: Sendable {
 
     /// Applies what is missing, each migration in a transaction of its own, and returns the names of those.
     ///
-    /// A session lock keeps other starters out; a second one waits, and finds nothing left to do.
+    /// Where something is missing, a session lock keeps other starters out; a second one waits, and finds nothing left to do.
     /// - Throws: PostgresError.usage when the database is newer, or an applied migration has another text.
     public func apply(on connection: PostgresConnection) async throws -> [String] {
+        if let applied = try await applied(on: connection), try missing(in: applied).isEmpty { return [] }
         try await lock(connection)
         do {
             let applied = try await applyMissing(on: connection)
@@ -65,14 +66,14 @@ public struct Migrations: Sendable {
     }
 
     private func applyMissing(on connection: PostgresConnection) async throws -> [String] {
-        let known = try await appliedMigrations(on: connection)
-        try check(known)
-        var names: [String] = []
-        for migration in migrations where known[migration.number] == nil {
-            try await apply(migration, on: connection)
-            names.append(migration.name)
+        var known = try await applied(on: connection)
+        if known == nil {
+            try await makeTable(on: connection)
+            known = []
         }
-        return names
+        let missing = try missing(in: known ?? [])
+        for migration in missing { try await apply(migration, on: connection) }
+        return missing.map(\.name)
     }
 
     private func apply(_ migration: Migration, on connection: PostgresConnection) async throws {
@@ -88,55 +89,71 @@ public struct Migrations: Sendable {
         logger.info("A migration was applied", metadata: ["migration": "\(migration.name)"])
     }
 
-    /// Number → checksum as recorded; creates the table where it is missing.
-    private func appliedMigrations(
-        on connection: PostgresConnection
-    ) async throws -> [Int: (name: String, isSame: Bool)] {
-        if try await connection.query("SELECT pg_catalog.to_regclass('platform.migration')")[0].isNull(0) {
-            try await connection.executeScript(
-                """
-                CREATE SCHEMA IF NOT EXISTS platform;
-                CREATE TABLE IF NOT EXISTS platform.migration (
-                    number integer CONSTRAINT migration_pkey PRIMARY KEY,
-                    name text NOT NULL,
-                    checksum text NOT NULL,
-                    applied_at timestamptz NOT NULL,
-                    app_version text NOT NULL
-                );
-                COMMENT ON TABLE platform.migration IS 'The numbered migrations of sql/platform that were applied here';
-                """)
-        }
-        var known: [Int: (String, Bool)] = [:]
+    private func makeTable(on connection: PostgresConnection) async throws {
+        try await connection.executeScript(
+            """
+            CREATE SCHEMA IF NOT EXISTS platform;
+            CREATE TABLE IF NOT EXISTS platform.migration (
+                number integer CONSTRAINT migration_pkey PRIMARY KEY,
+                name text NOT NULL,
+                checksum text NOT NULL,
+                applied_at timestamptz NOT NULL,
+                app_version text NOT NULL
+            );
+            COMMENT ON TABLE platform.migration IS 'The numbered migrations of sql/platform that were applied here';
+            """)
+    }
+
+    /// A migration that the database has.
+    public struct Applied: Sendable {
+        /// Its place in the order.
+        public let number: Int
+        /// Its name, then.
+        public let name: String
+        /// False where this version knows another text of that number; true where it knows none.
+        public let isSame: Bool
+    }
+
+    /// What the database has, in ascending order; nil where no migration was ever applied to it.
+    public func applied(on connection: PostgresConnection) async throws -> [Applied]? {
+        if try await connection.query("SELECT pg_catalog.to_regclass('platform.migration')")[0].isNull(0) { return nil }
         let rows = try await connection.query(
             """
             SELECT m.number, m.name, coalesce(m.checksum = \(fragment: checksum(of: "k.sql")), true) AS is_same
             FROM platform.migration m
             LEFT JOIN unnest(\(migrations.map(\.number)), \(migrations.map(\.sql))) AS k (number, sql) ON k.number = m.number
+            ORDER BY m.number
             """)
-        for row in rows { known[try row.get("number")] = (try row.get("name"), try row.get("is_same")) }
-        return known
+        return try rows.map {
+            Applied(number: try $0.get("number"), name: try $0.get("name"), isSame: try $0.get("is_same"))
+        }
     }
 
-    private func check(_ known: [Int: (name: String, isSame: Bool)]) throws {
+    /// The migrations that these lack, in ascending order.
+    /// - Throws: PostgresError.usage when the database is newer, or an applied migration has another text.
+    public func missing(in applied: [Applied]) throws -> [Migration] {
         let newest = migrations.last?.number ?? 0
-        for (number, recorded) in known.sorted(by: { $0.key < $1.key }) {
-            if number > newest {
+        for recorded in applied {
+            if recorded.number > newest {
                 throw PostgresError(
                     .usage,
-                    "the database has migration \(number) (\(recorded.name)), this version knows only up to \(newest)",
+                    "the database has migration \(recorded.number) (\(recorded.name)), this version knows only up to \(newest)",
                     hint: "upgrade medallion")
             }
-            if !migrations.contains(where: { $0.number == number }) {
+            if !migrations.contains(where: { $0.number == recorded.number }) {
                 throw PostgresError(
-                    .usage, "the database has migration \(number) (\(recorded.name)), which this version does not know",
+                    .usage,
+                    "the database has migration \(recorded.number) (\(recorded.name)), which this version does not know",
                     hint: "use the version of medallion that made this database, or a newer one")
             }
             if !recorded.isSame {
                 throw PostgresError(
-                    .usage, "migration \(number) (\(recorded.name)) was applied here with another text",
+                    .usage, "migration \(recorded.number) (\(recorded.name)) was applied here with another text",
                     hint: "use the version of medallion that made this database; released migrations never change")
             }
         }
+        let numbers = Set(applied.map(\.number))
+        return migrations.filter { !numbers.contains($0.number) }
     }
 
     /// SHA-256 in hexadecimal, computed by the server.

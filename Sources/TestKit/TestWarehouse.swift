@@ -5,7 +5,6 @@ import JSON
 import Logging
 public import Metadata
 public import Pipeline
-import PlatformSQL
 public import Postgres
 import Primitives
 import Synchronization
@@ -41,7 +40,7 @@ public final class TestWarehouse: Sendable {
         folder = try TemporaryFolder()
         clock = FixedClock(Instant(microseconds: 1_767_139_200_000_000))
         let database = try await TestCluster.shared.database(prepared: "platform") { connection in
-            _ = try await TestWarehouse.migrations().apply(on: connection)
+            _ = try await Migrations.platform().apply(on: connection)
         }
         connection = try await PostgresConnection.connect(database, applicationName: "story")
         let catalog = try TestWarehouse.write(entities, system, to: folder)
@@ -83,15 +82,6 @@ public final class TestWarehouse: Sendable {
             project.entities = known
         }
         if rereads { closedRows.withLock { $0 = [:] } }
-    }
-
-    /// The platform's migrations: all, or the first so many, as an older version had them.
-    public static func migrations(first count: Int = .max) -> Migrations {
-        Migrations(
-            PlatformSQL.migrations.prefix(count).enumerated().map {
-                Migration(number: $0.offset + 1, name: $0.element.name, sql: $0.element.sql)
-            },
-            appVersion: "test")
     }
 
     private static func write(_ entities: [TestEntity], _ system: String, to folder: TemporaryFolder) throws -> Catalog

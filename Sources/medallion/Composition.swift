@@ -4,7 +4,6 @@ import Foundation
 import Logging
 import Metadata
 import Pipeline
-import PlatformSQL
 import Postgres
 import Primitives
 import Secrets
@@ -104,7 +103,10 @@ struct Composition {
         do {
             // A lease keeps a connection of its own: both are opened at once.
             if leases { await pool.connectAhead() }
-            if migrates { try await pool.withConnection { _ = try await migrations.apply(on: $0) } }
+            if migrates {
+                let migrations = Migrations.platform(appVersion: Version.current, logger: options.logger)
+                try await pool.withConnection { _ = try await migrations.apply(on: $0) }
+            }
             let result = try await body(database, pool)
             await pool.close()
             return result
@@ -112,14 +114,6 @@ struct Composition {
             await pool.close()
             throw error
         }
-    }
-
-    /// The platform's own schema.
-    var migrations: Migrations {
-        Migrations(
-            PlatformSQL.migrations.enumerated().map {
-                Migration(number: $0.offset + 1, name: $0.element.name, sql: $0.element.sql)
-            }, appVersion: Version.current, logger: options.logger)
     }
 
     /// Lends the whole workspace.

@@ -61,7 +61,7 @@ struct DoctorTests {
                 + "'run', landed_at FROM audit.raw_batch WHERE entity_name = 'people'",
             "is not what that run landed"
         ),
-        ("UPDATE platform.migration SET checksum = 'x'", "was applied with another text"),
+        ("UPDATE platform.migration SET checksum = 'x'", "was applied here with another text"),
         ("DELETE FROM platform.migration", "is not applied"),
     ]
 

@@ -8,8 +8,7 @@ struct RoomsTests {
     static let mayImport: [String: Set<String>] = [
         "medallion": [
             "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
-            "LoopbackHTTP",
-            "PlatformSQL", "Secrets", "ArgumentParser", "Logging",
+            "LoopbackHTTP", "Secrets", "ArgumentParser", "Logging",
         ],
         "Authoring": [
             "Pipeline", "ConnectorKit", "Metadata", "HTTPTransport", "JSON", "Primitives", "Hashing", "Logging",
@@ -17,13 +16,11 @@ struct RoomsTests {
         "MicroBenchmarks": ["Pipeline", "Metadata", "Postgres", "JSON", "Hashing", "Compression", "Primitives"],
         "TestKit": [
             "Pipeline", "Authoring", "Connectors", "ConnectorKit", "Metadata", "Postgres", "JSON", "Primitives",
-            "LoopbackHTTP",
-            "PlatformSQL", "PlatformSQL", "Logging",
+            "LoopbackHTTP", "Logging",
         ],
         "Pipeline": [
             "Metadata", "ConnectorKit", "Postgres", "JSON", "Primitives", "Hashing", "Compression", "SQLGrammar",
-            "PlatformSQL",
-            "Logging",
+            "PlatformSQL", "Logging",
         ],
         "Connectors": [
             "ConnectorKit", "Metadata", "HTTPTransport", "Programs", "Postgres", "SQLite", "MariaDB", "JSON",

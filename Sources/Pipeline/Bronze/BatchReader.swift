@@ -195,3 +195,12 @@ struct BatchReader: ~Copyable {
 
     private static let emptyObject = Array("{}".utf8)
 }
+
+extension DocumentReader {
+    /// Reads a record of a batch. What was found wrong with it as a whole comes before what its values say.
+    mutating func read(_ records: borrowing BatchReader, _ index: Int) -> Verdict {
+        let verdict = read(records.window, index)
+        guard let problem = records.problem(at: index) else { return verdict }
+        return .rejected(column: problem.column, reason: problem.reason, keyIsKnown: false)
+    }
+}

@@ -48,10 +48,7 @@ struct BatchStage {
         while try records.next() {
             for index in 0..<records.window.count {
                 let place = (file: records.fileNumber, record: records.firstRecord + index)
-                var verdict = reader.read(records.window, index)
-                if let problem = records.problem(at: index) {
-                    verdict = .rejected(column: problem.column, reason: problem.reason, keyIsKnown: false)
-                }
+                let verdict = reader.read(records, index)
                 columns.see(records.window, index)
                 if let filter, case .accepted = verdict, filter.excludes(reader) {
                     survey.records += 1

@@ -81,10 +81,7 @@ struct FirstBatch {
         try await connection.beginCopyIn(table.copyToLog(row.columns))
         while try records.next() {
             for index in 0..<records.window.count {
-                var verdict = reader.read(records.window, index)
-                if let problem = records.problem(at: index) {
-                    verdict = .rejected(column: problem.column, reason: problem.reason, keyIsKnown: false)
-                }
+                let verdict = reader.read(records, index)
                 columns.see(records.window, index)
                 defer { survey.records += 1 }
                 if case .rejected(_, _, let keyIsKnown) = verdict {

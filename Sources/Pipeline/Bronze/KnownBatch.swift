@@ -87,10 +87,7 @@ struct KnownBatch {
             for index in 0..<records.window.count {
                 let ordinal = records.firstOrdinal + index
                 guard comparison.candidates.isChanged(ordinal) else { continue }
-                var verdict = reader.read(records.window, index)
-                if let problem = records.problem(at: index) {
-                    verdict = .rejected(column: problem.column, reason: problem.reason, keyIsKnown: false)
-                }
+                let verdict = reader.read(records, index)
                 var key = UUIDValue.zero
                 switch verdict {
                 case .accepted:

@@ -1,4 +1,3 @@
-internal import PlatformSQL
 internal import Postgres
 
 /// The server: its version, the settings that durability rests on, and our migrations.
@@ -37,31 +36,18 @@ struct ServerChecks {
     func migrations() async throws -> Finding {
         let what = "migrations"
         return try await pool.withConnection { connection in
-            let table = try await connection.query("SELECT pg_catalog.to_regclass('platform.migration')::text")
-            guard try table[0].get(0, as: String?.self) != nil else {
+            let platform = Migrations.platform()
+            guard let applied = try await platform.applied(on: connection) else {
                 return Finding(.fail, what, "the database has no medallion schema yet; 'medallion deploy' makes it")
             }
-            let known = PlatformSQL.migrations
-            let rows = try await connection.query(
-                """
-                SELECT k.name, m.name AS applied, m.checksum IS NOT DISTINCT FROM pg_catalog.encode(
-                    pg_catalog.sha256(pg_catalog.convert_to(k.sql, 'UTF8')), 'hex') AS is_same
-                FROM unnest(\(Array(1...known.count)), \(known.map(\.name)), \(known.map(\.sql))) AS k (number, name, sql)
-                FULL JOIN platform.migration m ON m.number = k.number ORDER BY coalesce(k.number, m.number)
-                """)
-            for row in rows {
-                let (name, applied) = (try row.get(0, as: String?.self), try row.get(1, as: String?.self))
-                if name == nil {
-                    return Finding(.fail, what, "\(applied ?? "one") is newer than this program; upgrade medallion")
+            do {
+                if let missing = try platform.missing(in: applied).first {
+                    return Finding(.fail, what, "\(missing.name) is not applied; 'medallion deploy' applies it")
                 }
-                if applied == nil {
-                    return Finding(.fail, what, "\(name ?? "one") is not applied; 'medallion deploy' applies it")
-                }
-                if try !row.get(2, as: Bool.self) {
-                    return Finding(.fail, what, "\(applied ?? "one") was applied with another text")
-                }
+            } catch let error as PostgresError {
+                return Finding(.fail, what, error.description)
             }
-            return Finding(.ok, what, "\(rows.count) applied, none missing")
+            return Finding(.ok, what, "\(applied.count) applied, none missing")
         }
     }
 }

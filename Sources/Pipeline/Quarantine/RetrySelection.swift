@@ -71,7 +71,7 @@ struct RetrySelection {
             var found: [Candidate] = []
             var rejected = 0
             try picker.pick(Set(entries.map(\.place)), of: run.id) { records, index, place in
-                guard records.problem(at: index) == nil, case .accepted = reader.read(records.window, index) else {
+                guard case .accepted = reader.read(records, index) else {
                     rejected += 1
                     return
                 }
