@@ -1,7 +1,7 @@
 internal import Compression
 internal import Hashing
 public import JSON
-internal import Primitives
+public import Primitives
 
 /// A connector's only way out: every payload becomes a raw file, complete or absent.
 ///
@@ -34,7 +34,10 @@ public struct RawWriter: ~Copyable {
     private let standing: String?
 
     /// Files that were found to be those of the standing batch, and are not written yet.
-    private var repeated: [Manifest.File] = []
+    private var repeated: [String] = []
+
+    /// XXH3 of each file's bytes as received, by its name: what shows later that a disk gives back what it got.
+    public private(set) var fingerprints: [String: UUIDValue] = [:]
 
     /// A sample ends, by an error, once this many records have come; nil lands everything.
     private let recordLimit: Int?
@@ -52,6 +55,7 @@ public struct RawWriter: ~Copyable {
         folder: String, shape: DocumentShape, compresses: Bool = false, standing: String? = nil,
         recordLimit: Int? = nil
     ) {
+        precondition(standing == nil || recordLimit == nil, "a sample is compared with no batch")
         self.folder = folder
         self.standing = standing
         self.shape = shape
@@ -93,21 +97,32 @@ public struct RawWriter: ~Copyable {
         guard !isFull else { throw SampleIsFull() }
         precondition(self.payload == nil, "close the open payload before another one is written")
         self.payload = try OpenPayload(
-            folder: folder, name: nextName, records: payload.records, compresses: compresses, standing: standing)
+            folder: folder, name: nextName, records: payload.records, compresses: compresses, standing: comparable)
         try append(payload.bytes)
         return try close()
     }
 
-    /// Writes the files that turned out to repeat those of the standing batch, and makes all of them durable. Whoever
-    /// publishes the batch with files of its own calls it, before the manifest is written.
+    /// Makes all files durable. Whoever publishes the batch with files of its own calls it, before the manifest is written.
     public mutating func finish() throws {
-        for file in repeated {
-            guard let standing else { break }
-            try RepeatedFile.copy("\(standing)/\(file.name)", to: "\(folder)/\(file.name)")
-        }
-        repeated.removeAll()
+        try writeRepeated()
         try DurableFile.syncFiles(files.map(\.name), in: folder)
     }
+
+    /// Writes the files that turned out to repeat those of the standing batch, where the batch as a whole does not.
+    public mutating func writeRepeated() throws {
+        guard let standing else { return }
+        for name in repeated {
+            try Task.checkCancellation()
+            try RepeatedFile.copy("\(standing)/\(name)", to: "\(folder)/\(name)")
+        }
+        repeated.removeAll()
+    }
+
+    /// True where a file differs from that of the standing batch: it was written.
+    public var hasWritten: Bool { repeated.count < files.count }
+
+    /// The standing batch's folder, as long as every file was one of its.
+    private var comparable: String? { hasWritten ? nil : standing }
 
     private var nextName: String {
         let number = String(files.count + 1)
@@ -119,7 +134,7 @@ public struct RawWriter: ~Copyable {
         guard !isFull else { throw SampleIsFull() }
         precondition(payload == nil, "close the open payload before another one is opened")
         payload = try OpenPayload(
-            folder: folder, name: nextName, shape: shape, compresses: compresses, standing: standing)
+            folder: folder, name: nextName, shape: shape, compresses: compresses, standing: comparable)
     }
 
     /// Adds a chunk to the open payload.
@@ -146,7 +161,8 @@ public struct RawWriter: ~Copyable {
         var (file, isWritten) = try open.close()
         file.parent = parent
         files.append(file)
-        if !isWritten { repeated.append(file) }
+        fingerprints[file.name] = open.fingerprint
+        if !isWritten { repeated.append(file.name) }
         try endWhenFull()
         return file
     }
@@ -196,6 +212,7 @@ private struct OpenPayload: ~Copyable {
     private let name: String
     private var file: RepeatedFile
     private let digest = StreamSHA256()
+    private let xxh3 = StreamXXH3()
     /// nil where the records were counted before.
     private var scan: PayloadScan?
     private let counted: Int
@@ -227,6 +244,7 @@ private struct OpenPayload: ~Copyable {
     mutating func append(_ chunk: Span<UInt8>) throws {
         bytes += chunk.count
         digest.update(chunk)
+        xxh3.update(chunk)
         do {
             try scan?.feed(chunk)
         } catch {
@@ -241,6 +259,9 @@ private struct OpenPayload: ~Copyable {
         try compressor?.push(chunk) { compressed.append(bytes: $0) }
         try file.write(compressed.span)
     }
+
+    /// XXH3 of what has come.
+    var fingerprint: UUIDValue { xxh3.hash }
 
     /// Complete records that have come.
     mutating func recordCount() -> Int { scan?.records ?? counted }

@@ -45,16 +45,15 @@ struct RepeatedFile: ~Copyable {
         guard let known else { return }
         self.known = nil
         var file = try DurableFile(creating: path)
-        try known.copyBeginning(into: &file)
+        try known.copy(known.count, into: &file)
         self.file = consume file
     }
 
     /// Writes a file after all that was found to repeat the one at `known`.
     static func copy(_ known: String, to path: String) throws {
         guard let source = KnownFile(known) else { throw DurableFileError("read again", known) }
-        source.count = source.size
         var file = try DurableFile(creating: path)
-        try source.copyBeginning(into: &file)
+        try source.copy(source.size, into: &file)
         try file.publish(syncs: false)
     }
 }
@@ -67,8 +66,9 @@ private final class KnownFile {
     private let descriptor: Int32
     let size: Int
     /// Bytes that have come again.
-    var count = 0
+    private(set) var count = 0
     private var buffer: [UInt8] = []
+    private var passing: PassingFile
 
     /// nil where there is no such file.
     init?(_ path: String) {
@@ -81,6 +81,7 @@ private final class KnownFile {
         }
         self.path = path
         descriptor = opened
+        passing = PassingFile(opened)
         size = Int(status.st_size)
     }
 
@@ -106,15 +107,20 @@ private final class KnownFile {
             place += length
         }
         count += bytes.count
+        passing.passed(count)
         return true
     }
 
-    /// Writes what has come.
-    func copyBeginning(into file: inout DurableFile) throws {
+    /// Writes its first bytes.
+    func copy(_ count: Int, into file: inout DurableFile) throws {
         var place = 0
         while place < count {
             let length = min(Self.step, count - place)
-            guard read(length, at: place) else { throw DurableFileError("read again", path) }
+            guard read(length, at: place) else {
+                throw ConnectorError(
+                    "raw file \(path) cannot be read again, or changed while it was compared with what has come",
+                    hint: "let nobody touch raw files; the next run compares anew", isTransient: true)
+            }
             let bytes = Array(buffer[..<length])
             try file.write(bytes.span)
             place += length
@@ -122,7 +128,11 @@ private final class KnownFile {
     }
 
     private func read(_ length: Int, at place: Int) -> Bool {
-        if buffer.count < length { buffer = [UInt8](repeating: 0, count: Self.step) }
-        return buffer.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, length, off_t(place)) } == length
+        if buffer.count < length { buffer = [UInt8](repeating: 0, count: min(Self.step, max(size, length))) }
+        var count = -1
+        repeat {
+            count = buffer.withUnsafeMutableBytes { pread(descriptor, $0.baseAddress, length, off_t(place)) }
+        } while count < 0 && errno == EINTR
+        return count == length
     }
 }

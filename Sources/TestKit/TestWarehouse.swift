@@ -40,7 +40,7 @@ public final class TestWarehouse: Sendable {
         folder = try TemporaryFolder()
         clock = FixedClock(Instant(microseconds: 1_767_139_200_000_000))
         let database = try await TestCluster.shared.database(prepared: "platform") { connection in
-            _ = try await Migrations.platform().apply(on: connection)
+            _ = try await Migrations.platform(appVersion: "test").apply(on: connection)
         }
         connection = try await PostgresConnection.connect(database, applicationName: "story")
         let catalog = try TestWarehouse.write(entities, system, to: folder)

@@ -1,6 +1,7 @@
 @testable import ConnectorKit
 import Foundation
 import Hashing
+import Primitives
 import TestKit
 import Testing
 
@@ -17,7 +18,7 @@ struct LandedFilesTests {
     init() throws {
         folder = try TemporaryFolder()
         path = try folder.write(bytes, to: "00001.jsonl")
-        landed.add(path)
+        landed.add(path, XXH3.hash128(bytes.span))
     }
 
     /// Reads the file to its end, as one whose checksum is `sha256`.
@@ -47,7 +48,7 @@ struct LandedFilesTests {
     @Test("is hashed again where it was written over, grew, was replaced, or was given an older time")
     func touched() throws {
         for change in ["write", "append", "replace", "time"] {
-            landed.add(path)
+            landed.add(path, XXH3.hash128(bytes.span))
             #expect(try read(checksum: "none") == bytes)
             try touch {
                 switch change {
@@ -73,6 +74,20 @@ struct LandedFilesTests {
             #expect(throws: StepError.self, "\(change)") { try read(checksum: "none") }
             #expect(try read(checksum: checksum) == bytes, "\(change)")
         }
+    }
+
+    @Test("is not believed where its disk gives back something else")
+    func corrupted() throws {
+        landed.add(path, .zero)
+        #expect(throws: StepError.self) { try read(checksum: checksum) }
+    }
+
+    @Test("is known once its checksum was proved, also where another process landed it")
+    func proved() throws {
+        try touch { try folder.write(bytes, to: "00001.jsonl") }
+        #expect(throws: StepError.self) { try read(checksum: "none") }
+        #expect(try read(checksum: checksum) == bytes)
+        #expect(try read(checksum: "none") == bytes)
     }
 
     @Test("is hashed by whoever does not know of it")

@@ -34,7 +34,7 @@ struct PlatformMigrationTests {
     func throughput() async throws {
         let connection = try await PostgresConnection.connect(
             try await TestCluster.shared.database(), applicationName: "story")
-        _ = try await Migrations.platform(first: 4).apply(on: connection)
+        _ = try await Migrations.platform(first: 4, appVersion: "test").apply(on: connection)
         try await connection.executeScript(Self.runBefore)
         try await connection.executeScript(
             """
@@ -43,7 +43,7 @@ struct PlatformMigrationTests {
             LEFT JOIN audit.v_duration_stats s USING (entity_name)
             """)
         #expect(
-            try await Migrations.platform().apply(on: connection) == [
+            try await Migrations.platform(appVersion: "test").apply(on: connection) == [
                 "0005_throughput", "0006_accepted_documents", "0007_scopes",
             ])
         func rows(_ view: SQLText) async throws -> [String] {

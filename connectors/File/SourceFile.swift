@@ -140,6 +140,7 @@ private struct FileInput: ~Copyable {
     private let before: stat
     private var buffer = [UInt8](repeating: 0, count: 1 << 20)
     private var count = 0
+    private var passing: PassingFile
 
     init(_ path: String) throws {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
@@ -152,6 +153,7 @@ private struct FileInput: ~Copyable {
         }
         self.descriptor = descriptor
         before = status
+        passing = PassingFile(descriptor)
     }
 
     deinit { Glibc.close(descriptor) }
@@ -165,6 +167,7 @@ private struct FileInput: ~Copyable {
             guard length >= 0 else { throw systemError("cannot read it behind byte \(count)") }
             guard length > 0 else { return }
             count += length
+            passing.passed(count)
             try body(buffer.span.extracting(0..<length))
         }
     }

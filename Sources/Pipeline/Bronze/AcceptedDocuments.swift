@@ -8,11 +8,8 @@ internal import Primitives
 ///
 /// While that metadata is in force, a document that did not change need not be read as a whole again: it would be accepted
 /// again. Any doubt is told as NULL; the next full batch without rejects is then read as a whole and settles it.
-///
-/// Beside it stands how their scopes were read: see `ScopeDefinition`.
 struct AcceptedDocuments {
     let entity: EntityID
-    private let scopes: ScopeDefinition
     /// Stands for today's metadata and the rules of `DocumentReader`.
     private let reading: UUIDValue
 
@@ -21,7 +18,6 @@ struct AcceptedDocuments {
 
     init(_ source: BatchSource, under catalog: Catalog) {
         entity = source.entity.id
-        scopes = ScopeDefinition(source.entity, timezone: source.timezone)
         var input: [UInt8] = []
         input.append(bigEndian: catalog.hash.high)
         input.append(bigEndian: catalog.hash.low)
@@ -45,22 +41,18 @@ struct AcceptedDocuments {
         let accepted: UUIDValue? = isComplete ? reading : nil
         try await connection.execute(
             """
-            UPDATE metadata.entity_shape
-            SET accepted_by = CASE WHEN accepted_by = \(reading) THEN accepted_by ELSE \(accepted) END,
-                scopes_by = \(scopes.text)
+            UPDATE metadata.entity_shape SET accepted_by = \(accepted)
             WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
-                AND (accepted_by IS DISTINCT FROM \(accepted) AND accepted_by IS DISTINCT FROM \(reading)
-                    OR coalesce(scopes_by, '') <> \(scopes.text))
+                AND accepted_by IS DISTINCT FROM \(accepted) AND accepted_by IS DISTINCT FROM \(reading)
             """)
     }
 
-    /// The documents come from somewhere else: forgets by what they were accepted. Their scopes are read anew.
-    static func replaced(_ entity: Entity, timezone: String, on connection: PostgresConnection) async throws {
-        let scopes = ScopeDefinition(entity, timezone: timezone)
+    /// Forgets it: the documents come from somewhere else.
+    static func forget(_ entity: EntityID, on connection: PostgresConnection) async throws {
         try await connection.execute(
             """
-            UPDATE metadata.entity_shape SET accepted_by = NULL, scopes_by = \(scopes.text)
-            WHERE system_id = \(entity.id.system.rawValue) AND entity_name = \(entity.id.name)
+            UPDATE metadata.entity_shape SET accepted_by = NULL
+            WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name) AND accepted_by IS NOT NULL
             """)
     }
 }

@@ -85,9 +85,7 @@ struct BatchReader: ~Copyable {
         firstOrdinal += window.count
         if current == nil {
             guard fileNumber < files.count else { return false }
-            var isProved = false
-            if case .marked = extraction { isProved = true }
-            current = try RawFileReader(files[fileNumber], folder: folder, isProved: isProved, landed: landed)
+            current = try RawFileReader(files[fileNumber], folder: folder, landed: landed)
             fileNumber += 1
             firstRecord = 1
             converter = try RecordConverter.make(shape)

@@ -77,7 +77,7 @@ struct BronzeLayer: Sendable {
                 throw StepError(
                     .guarded,
                     "the batch of run \(batch.run.id) is blocked (\(entry.reason ?? "no reason kept")); "
-                        + "\(Guard.waysOut(of: batch))")
+                        + "\(Guard.waysOut(of: batch, entity))")
             }
             try await pool.withConnection { connection in
                 try await connection.transaction {
@@ -151,6 +151,7 @@ struct BronzeLayer: Sendable {
             try await write(detected, companion, step: step, on: connection)
             try await AcceptedDocuments(stage.source, under: catalog).note(
                 isComplete: detected.acceptsAll, on: connection)
+            try await ScopeDefinition(entity, timezone: system.timezone).note(on: connection)
             if findings.wentBack > 0 {
                 step.notice(
                     "\(findings.wentBack) keys are shown in an older state than was known: it counts from now on")

@@ -23,7 +23,7 @@ enum Guard {
             return StepError(
                 .guarded,
                 "the full batch is empty but \(live) keys are live; nothing was deleted. "
-                    + waysOut(of: batch))
+                    + waysOut(of: batch, entity))
         }
         // Without a key every row is replaced: what counts is how many fewer there are.
         let lost = entity.keyColumns.isEmpty ? live - findings.inserted : absent
@@ -33,13 +33,16 @@ enum Guard {
         return StepError(
             .guarded,
             "the full batch lacks \(lost) of \(live) live keys, more than "
-                + "max_delete_fraction \(entity.maxDeleteFraction) allows; nothing was deleted. " + waysOut(of: batch))
+                + "max_delete_fraction \(entity.maxDeleteFraction) allows; nothing was deleted. "
+                + waysOut(of: batch, entity))
     }
 
     /// What an operator can do about a blocked batch.
-    static func waysOut(of batch: Batch) -> String {
-        "check the source and load again (a newer full batch supersedes this one), or apply it with 'medallion run "
-            + "--entity \(batch.entity) --allow-deletes', or give it up with 'medallion batch discard \(batch.run.id) "
-            + "\(batch.entity)'"
+    static func waysOut(of batch: Batch, _ entity: Entity) -> String {
+        // A full batch of a scope says nothing of another one.
+        let again = entity.fullScope == nil ? " and load again (a newer full batch supersedes this one)" : ""
+        return
+            "check the source\(again), or apply it with 'medallion run --entity \(batch.entity) --allow-deletes', or give "
+            + "it up with 'medallion batch discard \(batch.run.id) \(batch.entity)'"
     }
 }

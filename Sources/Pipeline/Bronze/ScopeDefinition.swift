@@ -1,41 +1,67 @@
 internal import JSON
 internal import Metadata
 internal import Postgres
+internal import Primitives
 
-/// Where the scope of a key is read, and how: `metadata.entity_shape.scopes_by` keeps by which definition those of the live keys
-/// were.
+/// Where the scope of a key is read, and how: `metadata.entity_shape.scopes_by` keeps by which definition those of the keys in
+/// bronze were.
 ///
 /// A key's scope is that of its last document, taken when that document came. Under another definition each of them would
 /// have to be read again, also those of keys that never change; until then what is absent would be deleted wrongly or not
-/// at all. So another definition is refused as long as there are keys.
+/// at all. So another definition is refused as soon as a batch is in bronze.
 struct ScopeDefinition {
-    /// As it is kept; empty where the entity has no scope.
+    private let entity: EntityID
+    /// As it is kept; empty where scopes decide nothing.
     let text: String
 
     init(_ entity: Entity, timezone: String) {
-        text = EntityShape.scope(of: entity, timezone: timezone)?.definition.text() ?? ""
+        self.entity = entity.id
+        guard entity.deleteMode == .close, entity.history != .append,
+            let column = EntityShape.scope(of: entity, timezone: timezone)
+        else {
+            text = ""
+            return
+        }
+        text =
+            JSONValue.object([
+                JSONMember("path", .array(column.path.map { .string($0) })),
+                JSONMember("kind", .string(column.kind)), JSONMember("reading", column.reading),
+                JSONMember("version", .string("\(RowHash.version)")),
+            ]).text()
     }
 
-    /// Why the entity's tables cannot go on under this definition; nil where they can.
+    /// Why the entity cannot go on under this definition; nil where it can.
     /// - Parameter recorded: By which one the scopes were taken; nil where that was never noted.
-    func objection(
-        to recorded: String?, of table: BronzeTable, on connection: PostgresConnection
-    ) async throws -> String? {
+    func objection(to recorded: String?, on connection: PostgresConnection) async throws -> String? {
         guard !text.isEmpty, recorded != text else { return nil }
-        // What an earlier version has filled it has not noted: then a key without a scope tells that there was none.
-        let isOther: SQLText = recorded == nil ? "_scope IS NULL AND NOT _is_deleted" : "NOT _is_deleted"
-        let found = try await connection.query(
-            "SELECT 1 FROM \(fragment: table.last) WHERE \(fragment: isOther) LIMIT 1")
-        guard !found.isEmpty else { return nil }
+        let batches = try await connection.query(
+            """
+            SELECT 1 FROM audit.raw_batch WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
+                AND state IN ('normalized', 'merged') LIMIT 1
+            """)
+        guard !batches.isEmpty else { return nil }
         return
-            "keys of \(table.entity.id) have their full_scope from \(Self.title(recorded)), the metadata says "
-            + "\(Self.title(text)): those that do not change would keep it, and be deleted wrongly or not at all, so the tables "
-            + "must be built again from raw: medallion rebuild \(table.entity.id) --from raw"
+            "keys of \(entity) have their full_scope from \(Self.title(recorded)), the metadata says \(Self.title(text)): "
+            + "those that do not change would keep it, and be deleted wrongly or not at all; set full_scope back, or build the "
+            + "tables again from raw: medallion rebuild \(entity) --from raw"
     }
 
-    /// `/region`, or nowhere.
+    /// `/region (text)`, or nowhere.
     private static func title(_ recorded: String?) -> String {
+        // What was never noted, and the note that there are none, are no JSON.
         guard let recorded, let kept = try? JSONReader.parse(recorded) else { return "nowhere" }
-        return "/" + (kept["path"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: "/")
+        let path = (kept["path"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: "/")
+        let reading = kept["reading"]?.text() ?? ""
+        return "/\(path) (\(kept["kind"]?.stringValue ?? "")\(reading == "{}" ? "" : " \(reading)"))"
+    }
+
+    /// Notes that the scopes of all keys are by this definition, in the transaction that has filled them.
+    func note(on connection: PostgresConnection) async throws {
+        try await connection.execute(
+            """
+            UPDATE metadata.entity_shape SET scopes_by = \(text)
+            WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
+                AND scopes_by IS DISTINCT FROM \(text)
+            """)
     }
 }

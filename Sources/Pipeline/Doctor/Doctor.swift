@@ -15,7 +15,9 @@ public struct Doctor: Sendable {
     /// Every finding, in the order in which data flows. Without the platform's tables the look ends early.
     /// - Throws: `PostgresError` when the server is out of reach; `CancellationError`.
     public func examine() async throws -> [Finding] {
-        let server = ServerChecks(pool: workspace.pool)
+        let server = ServerChecks(
+            pool: workspace.pool,
+            platform: .platform(appVersion: workspace.appVersion, logger: workspace.logger))
         var findings = try await server.findings()
         let schema = try await server.migrations()
         findings.append(schema)

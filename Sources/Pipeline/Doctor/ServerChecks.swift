@@ -3,6 +3,7 @@ internal import Postgres
 /// The server: its version, the settings that durability rests on, and our migrations.
 struct ServerChecks {
     let pool: PostgresPool
+    let platform: Migrations
 
     func findings() async throws -> [Finding] {
         let row = try await pool.withConnection { connection in
@@ -36,7 +37,6 @@ struct ServerChecks {
     func migrations() async throws -> Finding {
         let what = "migrations"
         return try await pool.withConnection { connection in
-            let platform = Migrations.platform()
             guard let applied = try await platform.applied(on: connection) else {
                 return Finding(.fail, what, "the database has no medallion schema yet; 'medallion deploy' makes it")
             }

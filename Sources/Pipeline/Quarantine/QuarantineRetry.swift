@@ -139,7 +139,7 @@ public struct QuarantineRetry: Sendable {
                 store: store, pool: workspace.pool, metadataHash: workspace.catalog.hash,
                 catalog: workspace.catalog)
             manifest.state = try await raw.lastState(of: entity.id)
-            let sha256 = try store.publish(manifest, of: entity.id)
+            let sha256 = try store.publish(manifest, of: entity.id, &writer)
             var counts = RowCounts()
             counts.input = manifest.recordCount
             counts.inserted = manifest.recordCount

@@ -15,18 +15,23 @@ struct RawFileReader: ~Copyable {
     private let path: String
     private let file: Manifest.File
     private let handle: FileHandle
-    /// nil where the file was proved before.
+    /// What proves the file: nil where its fingerprint does.
     private let digest: StreamSHA256?
+    private let fingerprint = StreamXXH3()
+    private let known: UUIDValue?
+    private let landed: LandedFiles?
     private var decompressor: ZstdDecompressor?
     private var bytes = 0
     private var chunk: [UInt8]
+    /// Bytes of the file as it is stored.
+    private var stored = 0
+    private var passing: PassingFile
 
     /// Opens the file.
     /// - Parameters:
-    ///   - isProved: Skips the checksum of a file that the same step has read before.
-    ///   - landed: Skips that of a file which is one of these.
+    ///   - landed: A file which is one of these is proved by its fingerprint; any other becomes one when it is proved.
     /// - Throws: `StepError` naming a missing file.
-    init(_ file: Manifest.File, folder: String, isProved: Bool = false, landed: LandedFiles? = nil) throws {
+    init(_ file: Manifest.File, folder: String, landed: LandedFiles? = nil) throws {
         let path = "\(folder)/\(file.name)"
         guard let handle = FileHandle(forReadingAtPath: path) else {
             throw StepError(
@@ -35,12 +40,15 @@ struct RawFileReader: ~Copyable {
                     + "'medallion batch discard'")
         }
         decompressor = file.name.hasSuffix(".zst") ? try ZstdDecompressor() : nil
-        digest = isProved || landed?.contains(handle.fileDescriptor) == true ? nil : StreamSHA256()
+        self.landed = landed
+        known = landed?.fingerprint(of: handle.fileDescriptor)
+        digest = known == nil ? StreamSHA256() : nil
         // A small file needs no more than one byte behind it, which shows its end.
         chunk = [UInt8](repeating: 0, count: min(Self.chunkSize, file.bytes + 1))
         self.path = path
         self.file = file
         self.handle = handle
+        passing = PassingFile(handle.fileDescriptor)
     }
 
     deinit {
@@ -56,6 +64,7 @@ struct RawFileReader: ~Copyable {
             let stored = count == chunk.count ? chunk : Array(chunk[..<count])
             let received = decompressor == nil ? stored : try decompressed(stored)
             digest?.update(received.span)
+            fingerprint.update(received.span)
             bytes += received.count
             if !received.isEmpty { return received }
         }
@@ -80,6 +89,8 @@ struct RawFileReader: ~Copyable {
         guard count >= 0 else {
             throw StepError(.internal, "raw file \(path) cannot be read: \(String(cString: strerror(errno)))")
         }
+        stored += count
+        passing.passed(stored)
         return count
     }
 
@@ -90,7 +101,9 @@ struct RawFileReader: ~Copyable {
     }
 
     private func isProved() -> Bool {
-        guard let found = digest?.finish() else { return true }
-        return hexadecimal(found) == file.sha256
+        guard let found = digest?.finish() else { return fingerprint.hash == known }
+        guard hexadecimal(found) == file.sha256 else { return false }
+        landed?.add(handle.fileDescriptor, fingerprint.hash)
+        return true
     }
 }

@@ -55,12 +55,15 @@ struct RawLayer: Sendable {
                 manifest.state = state ?? standing.manifest.state
                 (manifest.cursorTo, manifest.sameAs) = (standing.manifest.cursorTo, standing.holder)
             } else {
-                if let standing, !manifest.files.isEmpty, manifest.files == standing.manifest.files {
+                if let standing,
+                    try repeats(
+                        manifest, standing, of: entity.id, isCompared: !writer.hasWritten, step: step)
+                {
                     store.removeFiles(of: entity.id, run: step.run.id, names: manifest.files.map(\.name))
                     manifest.sameAs = standing.holder
                 } else {
                     await announce(manifest.recordCount)
-                    try writer.finish()
+                    try writer.writeRepeated()
                 }
                 manifest.cursorTo = try greatestCursor(
                     of: entity, timezone: timezone, in: manifest,
@@ -73,7 +76,7 @@ struct RawLayer: Sendable {
                     "no record has a value in the cursor column '\(name)': the next load brings everything again")
             }
             try Task.checkCancellation()
-            let sha256 = try store.publish(manifest, of: entity.id)
+            let sha256 = try store.publish(manifest, of: entity.id, &writer)
             try await register(manifest, sha256: sha256, of: entity.id, step: step)
         } catch {
             // Without a manifest the batch never existed; with one it is adopted by the next run.
@@ -81,6 +84,19 @@ struct RawLayer: Sendable {
             if !isPublished { store.removeFiles(of: entity.id, run: step.run.id) }
             throw error
         }
+    }
+
+    /// True where the batch brings the files of the standing one, and those are still what they were.
+    private func repeats(
+        _ manifest: Manifest, _ standing: (manifest: Manifest, holder: UUIDValue), of entity: EntityID,
+        isCompared: Bool, step: Step
+    ) throws -> Bool {
+        guard !manifest.files.isEmpty, manifest.files == standing.manifest.files else { return false }
+        if try isCompared || store.areIntact(standing.manifest.files, of: entity, run: standing.holder) {
+            return true
+        }
+        step.notice("the raw files of run \(standing.holder) are gone or damaged; they are landed again by this one")
+        return false
     }
 
     /// A state has to stay as it is, so it cannot be masked.

@@ -49,8 +49,10 @@ public struct RawStore: Sendable {
         if names == nil { try? FileManager.default.removeItem(atPath: path) }
     }
 
-    /// Writes the manifest, last: with it the batch exists. Returns the manifest's SHA-256.
-    func publish(_ manifest: Manifest, of entity: EntityID) throws -> String {
+    /// Makes the files durable that the writer has landed, then writes the manifest, last: with it the batch exists. Returns the
+    /// manifest's SHA-256.
+    func publish(_ manifest: Manifest, of entity: EntityID, _ writer: inout RawWriter) throws -> String {
+        if manifest.sameAs == nil { try writer.finish() }
         let folder = folder(of: entity, run: manifest.runID)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
@@ -61,7 +63,9 @@ public struct RawStore: Sendable {
         try file.publish()
         try DurableFile.syncFolder(folder)
         try DurableFile.syncFolder("\(root)/\(entity.system)/\(entity.name)")
-        if manifest.sameAs == nil { for file in manifest.files { landed.add("\(folder)/\(file.name)") } }
+        if manifest.sameAs == nil {
+            for (name, fingerprint) in writer.fingerprints { landed.add("\(folder)/\(name)", fingerprint) }
+        }
         return SHA256.hex(of: bytes.span)
     }
 
@@ -79,6 +83,19 @@ public struct RawStore: Sendable {
             return (try JSONDecoder().decode(Manifest.self, from: data), SHA256.hex(of: Array(data).span))
         } catch {
             throw StepError(.parse, "the manifest \(path) is damaged: restore it from its backup")
+        }
+    }
+
+    /// True where the files are what their checksums say.
+    func areIntact(_ files: [Manifest.File], of entity: EntityID, run: UUIDValue) throws -> Bool {
+        do {
+            for file in files {
+                var reader = try RawFileReader(file, folder: folder(of: entity, run: run), landed: landed)
+                while try reader.next() != nil { try Task.checkCancellation() }
+            }
+            return true
+        } catch is StepError {
+            return false
         }
     }
 

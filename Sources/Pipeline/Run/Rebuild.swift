@@ -70,9 +70,10 @@ public struct Rebuild: Sendable {
         var isKeyChange = false
         if let lines = differences[entity.id] {
             let work = try await deployment.plan(for: [entity]).work
-            guard work.allSatisfy({ $0.refusals.isEmpty || $0.isKeyChange }), source == .raw else {
-                throw Deployment.refusal(lines)
-            }
+            // What the server has refused to change is no difference that a plan knows of.
+            guard source == .raw, work.flatMap(\.differences) == lines,
+                work.allSatisfy({ $0.refusals.isEmpty || $0.isKeyChange })
+            else { throw Deployment.refusal(lines) }
             isKeyChange = work.contains(where: \.isKeyChange)
         }
         _ = try await start.closeAbandoned()

@@ -103,7 +103,8 @@ struct Replay: Sendable {
                     try await require(true, on: writer)
                     if source == .raw {
                         try await LogDifference(live: liveBronze, shadow: shadowBronze).level(on: writer)
-                        try await AcceptedDocuments.replaced(entity, timezone: system.timezone, on: writer)
+                        try await AcceptedDocuments.forget(entity.id, on: writer)
+                        try await ScopeDefinition(entity, timezone: system.timezone).note(on: writer)
                     }
                     // The rows are by today's definitions now.
                     let shape = RecordedShape(EntityShape(of: entity, timezone: system.timezone))

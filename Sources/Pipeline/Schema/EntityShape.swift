@@ -19,14 +19,6 @@ struct EntityShape: Hashable, Sendable {
         var path: [String]
         /// Format, default, null texts, trimming and time zone.
         var reading: JSONValue
-
-        /// Where a value is read, and how.
-        var definition: JSONValue {
-            .object([
-                JSONMember("path", .array(path.map { .string($0) })), JSONMember("kind", .string(kind)),
-                JSONMember("reading", reading),
-            ])
-        }
     }
 
     /// The columns that are stored or part of the key, in byte order of their names, which is the order of hashing.

@@ -4,9 +4,15 @@ public import Postgres
 
 extension Migrations {
     /// The platform's own schema: the migrations of `sql/platform`.
-    /// - Parameter count: Only the first so many, as an older version had them.
     public static func platform(
-        first count: Int = .max, appVersion: String = "", logger: Logger = Logger(label: "medallion.migrations")
+        appVersion: String, logger: Logger = Logger(label: "medallion.migrations")
+    ) -> Migrations {
+        platform(first: .max, appVersion: appVersion, logger: logger)
+    }
+
+    /// Only the first so many, as an older version had them.
+    package static func platform(
+        first count: Int, appVersion: String, logger: Logger = Logger(label: "medallion.migrations")
     ) -> Migrations {
         Migrations(
             PlatformSQL.migrations.prefix(count).enumerated().map {

@@ -43,7 +43,7 @@ struct TableWork {
         return all + retyping + views.flatMap(\.statements) + alters + closing
     }
 
-    /// Compares the tables of an entity; reads rows only to see whether the table is empty, and views that read it.
+    /// Compares the tables of an entity; reads rows only to see whether there are any, and views that read them.
     init(
         for entity: Entity, of system: SourceSystem, in tables: LiveTables, recorded: RecordedShape?,
         rawFolder: String, on connection: PostgresConnection
@@ -76,10 +76,8 @@ struct TableWork {
             changes.append(SchemaChange(.created, "", "tables made"))
             shape = RecordedShape(wanted)
         }
-        if entity.fullScope != nil, tables.table(system.schemas.bronze, name + "__last")?["_scope"] != nil {
-            objection = try await ScopeDefinition(entity, timezone: system.timezone).objection(
-                to: recorded?.scopes, of: bronze, on: connection)
-        }
+        objection = try await ScopeDefinition(entity, timezone: system.timezone).objection(
+            to: recorded?.scopes, on: connection)
         guard refusals.isEmpty else { return }
         makeStage(name + "__bronze", bronze.createStage, tables)
         if entity.explosion != nil { makeStage(name + "__scopes", bronze.createScopes, tables) }

@@ -1,3 +1,4 @@
+import Foundation
 import Metadata
 import Postgres
 import Primitives
@@ -42,6 +43,35 @@ struct BatchStoriesTests {
                 silver 0: nothing
                 """)
         expect(try await warehouse.rows("SELECT count(*) FROM bronze.t_things"), equals: ["2"])
+    }
+
+    @Test(
+        "the same batch again is landed where the files that it repeats are gone or damaged",
+        arguments: ["gone", "other"])
+    func sameAsDamaged(damage: String) async throws {
+        let warehouse = try await TestWarehouse(
+            TestEntity(columns: "id int key, n int", #"{"delta": {"cursor_column": "n"}}"#))
+        let records = [#"{"id":1,"n":1}"#, #"{"id":2,"n":2}"#]
+        try await warehouse.load(records)
+        let run = try await warehouse.rows("SELECT run_id FROM audit.raw_batch")[0]
+        let name = "raw/t/things/\(run)/00001.jsonl"
+        if damage == "gone" {
+            try FileManager.default.removeItem(atPath: warehouse.folder.path(of: name))
+        } else {
+            try warehouse.folder.write(Array(records.joined(separator: "\n").replacing("1", with: "3").utf8), to: name)
+        }
+        for _ in 1...2 {
+            let report = try await warehouse.load(records)
+            expect(report.steps.compactMap(\.error), equals: [])
+        }
+        // The second file holds good, and the third batch repeats it.
+        expect(
+            try await warehouse.rows(
+                """
+                SELECT cursor_value, same_as = (SELECT run_id FROM audit.raw_batch ORDER BY landed_at OFFSET 1 LIMIT 1) AS same
+                FROM audit.raw_batch JOIN audit.load_cursor USING (run_id) ORDER BY landed_at
+                """), equals: ["2 | NULL", "2 | NULL", "2 | true"])
+        expect(try await warehouse.table(), equals: "1 | 1 | d1..\n2 | 2 | d1..")
     }
 
     @Test("the log's index of runs leaves out the first batch, which is all there was, and finds each later one")

@@ -35,7 +35,7 @@ struct ScopeChangeStoriesTests {
     private func refusal(_ before: String, _ now: String) -> String {
         "tables differ from the metadata and are never repaired silently: keys of t.things have their full_scope from "
             + "\(before), the metadata says \(now): those that do not change would keep it, and be deleted wrongly or not at "
-            + "all, so the tables must be built again from raw: medallion rebuild t.things --from raw"
+            + "all; set full_scope back, or build the tables again from raw: medallion rebuild t.things --from raw"
     }
 
     @Test("one that comes later is refused until the tables are built again; keys that never changed have it then")
@@ -43,7 +43,7 @@ struct ScopeChangeStoriesTests {
         let warehouse = try await TestWarehouse(entity(nil))
         try await warehouse.load(things)
         try warehouse.change(entity("region"))
-        expect(reasons(try await warehouse.load(things)), equals: [refusal("nowhere", "/region")])
+        expect(reasons(try await warehouse.load(things)), equals: [refusal("nowhere", "/region (text)")])
         try await rebuild(warehouse)
         try await warehouse.load([thing(1, "n", "x")])
         expect(try await open(warehouse), equals: ["1", "3", "4"])
@@ -54,7 +54,7 @@ struct ScopeChangeStoriesTests {
         let warehouse = try await TestWarehouse(entity(nil, columns: "id int key, land text"))
         try await warehouse.load(things)
         try warehouse.change(entity("region"))
-        expect(reasons(try await warehouse.load(things)), equals: [refusal("nowhere", "/region")])
+        expect(reasons(try await warehouse.load(things)), equals: [refusal("nowhere", "/region (text)")])
         try await rebuild(warehouse)
         try await warehouse.load([thing(1, "n", "x")])
         expect(
@@ -67,9 +67,9 @@ struct ScopeChangeStoriesTests {
         let warehouse = try await TestWarehouse(entity("region"))
         try await warehouse.load(things)
         try warehouse.change(entity("land"))
-        expect(reasons(try await warehouse.load(things)), equals: [refusal("/region", "/land")])
+        expect(reasons(try await warehouse.load(things)), equals: [refusal("/region (text)", "/land (text)")])
         try warehouse.change(entity("region", columns: "id int key, region text path=/land, land text"))
-        expect(reasons(try await warehouse.load(things)), equals: [refusal("/region", "/land")])
+        expect(reasons(try await warehouse.load(things)), equals: [refusal("/region (text)", "/land (text)")])
         try warehouse.change(entity("region"))
         expect(reasons(try await warehouse.load(things.reversed())), equals: [])
         try warehouse.change(entity("land"))
@@ -85,33 +85,56 @@ struct ScopeChangeStoriesTests {
         try warehouse.change(entity(nil))
         try await warehouse.load(things.dropLast() + [thing(4, "n", "y")])
         try warehouse.change(entity("region"))
-        expect(reasons(try await warehouse.load(things)), equals: [refusal("nowhere", "/region")])
+        expect(reasons(try await warehouse.load(things)), equals: [refusal("nowhere", "/region (text)")])
     }
 
-    @Test("where no key is live, any may come")
-    func empty() async throws {
-        let warehouse = try await TestWarehouse(TestEntity(columns: Self.columns, #"{"allow_empty": true}"#))
-        try await warehouse.load(Array(things.prefix(1)))
-        try await warehouse.load([])
-        expect(try await open(warehouse), equals: [])
+    @Test("before the first batch any may come, and where no absence counts it means nothing")
+    func free() async throws {
+        let warehouse = try await TestWarehouse(entity(nil))
+        let deployment = Deployment(workspace: warehouse.workspace)
+        _ = try await deployment.deploy()
         try warehouse.change(entity("region"))
         try await warehouse.load(things)
         try await warehouse.load([thing(1, "n", "x")])
         expect(try await open(warehouse), equals: ["1", "3", "4"])
+        let keeping = try await TestWarehouse(TestEntity(columns: Self.columns, #"{"delete_mode": "ignore"}"#))
+        try await keeping.load(things)
+        try keeping.change(
+            TestEntity(columns: Self.columns, #"{"delete_mode": "ignore", "full_scope": "region"}"#))
+        expect(reasons(try await keeping.load(things.reversed())), equals: [])
+        try keeping.change(entity("region"))
+        expect(reasons(try await keeping.load(things)), equals: [refusal("nowhere", "/region (text)")])
     }
 
-    @Test("tables of a version that noted nothing go on where every key has a scope")
-    func unknown() async throws {
+    @Test("another type or default of the column is told; what was never noted is refused")
+    func told() async throws {
         let warehouse = try await TestWarehouse(entity("region"))
         try await warehouse.load(things)
+        try warehouse.change(entity("region", columns: "id int key, region text default=n, land text"))
+        let reason = try #require(reasons(try await warehouse.load(things)).first)
+        #expect(reason.contains(#"from /region (text), the metadata says /region (text {"default":"n""#), "\(reason)")
+        try warehouse.change(entity("region"))
         try await warehouse.connection.execute("UPDATE metadata.entity_shape SET scopes_by = NULL")
-        try await warehouse.load([thing(1, "n", "z")])
-        expect(try await open(warehouse), equals: ["1", "3", "4"])
-        expect(
-            try await warehouse.rows("SELECT scopes_by FROM metadata.entity_shape"),
-            equals: [#"{"path":["region"],"kind":"text","reading":{}}"#])
-        try await warehouse.connection.execute("UPDATE metadata.entity_shape SET scopes_by = NULL")
-        try await warehouse.connection.execute("UPDATE bronze.t_things__last SET _scope = NULL WHERE NOT _is_deleted")
-        expect(reasons(try await warehouse.load(things)), equals: [refusal("nowhere", "/region")])
+        expect(reasons(try await warehouse.load(things)), equals: [refusal("nowhere", "/region (text)")])
+    }
+
+    @Test("a rebuild from raw is refused where the server has refused to change the tables")
+    func refusedByServer() async throws {
+        let warehouse = try await TestWarehouse(entity(nil))
+        try await warehouse.load(things)
+        try warehouse.change(entity("region", columns: Self.columns + ", more text"))
+        try await warehouse.connection.executeScript(
+            """
+            CREATE FUNCTION public.no() RETURNS event_trigger LANGUAGE plpgsql AS
+                $$ BEGIN RAISE EXCEPTION 'nobody alters tables today'; END $$;
+            CREATE EVENT TRIGGER no ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION public.no();
+            """)
+        warehouse.clock.advance(seconds: 60)
+        let rebuild = Rebuild(workspace: warehouse.workspace, entity: warehouse.entity(), from: .raw, verifies: false)
+        let error = await #expect(throws: StepError.self) { _ = try await rebuild.run() }
+        #expect(error?.description.contains("nobody alters tables today") == true, "\(String(describing: error))")
+        try await warehouse.connection.execute("DROP EVENT TRIGGER no")
+        warehouse.clock.advance(seconds: 60)
+        expect(try await rebuild.run().run.status, equals: .succeeded)
     }
 }
