@@ -16,11 +16,13 @@ public struct DurableFile: ~Copyable {
     private var written = 0
     /// Up to here the disk was asked to begin.
     private var begun = 0
-    /// Up to here the content has left the page cache.
-    private var left = 0
+    /// From `kept` up to here the content has left the page cache.
+    private var left = Self.kept
     /// How long the disk was waited for; nil where it does not keep up.
     private var waited: Duration? = .zero
     private static let step = 4 << 20
+    /// The beginning of a file stays in the page cache: to read back so little from the disk does not pay.
+    private static let kept = 32 << 20
 
     /// Creates `<path>.part`. A `.part` that a killed process left is removed first.
     /// - Throws: `DurableFileError` when the folder is missing, not writable, or the file exists.
@@ -71,7 +73,7 @@ public struct DurableFile: ~Copyable {
         posix_fadvise(descriptor, off_t(left), off_t(Self.step), POSIX_FADV_DONTNEED)
         left += Self.step
         // A gigabyte a second, and a hiccup.
-        let limit: Duration = .milliseconds(20 + left >> 20)
+        let limit: Duration = .milliseconds(20 + (left - Self.kept) >> 20)
         waited = waited.map { $0 + (ContinuousClock.now - start) }.flatMap { $0 > limit ? nil : $0 }
     }
 

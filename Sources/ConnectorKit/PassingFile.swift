@@ -12,7 +12,7 @@ internal import CSync
 /// fill fresh memory may cost more than to read a disk. Source: posix_fadvise(2), preadv2(2); ADR 0032.
 public struct PassingFile {
     /// Smaller files are not worth it.
-    static let smallest = 16 << 20
+    static let smallest = 48 << 20
     private static let step = 4 << 20
 
     private let descriptor: Int32

@@ -7,7 +7,7 @@ import Testing
 /// Files that pass through once are not left in the page cache (ADR 0032).
 @Suite struct PassingFileTests {
     private let folder: TemporaryFolder
-    private let size = 40 << 20
+    private let size = 64 << 20
 
     init() throws { folder = try TemporaryFolder() }
 
