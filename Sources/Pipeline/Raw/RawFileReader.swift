@@ -23,13 +23,12 @@ struct RawFileReader: ~Copyable {
     private var decompressor: ZstdDecompressor?
     private var bytes = 0
     private var chunk: [UInt8]
-    /// Bytes of the file as it is stored.
-    private var stored = 0
+    /// Bytes read of the file as it is stored.
+    private var position = 0
     private var passing: PassingFile
 
     /// Opens the file.
-    /// - Parameters:
-    ///   - landed: A file which is one of these is proved by its fingerprint; any other becomes one when it is proved.
+    /// - Parameter landed: A file which is one of these is proved by its fingerprint; any other becomes one when it is proved.
     /// - Throws: `StepError` naming a missing file.
     init(_ file: Manifest.File, folder: String, landed: LandedFiles? = nil) throws {
         let path = "\(folder)/\(file.name)"
@@ -89,8 +88,8 @@ struct RawFileReader: ~Copyable {
         guard count >= 0 else {
             throw StepError(.internal, "raw file \(path) cannot be read: \(String(cString: strerror(errno)))")
         }
-        stored += count
-        passing.passed(stored)
+        position += count
+        passing.passed(position)
         return count
     }
 
