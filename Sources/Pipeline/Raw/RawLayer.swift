@@ -179,7 +179,7 @@ struct RawLayer: Sendable {
         var greatest: (key: [UInt8], text: String)?
         while try batch.next() {
             for record in 0..<batch.window.count {
-                guard case .accepted = reader.read(batch.window, record), let text = reader.text(of: index) else {
+                guard case .accepted = reader.read(batch, record), let text = reader.text(of: index) else {
                     continue
                 }
                 if let bound, text.utf8.count >= bound.utf8.count, bound.utf8.lexicographicallyPrecedes(text.utf8) {
