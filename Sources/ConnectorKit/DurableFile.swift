@@ -72,8 +72,8 @@ public struct DurableFile: ~Copyable {
         }
         posix_fadvise(descriptor, off_t(left), off_t(Self.step), POSIX_FADV_DONTNEED)
         left += Self.step
-        // A gigabyte a second, and a hiccup.
-        let limit: Duration = .milliseconds(20 + (left - Self.kept) >> 20)
+        // A gigabyte a second, and a hiccup or two.
+        let limit: Duration = .milliseconds(50 + (left - Self.kept) >> 20)
         waited = waited.map { $0 + (ContinuousClock.now - start) }.flatMap { $0 > limit ? nil : $0 }
     }
 
