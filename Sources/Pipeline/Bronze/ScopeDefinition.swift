@@ -12,7 +12,7 @@ internal import Primitives
 struct ScopeDefinition {
     private let entity: EntityID
     /// As it is kept; empty where scopes decide nothing.
-    let text: String
+    private let text: String
 
     init(_ entity: Entity, timezone: String) {
         self.entity = entity.id

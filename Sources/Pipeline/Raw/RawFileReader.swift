@@ -106,3 +106,18 @@ struct RawFileReader: ~Copyable {
         return true
     }
 }
+
+extension RawFileReader {
+    /// Reads a file to its end, to prove it.
+    /// - Throws: `StepError` naming a file that is missing, damaged or not what was landed; `CancellationError`.
+    static func prove(_ file: Manifest.File, folder: String, landed: LandedFiles? = nil) throws {
+        do {
+            var reader = try RawFileReader(file, folder: folder, landed: landed)
+            while try reader.next() != nil { try Task.checkCancellation() }
+        } catch let error where error is StepError || error is CancellationError {
+            throw error
+        } catch {
+            throw StepError(.parse, "raw file \(folder)/\(file.name) cannot be read: \(error)")
+        }
+    }
+}

@@ -89,10 +89,8 @@ public struct RawStore: Sendable {
     /// True where the files are what their checksums say.
     func areIntact(_ files: [Manifest.File], of entity: EntityID, run: UUIDValue) throws -> Bool {
         do {
-            for file in files {
-                var reader = try RawFileReader(file, folder: folder(of: entity, run: run), landed: landed)
-                while try reader.next() != nil { try Task.checkCancellation() }
-            }
+            let folder = folder(of: entity, run: run)
+            for file in files { try RawFileReader.prove(file, folder: folder, landed: landed) }
             return true
         } catch is StepError {
             return false

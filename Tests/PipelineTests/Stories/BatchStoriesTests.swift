@@ -47,14 +47,17 @@ struct BatchStoriesTests {
 
     @Test(
         "the same batch again is landed where the files that it repeats are gone or damaged",
-        arguments: ["gone", "other"])
+        arguments: ["gone", "other", "compressed"])
     func sameAsDamaged(damage: String) async throws {
         let warehouse = try await TestWarehouse(
-            TestEntity(columns: "id int key, n int", #"{"delta": {"cursor_column": "n"}}"#))
+            TestEntity(
+                columns: "id int key, n int",
+                #"{"delta": {"cursor_column": "n"}, "raw": {"compress": "\#(damage == "compressed" ? "zstd" : "none")"}}"#
+            ))
         let records = [#"{"id":1,"n":1}"#, #"{"id":2,"n":2}"#]
         try await warehouse.load(records)
         let run = try await warehouse.rows("SELECT run_id FROM audit.raw_batch")[0]
-        let name = "raw/t/things/\(run)/00001.jsonl"
+        let name = "raw/t/things/\(run)/00001.jsonl\(damage == "compressed" ? ".zst" : "")"
         if damage == "gone" {
             try FileManager.default.removeItem(atPath: warehouse.folder.path(of: name))
         } else {
