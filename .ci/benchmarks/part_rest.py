@@ -29,18 +29,16 @@ def main(options):
 
 
 def one_round(web, index):
-    """Both into empty tables; who comes first changes from round to round."""
+    """Each on a server of its own, whose log and files are as new to it as to the other; who begins changes."""
     systems, entities = people("pages.jsonl", system="file")
-    more_systems, more_entities = web.metadata(entities[0])
     systems[0]["connection"] = {"root": f"{web.folder}/www"}
+    metadata = {"file": (systems, entities), "web": web.metadata(entities[0])}
+    tables = {"file": "silver.file_people", "web": "silver.web_items"}
     costs = {}
-    with Project(systems + more_systems, entities + more_entities) as project:
-        project.medallion("deploy")
-        tables = {"file": "silver.file_people", "web": "silver.web_items"}
-        for system in sorted(tables, reverse=index % 2 == 1):
+    for system in sorted(tables, reverse=index % 2 == 1):
+        with Project(*metadata[system]) as project:
+            project.medallion("deploy")
             project.checkpoint()
             costs[system] = run(project, "--system", system, "--load", "full")
-            table_name = tables[system]
-            check(table_name, counts(project, table_name), f"{web.pages * web.size} current, 0 closed")
-            project.vacuum()
+            check(tables[system], counts(project, tables[system]), f"{web.pages * web.size} current, 0 closed")
     return costs
