@@ -30,7 +30,7 @@ struct DoctorTests {
         ("DROP INDEX silver.example_people_open", "lacks its index example_people_open"),
         ("ALTER TABLE silver.example_people ADD COLUMN extra text", "has column extra"),
         (
-            "UPDATE bronze.example_people__last SET _is_deleted = true WHERE _key_hash = "
+            "UPDATE bronze.example_people SET _change = 'delete' WHERE _key_hash = "
                 + "(SELECT _key_hash FROM silver.example_people WHERE id = 1)",
             "1 open rows whose key is not live in bronze"
         ),

@@ -28,8 +28,10 @@ struct BatchStage {
     let batch: Batch
     /// Takes the parents of an exploded entity's items; nil for any other.
     let parents: ParentScopes?
+    /// Where the last changes are.
+    var last: LastChanges.State
     /// True where nothing is known of the entity yet.
-    let isFirst: Bool
+    var isFirst: Bool { last == .new }
 
     private var entity: Entity { source.entity }
 

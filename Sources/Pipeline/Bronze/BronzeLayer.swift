@@ -20,6 +20,8 @@ struct BronzeLayer: Sendable {
 
     /// From so many records on the server's log is worth a connection of its own.
     private static let largeBatch = 5_000
+    /// So many keys are looked up in the log one by one; for more, the last changes are brought into a table.
+    private static let mostLookedUp = 100_000
 
     /// Normalizes the entity's pending batches, oldest first, each in one transaction.
     /// - Parameter companion: Is fed with the typed changes, where silver follows and only one batch is pending.
@@ -189,28 +191,37 @@ struct BronzeLayer: Sendable {
             ParentScopes(
                 table: table, parent: BronzeTable($0, schema: system.schemas.bronze), batch: batch)
         }
-        let known = try await LastChanges(table: table).restore(on: connection)
-        if known == .lost {
+        let lastChanges = LastChanges(table: table)
+        var last = try await lastChanges.state(on: connection)
+        if last == .inLog, !lastChanges.canStayInLog {
+            try await lastChanges.restore(on: connection)
             step.notice("the server lost the last changes in a crash; they were made again from its log")
+            last = .kept
         }
         // Keys are looked up, however large the tables have grown.
         try await connection.execute("SET LOCAL random_page_cost = 1.1")
         try await StageTable.empty(table.stage, on: connection)
         if parents != nil { try await StageTable.empty(table.scopes, on: connection) }
-        return BatchStage(source: source, table: table, batch: batch, parents: parents, isFirst: known == .new)
+        return BatchStage(source: source, table: table, batch: batch, parents: parents, last: last)
     }
 
     private func detect(
         _ stage: BatchStage, step: Step, on connection: PostgresConnection
     ) async throws -> DetectedBatch {
         let (entity, table, batch) = (stage.source.entity, stage.table, stage.batch)
+        var stage = stage
         var survey = try await stage.fill(on: connection, step: step)
         if survey.records > 5_000 {
             try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason)")
         }
         let superseded = try await stage.parents?.settle(&survey, on: connection) ?? 0
+        let detectsAbsence = survey.tellsAbsence(in: batch, of: entity)
+        if stage.last == .inLog, detectsAbsence || survey.records > BronzeLayer.mostLookedUp {
+            try await LastChanges(table: table).restore(on: connection)
+            stage.last = .kept
+        }
         let detection = ChangeDetection(
-            entity: entity, table: table, batch: batch, detectsAbsence: survey.tellsAbsence(in: batch, of: entity))
+            entity: entity, table: table, batch: batch, detectsAbsence: detectsAbsence, last: stage.last)
         let duplicates = try await superseded + detection.removeDuplicates(on: connection)
         let (marks, findings) = try await detection.decide(of: survey.records, on: connection)
         return DetectedBatch(
@@ -258,7 +269,7 @@ struct BronzeLayer: Sendable {
         async let merged: Void = whole.ended()
         try await log?.end(on: connection)
         if isFirst { try await connection.execute(table.addLogKey) }
-        try await detection.apply(on: connection, isFirst: isFirst)
+        try await detection.apply(on: connection)
         try await merged
     }
 

@@ -32,7 +32,7 @@ struct BronzeTable {
         "CONSTRAINT \(identifier: entity.id.table + "__last_pk") PRIMARY KEY (_key_hash)"
     }
 
-    /// Makes the empty tables ready for their first rows: keys are built behind them at half the cost.
+    /// Makes the empty log ready for its first rows: its key is built behind them at half the cost.
     ///
     /// The index of runs leaves the first batch out: its rows are all there are, so that it is found without an index, and
     /// neither its rows nor their sorting cost anything.
@@ -41,7 +41,6 @@ struct BronzeTable {
             "ALTER TABLE \(fragment: log) DROP CONSTRAINT \(identifier: entity.id.table + "_pkey")",
             "DROP INDEX IF EXISTS \(table: schema, entity.id.table + "_run")",
             "\(fragment: runIndex) WHERE _run_timestamp > \(literal: batch.run.timestamp)",
-            "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")",
             IndexBuild.settings(rows: batch.records),
         ]
     }
@@ -58,20 +57,28 @@ struct BronzeTable {
         "COPY \(fragment: log) (\(identifiers: columns)) FROM STDIN (FORMAT binary)"
     }
 
-    /// What the tables themselves fill in while a first batch is copied.
-    func defaults(_ common: CommonValues) -> [ColumnDefaults] {
-        let instant: SQLText = "\(literal: common.run.timestamp)"
+    /// What the log itself fills in while a first batch is copied.
+    func logDefaults(_ common: CommonValues) -> ColumnDefaults {
         var values: [(column: String, value: SQLText)] = [
-            ("_run_id", "\(literal: common.run.id)"), ("_run_timestamp", instant),
+            ("_run_id", "\(literal: common.run.id)"), ("_run_timestamp", "\(literal: common.run.timestamp)"),
         ]
         if let change = common.change { values.append(("_change", "\(literal: change.rawValue)")) }
         if let file = common.file { values.append(("_raw_file", "\(verbatim: String(file))")) }
-        return [
-            ColumnDefaults(table: log, values: values),
-            ColumnDefaults(
-                table: last,
-                values: [("_run_timestamp", instant), ("_is_deleted", "false"), ("_by_absence", "false")]),
-        ]
+        return ColumnDefaults(table: log, values: values)
+    }
+
+    /// What the table of last changes itself fills in while those of a first batch are copied.
+    func lastDefaults(_ run: RunIdentity) -> ColumnDefaults {
+        ColumnDefaults(
+            table: last,
+            values: [
+                ("_run_timestamp", "\(literal: run.timestamp)"), ("_is_deleted", "false"), ("_by_absence", "false"),
+            ])
+    }
+
+    /// Makes the empty table of last changes ready for its first rows.
+    var dropLastKey: SQLText {
+        "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")"
     }
 
     /// Gives the log its primary key back.

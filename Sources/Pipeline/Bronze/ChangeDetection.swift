@@ -32,6 +32,8 @@ struct ChangeDetection {
     let table: BronzeTable
     let batch: Batch
     let detectsAbsence: Bool
+    /// Where the last changes were before the batch.
+    let last: LastChanges.State
     /// True where the stage holds what changed and, at ordinals below zero, the absent keys; else it holds every record.
     var absentIsStaged = false
 
@@ -106,10 +108,16 @@ struct ChangeDetection {
         return """
             SELECT s._ordinal, CASE WHEN s._is_delete THEN 4 WHEN l._key_hash IS NULL THEN 1
                 WHEN NOT l._is_deleted THEN 2 WHEN \(fragment: restores) THEN 3 ELSE 1 END
-            FROM \(fragment: staged) s LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
+            FROM \(fragment: staged) s \(fragment: lastJoined)
             WHERE s._reject_reason IS NULL
                 AND (l._key_hash IS NULL OR l._is_deleted <> s._is_delete OR l._doc_hash IS DISTINCT FROM s._doc_hash)
             """
+    }
+
+    private var lastJoined: SQLText {
+        last == .inLog
+            ? LastChanges(table: table).joinedFromLog
+            : "LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash"
     }
 
     /// The stage. Few records come in the order of their keys, in which the last changes mostly lie; a full stage is joined as
@@ -120,16 +128,10 @@ struct ChangeDetection {
 
     /// A live key of the batch's scope that the batch does not bring. Rejected records count as brought.
     private var isAbsent: SQLText {
-        guard !absentIsStaged else {
-            return """
-                NOT l._is_deleted AND EXISTS (
-                    SELECT FROM \(fragment: table.stage) s WHERE s._key_hash = l._key_hash AND s._ordinal < 0)
-                """
-        }
-        return """
-            NOT l._is_deleted\(fragment: inScope)
-                AND NOT EXISTS (SELECT FROM \(fragment: table.stage) s WHERE s._key_hash = l._key_hash)
-            """
+        """
+        NOT l._is_deleted\(fragment: inScope)
+            AND NOT EXISTS (SELECT FROM \(fragment: table.stage) s WHERE s._key_hash = l._key_hash)
+        """
     }
 
     private var inScope: SQLText {
@@ -139,18 +141,10 @@ struct ChangeDetection {
             " AND l._scope IN (SELECT _scope FROM \(fragment: table.stage) WHERE _reject_reason IS NULL)"
     }
 
-    /// Logs the absent keys as deleted, and brings the last change of every key up to date.
-    ///
-    /// `isFirst`: the table of last changes is empty and lacks its key, which is built behind its rows.
-    func apply(on connection: PostgresConnection, isFirst: Bool) async throws {
+    /// Logs the absent keys as deleted, and brings the last change of every key up to date, where they are kept.
+    func apply(on connection: PostgresConnection) async throws {
         let instant = batch.run.timestamp
-        if isFirst {
-            if effective != nil {
-                try await connection.execute(table.addLastKey)
-            } else {
-                return try await fillLast(on: connection)
-            }
-        }
+        if last == .new, effective == nil { return try await fillLast(on: connection) }
         if let effective { try await connection.execute(effective.placePresent) }
         if detectsAbsence {
             let appliesAt: SQLText =
@@ -162,9 +156,11 @@ struct ChangeDetection {
                 INSERT INTO \(fragment: table.log) (_key_hash, _change, _run_id, _run_timestamp, _raw_file, _record_no,
                     _applies_at)
                 SELECT l._key_hash, 'delete', \(batch.run.id), \(instant), 0, 0, \(fragment: appliesAt)
-                FROM \(fragment: table.last) l WHERE \(fragment: isAbsent)
+                FROM \(fragment: absentIsStaged ? table.stage : table.last) l
+                WHERE \(fragment: absentIsStaged ? "l._ordinal < 0" : isAbsent)
                 """)
         }
+        guard last != .inLog else { return }
         try await connection.execute(effective?.applyToLast ?? applyToLast)
     }
 
@@ -189,6 +185,7 @@ struct ChangeDetection {
 
     /// The first batch: every key of the stage gets its last change.
     private func fillLast(on connection: PostgresConnection) async throws {
+        try await connection.execute(table.dropLastKey)
         try await connection.execute(
             """
             INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _scope)

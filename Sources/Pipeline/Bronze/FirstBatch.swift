@@ -18,7 +18,7 @@ struct FirstBatch {
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
 
-    /// Writes the log and the table of last changes; nil where a key stands twice in the batch, too many records are
+    /// Writes the log and, where they are worth keeping, the last changes; nil where a key stands twice in the batch, too many records are
     /// rejected, or a guard is going to object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         // Bronze's tables first: who reads both layers takes them in that order.
@@ -30,21 +30,30 @@ struct FirstBatch {
         return try await copy(feeding: begun, on: connection, step: step)
     }
 
-    /// Fills the table of last changes in the order of its keys, and builds the indexes; false where a key stands twice.
+    /// Builds the log's key, and keeps the last changes where that is worth it; false where a key stands twice.
     private func finish(
         _ keys: KeyPartitions, hasDeletes: Bool, on connection: PostgresConnection
     ) async throws -> Bool {
+        async let indexed = connection.execute(table.addLogKey)
+        let isDistinct = try keys.areDistinct()
+        _ = try await indexed
+        guard isDistinct else { return false }
+        if try await LastChanges(table: table).areWorthKeeping(keys: keys.count, on: connection) {
+            try await fillLast(keys, hasDeletes: hasDeletes, on: connection)
+        }
+        return true
+    }
+
+    /// Fills the table of last changes in the order of its keys.
+    private func fillLast(_ keys: KeyPartitions, hasDeletes: Bool, on connection: PostgresConnection) async throws {
+        let defaults = table.lastDefaults(batch.run)
+        for statement in [table.dropLastKey, defaults.set] { try await connection.execute(statement) }
         let columns = ["_key_hash", "_doc_hash"] + (hasDeletes ? ["_is_deleted"] : [])
         try await connection.beginCopyIn(
             "COPY \(fragment: table.last) (\(identifiers: columns)) FROM STDIN (FORMAT binary)")
         var rows = CopyBuffer()
         for partition in keys.indices {
-            let entries = try keys.sortedEntries(of: partition)
-            for (place, entry) in entries.enumerated() {
-                guard place == 0 || entries[place - 1].key != entry.key else {
-                    await connection.abortCopyIn("a key stands twice")
-                    return false
-                }
+            for entry in try keys.sortedEntries(of: partition) {
                 rows.beginRow(columns: columns.count)
                 rows.append(uuid: entry.key)
                 rows.append(uuid: entry.document)
@@ -56,11 +65,9 @@ struct FirstBatch {
         try await connection.putCopyData(&rows)
         try await connection.endCopyIn()
         // The keys stand in their order: there is nothing to sort, and workers would only share it out.
-        try await connection.execute(IndexBuild.settings(rows: 0))
-        try await connection.execute(table.addLastKey)
-        try await connection.execute(IndexBuild.settings(rows: keys.count))
-        try await connection.execute(table.addLogKey)
-        return true
+        for statement in [IndexBuild.settings(rows: 0), table.addLastKey, defaults.drop] {
+            try await connection.execute(statement)
+        }
     }
 
     private func copy(
@@ -80,7 +87,8 @@ struct FirstBatch {
             file: source.manifest.files.count == 1 ? 1 : nil)
         var row = LogRow(entity, run: batch.run, filledIn: common)
         var keys = try KeyPartitions(expecting: batch.records)
-        for defaults in table.defaults(common) { try await connection.execute(defaults.set) }
+        let defaults = table.logDefaults(common)
+        try await connection.execute(defaults.set)
         try await connection.beginCopyIn(table.copyToLog(row.columns))
         while try records.next() {
             for index in 0..<records.window.count {
@@ -129,7 +137,7 @@ struct FirstBatch {
         let isWhole = try await finish(keys, hasDeletes: findings.marked > 0, on: connection)
         try await merged
         guard isWhole else { return nil }
-        for defaults in table.defaults(common) { try await connection.execute(defaults.drop) }
+        try await connection.execute(defaults.drop)
         if survey.rejected > 0 {
             try await connection.beginCopyIn(stage.copyToStage)
             rejects.finish()
@@ -138,7 +146,7 @@ struct FirstBatch {
         }
         return DetectedBatch(
             stage: stage, survey: survey,
-            detection: ChangeDetection(entity: entity, table: table, batch: batch, detectsAbsence: false),
+            detection: ChangeDetection(entity: entity, table: table, batch: batch, detectsAbsence: false, last: .new),
             duplicates: 0, marks: nil, findings: findings, isFirst: true)
     }
 }

@@ -16,6 +16,8 @@ struct KeyComparison {
     private(set) var candidates: ChangeMarks
     private var isKnown: ChangeMarks
     private var isDeleted: ChangeMarks
+    /// Keys before the batch, deleted ones among them.
+    private(set) var keys = 0
     /// Live keys before the batch.
     private(set) var live = 0
     /// Live keys that the batch does not bring; its documents are not told.
@@ -39,13 +41,13 @@ struct KeyComparison {
         return isDeleted.isRestored(ordinal) ? .deletedByAbsence : .deleted
     }
 
-    /// Compares the batch (marks are ordinals) with what is known (marks of `LastChange`); false where a key stands twice
-    /// in the batch.
-    mutating func compare(_ batch: KeyPartitions, with known: KeyPartitions) throws -> Bool {
+    /// Compares the batch (marks are ordinals) with what is known; false where a key stands twice in the batch.
+    mutating func compare(_ batch: KeyPartitions, with known: KnownKeys) throws -> Bool {
         for partition in batch.indices {
             let records = try batch.entries(of: partition)
             guard var table = KeyTable(records) else { return false }
-            for last in try known.entries(of: partition) {
+            for last in try known.last(of: partition) {
+                keys += 1
                 let isLive = last.mark & LastChange.isDeleted == 0
                 if isLive { live += 1 }
                 guard let place = table.take(last.key, of: records) else {
@@ -73,8 +75,12 @@ struct KeyComparison {
 enum LastChange {
     static let isDeleted: UInt64 = 1
     static let isByAbsence: UInt64 = 2
+    static let deletedByAbsence = isDeleted | isByAbsence
     /// A key that is absent has no document.
     static let hasDocument: UInt64 = 4
+
+    /// Of two changes of a key, the later one has the greater mark.
+    static func order(_ instant: Instant) -> UInt64 { UInt64(bitPattern: instant.microseconds &+ 1 << 60) << 3 }
 }
 
 /// Finds entries of one partition by their keys: open addressing over their places.

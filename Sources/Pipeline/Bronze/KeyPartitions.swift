@@ -84,6 +84,15 @@ struct KeyPartitions: Sendable {
         }
     }
 
+    /// True where no key stands twice.
+    func areDistinct() throws -> Bool {
+        for partition in indices {
+            let entries = try sortedEntries(of: partition)
+            for place in entries.indices.dropFirst() where entries[place].key == entries[place - 1].key { return false }
+        }
+        return true
+    }
+
     /// Every entry of a partition, in the order in which they were added.
     func entries(of partition: Int) throws -> [KeyEntry] {
         var entries: [KeyEntry] = []

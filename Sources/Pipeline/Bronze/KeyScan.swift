@@ -56,29 +56,4 @@ struct KeyScan: Sendable {
         }
         return (columns, records.window.unknownNames)
     }
-
-    /// What the server knows of every key; marks are those of `LastChange`.
-    static func lastChanges(
-        of table: BronzeTable, expecting expected: Int, on connection: PostgresConnection
-    ) async throws -> KeyPartitions {
-        var known = try KeyPartitions(expecting: expected)
-        try await connection.beginCopyOut(
-            """
-            COPY (SELECT _key_hash, _doc_hash, _is_deleted, _by_absence FROM \(fragment: table.last))
-            TO STDOUT (FORMAT binary)
-            """)
-        while let chunk = try await connection.nextCopyChunk() {
-            var rows = BinaryRowReader(chunk)
-            while rows.next() {
-                guard let key = rows.uuid(0) else { continue }
-                var mark: UInt64 = 0
-                if rows.bool(2) == true { mark |= LastChange.isDeleted }
-                if rows.bool(3) == true { mark |= LastChange.isByAbsence }
-                let document = rows.uuid(1)
-                if document != nil { mark |= LastChange.hasDocument }
-                try known.add(KeyEntry(key: key, document: document ?? .zero, mark: mark))
-            }
-        }
-        return known
-    }
 }

@@ -22,7 +22,7 @@ struct KnownBatch {
     /// Writes the changes; nil where a key stands twice in the batch, too many records are rejected, or a guard is going to
     /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
-        async let lastChanges = KeyScan.lastChanges(of: table, expecting: batch.records, on: connection)
+        async let lastChanges = KnownKeys(stage.last, of: table, expecting: batch.records, on: connection)
         let scan = try KeyScan(of: source, expecting: batch.records, heldUnread: BatchShortcut.heldRejects, step: step)
         let known = try await lastChanges
         guard let scan else { return nil }
@@ -60,7 +60,8 @@ struct KnownBatch {
         }
         let detection = ChangeDetection(
             entity: entity, table: table, batch: batch,
-            detectsAbsence: reading.survey.tellsAbsence(in: batch, of: entity), absentIsStaged: true)
+            detectsAbsence: reading.survey.tellsAbsence(in: batch, of: entity), last: stage.last,
+            absentIsStaged: true)
         if detection.detectsAbsence {
             (reading.findings.live, reading.findings.absent) = (comparison.live, comparison.absent.count)
         }
@@ -132,7 +133,11 @@ struct KnownBatch {
             try await fill(with: reading.staged, absent, on: connection)
         }
         if reading.findings.changes + reading.findings.absent > 0 {
-            try await detection.apply(on: connection, isFirst: false)
+            try await detection.apply(on: connection)
+        }
+        if stage.last == .inLog {
+            let keys = comparison.keys + reading.findings.inserted
+            try await LastChanges(table: table).keepIfWorth(keys: keys, on: connection)
         }
         try await merged
         return DetectedBatch(

@@ -92,7 +92,7 @@ actor CompanionMerge {
             try await connection.endCopyIn()
             var counts = RowCounts()
             if opensHistory {
-                for statement in table.closeAfterFirstRows(of: batch.run, at: now) {
+                for statement in table.closeAfterFirstRows(of: batch, at: now) {
                     try await connection.execute(statement)
                 }
                 counts.input = changes

@@ -118,7 +118,7 @@ struct SilverLayer: Sendable {
             batch, table.entity, system, from: bronze,
             into: HistoryRow.copy(into: table),
             as: .opening(HistoryRow(table.entity)), step: step, on: writer)
-        for statement in table.closeAfterFirstRows(of: batch.run, at: step.now) { try await writer.execute(statement) }
+        for statement in table.closeAfterFirstRows(of: batch, at: step.now) { try await writer.execute(statement) }
         var counts = RowCounts()
         counts.input = changes
         counts.inserted = opened

@@ -140,7 +140,9 @@ struct SilverTable {
     }
 
     /// Gives them back; a key with two open rows fails here.
-    var addIndexes: [SQLText] { ["ALTER TABLE \(fragment: history) ADD \(fragment: primaryKey)", openRowIndex] }
+    var addIndexes: [SQLText] { [addPrimaryKey, openRowIndex] }
+
+    private var addPrimaryKey: SQLText { "ALTER TABLE \(fragment: history) ADD \(fragment: primaryKey)" }
 
     /// Makes the empty history ready for rows of `HistoryRow`: without indexes, and with defaults for what all rows of the
     /// batch have, which costs the server less than reading them a million times.
@@ -162,8 +164,11 @@ struct SilverTable {
     }
 
     /// Takes the defaults away and gives the indexes back; a key with two open rows fails here.
-    func closeAfterFirstRows(of run: RunIdentity, at now: Instant) -> [SQLText] {
-        [defaults(of: run, at: now).drop] + addIndexes
+    func closeAfterFirstRows(of batch: Batch, at now: Instant) -> [SQLText] {
+        [
+            defaults(of: batch.run, at: now).drop, addPrimaryKey, IndexBuild.lastSettings(rows: batch.records),
+            openRowIndex,
+        ]
     }
 
     private var openRowIndex: SQLText {

@@ -33,8 +33,10 @@ struct RandomHistoryTests {
                         #"{"full_scope": "b", "# + attributes.dropFirst()),
                 ]
             })
+        let usual = warehouse.workspace.shortcuts
         for _ in 0..<Self.loads {
             for isFull in [true, false] {
+                warehouse.use(dice.next().isMultiple(of: 4) ? .never : usual)
                 warehouse.clock.advance(seconds: 86_400)
                 let day = Int(warehouse.clock.now().microseconds / 86_400_000_000 - 20_453)
                 var names: [String] = []

@@ -1,8 +1,9 @@
 import Metadata
-import Pipeline
 import Postgres
 import TestKit
 import Testing
+
+@testable import Pipeline
 
 /// A first batch that one of the ways might get wrong, and what follows it.
 struct FirstBatchCase: Sendable, CustomTestStringConvertible {
@@ -167,8 +168,10 @@ struct ShortcutTests {
             SELECT id, n, v, _key_hash, _scd1_hash, _scd2_hash, _is_deleted, _valid_to IS NULL FROM silver.t_things
             ORDER BY _valid_from, _key_hash
             """)
+        let last = try await LastChanges(table: BronzeTable(warehouse.entity(), schema: "bronze"))
+            .current(on: warehouse.connection)
         found += try await warehouse.rows(
-            "SELECT _key_hash, _doc_hash, _is_deleted, _by_absence FROM bronze.t_things__last ORDER BY 1")
+            "SELECT _key_hash, _doc_hash, _is_deleted, _by_absence FROM \(fragment: last) ORDER BY 1")
         found += try await warehouse.rows(
             "SELECT raw_file, record_no, column_name, reason, excerpt FROM audit.rejected_record ORDER BY 1, 2")
         found += try await warehouse.rows("SELECT change, column_name FROM audit.schema_change ORDER BY 1, 2")
