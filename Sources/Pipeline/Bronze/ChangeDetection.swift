@@ -108,17 +108,13 @@ struct ChangeDetection {
         return """
             SELECT s._ordinal, CASE WHEN s._is_delete THEN 4 WHEN l._key_hash IS NULL THEN 1
                 WHEN NOT l._is_deleted THEN 2 WHEN \(fragment: restores) THEN 3 ELSE 1 END
-            FROM \(fragment: staged) s \(fragment: lastJoined)
+            FROM \(fragment: staged) s LEFT JOIN \(fragment: known) l ON l._key_hash = s._key_hash
             WHERE s._reject_reason IS NULL
                 AND (l._key_hash IS NULL OR l._is_deleted <> s._is_delete OR l._doc_hash IS DISTINCT FROM s._doc_hash)
             """
     }
 
-    private var lastJoined: SQLText {
-        last == .inLog
-            ? LastChanges(table: table).joinedFromLog
-            : "LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash"
-    }
+    private var known: SQLText { last == .inLog ? LastChanges(table: table).stagedInLog : table.last }
 
     /// The stage. Few records come in the order of their keys, in which the last changes mostly lie; a full stage is joined as
     /// a whole, and need not be sorted.

@@ -106,12 +106,12 @@ struct LastChanges {
             ? "(\(fragment: allInLog)) AS l (\(fragment: LastChanges.columns))" : table.last
     }
 
-    /// The last change of each key of `s`, looked up in the log one by one, as `l`.
-    var joinedFromLog: SQLText {
+    /// The last change of each staged key that the log knows.
+    var stagedInLog: SQLText {
         """
-        LEFT JOIN LATERAL (
-            SELECT g._key_hash, \(fragment: LastChanges.flags) FROM \(fragment: table.log) g WHERE g._key_hash = s._key_hash
-            ORDER BY g._key_hash DESC, g._run_timestamp DESC, g._raw_file DESC, g._record_no DESC LIMIT 1) l ON true
+        (SELECT DISTINCT ON (g._key_hash) g._key_hash, \(fragment: LastChanges.flags)
+        FROM \(fragment: table.stage) k JOIN \(fragment: table.log) g ON g._key_hash = k._key_hash
+        ORDER BY g._key_hash, g._run_timestamp DESC, g._raw_file DESC, g._record_no DESC)
         """
     }
 }
