@@ -106,11 +106,12 @@ struct LastChanges {
             ? "(\(fragment: allInLog)) AS l (\(fragment: LastChanges.columns))" : table.last
     }
 
-    /// The last change of each staged key that the log knows.
+    /// The last change of each staged key that the log knows. In the order of the keys: the log's key is then walked from one end
+    /// to the other.
     var stagedInLog: SQLText {
         """
         (SELECT DISTINCT ON (g._key_hash) g._key_hash, \(fragment: LastChanges.flags)
-        FROM \(fragment: table.stage) k JOIN \(fragment: table.log) g ON g._key_hash = k._key_hash
+        FROM (SELECT _key_hash FROM \(fragment: table.stage) ORDER BY _key_hash) k JOIN \(fragment: table.log) g ON g._key_hash = k._key_hash
         ORDER BY g._key_hash, g._run_timestamp DESC, g._raw_file DESC, g._record_no DESC)
         """
     }
