@@ -67,15 +67,6 @@ struct BronzeTable {
         return ColumnDefaults(table: log, values: values)
     }
 
-    /// What the table of last changes itself fills in while those of a first batch are copied.
-    func lastDefaults(_ run: RunIdentity) -> ColumnDefaults {
-        ColumnDefaults(
-            table: last,
-            values: [
-                ("_run_timestamp", "\(literal: run.timestamp)"), ("_is_deleted", "false"), ("_by_absence", "false"),
-            ])
-    }
-
     /// Makes the empty table of last changes ready for its first rows.
     var dropLastKey: SQLText {
         "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")"

@@ -18,7 +18,7 @@ struct FirstBatch {
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
 
-    /// Writes the log and, where they are worth keeping, the last changes; nil where a key stands twice in the batch, too many records are
+    /// Writes the log, which tells the last changes; nil where a key stands twice in the batch, too many records are
     /// rejected, or a guard is going to object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         // Bronze's tables first: who reads both layers takes them in that order.
@@ -30,44 +30,12 @@ struct FirstBatch {
         return try await copy(feeding: begun, on: connection, step: step)
     }
 
-    /// Builds the log's key, and keeps the last changes where that is worth it; false where a key stands twice.
-    private func finish(
-        _ keys: KeyPartitions, hasDeletes: Bool, on connection: PostgresConnection
-    ) async throws -> Bool {
+    /// Builds the log's key; false where a key stands twice.
+    private func finish(_ keys: HashPartitions<KeyPrefix>, on connection: PostgresConnection) async throws -> Bool {
         async let indexed = connection.execute(table.addLogKey)
         let isDistinct = try keys.areDistinct()
         _ = try await indexed
-        guard isDistinct else { return false }
-        if try await LastChanges(table: table).areWorthKeeping(keys: keys.count, on: connection) {
-            try await fillLast(keys, hasDeletes: hasDeletes, on: connection)
-        }
-        return true
-    }
-
-    /// Fills the table of last changes in the order of its keys.
-    private func fillLast(_ keys: KeyPartitions, hasDeletes: Bool, on connection: PostgresConnection) async throws {
-        let defaults = table.lastDefaults(batch.run)
-        for statement in [table.dropLastKey, defaults.set] { try await connection.execute(statement) }
-        let columns = ["_key_hash", "_doc_hash"] + (hasDeletes ? ["_is_deleted"] : [])
-        try await connection.beginCopyIn(
-            "COPY \(fragment: table.last) (\(identifiers: columns)) FROM STDIN (FORMAT binary)")
-        var rows = CopyBuffer()
-        for partition in keys.indices {
-            for entry in try keys.sortedEntries(of: partition) {
-                rows.beginRow(columns: columns.count)
-                rows.append(uuid: entry.key)
-                rows.append(uuid: entry.document)
-                if hasDeletes { rows.append(bool: entry.mark & LastChange.isDeleted != 0) }
-                if rows.needsFlush { try await connection.putCopyData(&rows) }
-            }
-        }
-        rows.finish()
-        try await connection.putCopyData(&rows)
-        try await connection.endCopyIn()
-        // The keys stand in their order: there is nothing to sort, and workers would only share it out.
-        for statement in [IndexBuild.settings(rows: 0), table.addLastKey, defaults.drop] {
-            try await connection.execute(statement)
-        }
+        return isDistinct
     }
 
     private func copy(
@@ -86,7 +54,7 @@ struct FirstBatch {
             run: batch.run, change: entity.deleteMarker == nil ? .upsert : nil,
             file: source.manifest.files.count == 1 ? 1 : nil)
         var row = LogRow(entity, run: batch.run, filledIn: common)
-        var keys = try KeyPartitions(expecting: batch.records)
+        var keys = try HashPartitions<KeyPrefix>(expecting: batch.records)
         let defaults = table.logDefaults(common)
         try await connection.execute(defaults.set)
         try await connection.beginCopyIn(table.copyToLog(row.columns))
@@ -110,9 +78,8 @@ struct FirstBatch {
                 if let filter, filter.excludes(reader) { continue }
                 let change: LogRow.Change = reader.isDelete ? .delete : .upsert
                 let key = reader.keyHash()
-                let document = row.append(change, records, index, key: key, reader, to: &log)
-                try keys.add(
-                    KeyEntry(key: key, document: document, mark: reader.isDelete ? LastChange.isDeleted : 0))
+                row.append(change, records, index, key: key, reader, to: &log)
+                try keys.add(KeyPrefix(key))
                 if reader.isDelete { findings.marked += 1 } else { findings.inserted += 1 }
                 feed.add(change, records, index, key: key, &reader)
             }
@@ -134,7 +101,7 @@ struct FirstBatch {
         async let merged: Void = whole.ended()
         try await connection.putCopyData(&log)
         try await connection.endCopyIn()
-        let isWhole = try await finish(keys, hasDeletes: findings.marked > 0, on: connection)
+        let isWhole = try await finish(keys, on: connection)
         try await merged
         guard isWhole else { return nil }
         try await connection.execute(defaults.drop)

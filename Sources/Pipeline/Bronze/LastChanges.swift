@@ -45,21 +45,13 @@ struct LastChanges {
     /// True where a batch can ask the log itself; with an effective time, the last change to come need not be the one that counts.
     var canStayInLog: Bool { table.isLastInLog && table.entity.effectiveTimeColumn == nil }
 
-    /// True where reading the log as a whole costs so much more than reading the table would that it is worth keeping: rows
-    /// of the table take about 90 bytes.
-    static func areWorthKeeping(logBytes: Int, keys: Int) -> Bool { logBytes > (1 << 20) + 800 * keys }
-
-    /// Makes the table, once the log has grown.
+    /// Makes the table where reading the log as a whole costs full loads so much more that it is worth keeping: its rows take
+    /// about 90 bytes.
     /// - Parameter keys: Keys in the log.
     func keepIfWorth(keys: Int, on connection: PostgresConnection) async throws {
-        if try await areWorthKeeping(keys: keys, on: connection) { try await restore(on: connection) }
-    }
-
-    /// Asks for the size of the log.
-    func areWorthKeeping(keys: Int, on connection: PostgresConnection) async throws -> Bool {
-        let bytes = try await connection.query(
+        let logBytes = try await connection.query(
             "SELECT pg_catalog.pg_relation_size(\(literal: table.log.text)::regclass)")[0].get(0, as: Int.self)
-        return Self.areWorthKeeping(logBytes: bytes, keys: keys)
+        if logBytes > (1 << 20) + 800 * keys { try await restore(on: connection) }
     }
 
     /// Looks at the tables.

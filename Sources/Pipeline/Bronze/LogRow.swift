@@ -44,18 +44,15 @@ struct LogRow {
             + ["_record_no", "doc"] + (hasEffectiveTime ? ["_effective_at", "_applies_at", "_order"] : [])
     }
 
-    /// Appends the record's row; what the reader read last is the record. Returns the document's hash.
-    @discardableResult
+    /// Appends the record's row; what the reader read last is the record.
     mutating func append(
         _ change: Change, _ records: borrowing BatchReader, _ index: Int, key: UUIDValue,
         _ reader: borrowing DocumentReader, to buffer: inout CopyBuffer
-    ) -> UUIDValue {
+    ) {
         buffer.beginRow(columns: columns.count)
         buffer.append(uuid: key)
-        var document = UUIDValue.zero
         records.window.withRecord(index) { record in
-            document = XXH3.hash128(record)
-            buffer.append(uuid: document)
+            buffer.append(uuid: XXH3.hash128(record))
             if common?.change == nil { append(change, to: &buffer) }
             if common == nil {
                 buffer.append(uuid: run.id)
@@ -66,14 +63,13 @@ struct LogRow {
             if !isBinary { buffer.append(text: record) }
         }
         if isBinary { records.window.withSortedRecord(index) { buffer.append(jsonb: $0) } }
-        guard hasEffectiveTime else { return document }
+        guard hasEffectiveTime else { return }
         let instant = reader.effectiveTime ?? .oldest
         buffer.append(instant: instant)
         buffer.append(instant: instant)
         order.removeAll(keepingCapacity: true)
         reader.appendSortKey(to: &order)
         if order.isEmpty { buffer.appendNull() } else { buffer.append(bytea: order.span) }
-        return document
     }
 
     private func append(_ change: Change, to buffer: inout CopyBuffer) {

@@ -1,24 +1,45 @@
 internal import Primitives
 
+/// What `HashPartitions` takes: something with the hash of a key.
+protocol Hashed: BitwiseCopyable {
+    /// The hash's first bits.
+    var prefix: UInt64 { get }
+    /// In the order of the hashes.
+    static func < (left: Self, right: Self) -> Bool
+}
+
 /// What tells whether a record is known: its key's hash, its document's hash, and a mark of whoever adds it.
-struct KeyEntry: BitwiseCopyable {
+struct KeyEntry: Hashed {
     var key: UUIDValue
     var document: UUIDValue
     var mark: UInt64
+
+    var prefix: UInt64 { key.high }
+    static func < (left: Self, right: Self) -> Bool { left.key < right.key }
 }
+
+/// What tells whether a key stands twice: two keys with the same 64 bits hardly ever meet.
+struct KeyPrefix: Hashed {
+    let prefix: UInt64
+
+    init(_ key: UUIDValue) { prefix = key.high }
+    static func < (left: Self, right: Self) -> Bool { left.prefix < right.prefix }
+}
+
+typealias KeyPartitions = HashPartitions<KeyEntry>
 
 /// Entries of any number of records, in partitions by their keys' first bits, each of which fits into memory.
 ///
 /// Two sets with the same number of partitions can be compared partition by partition: the keys of one are only in the
 /// same one of the other (a hash join that spills, as Shapiro describes it in "Join processing in database systems with
 /// large main memories", 1986). What is more than a chunk per partition goes to a temporary file that has no name.
-struct KeyPartitions: Sendable {
+struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
     /// So many entries of a partition are held before they are written: 4 KB.
-    private static let chunkSize = 4096 / MemoryLayout<KeyEntry>.stride
+    private static var chunkSize: Int { 4096 / MemoryLayout<Entry>.stride }
     /// A partition is meant to hold so many.
-    private static let wantedSize = 16_384
+    private static var wantedSize: Int { 16_384 }
 
-    private var open: [[KeyEntry]]
+    private var open: [[Entry]]
     /// Where each partition's full chunks stand in the file, by chunk.
     private var chunks: [[Int]]
     private var spilled = 0
@@ -42,14 +63,14 @@ struct KeyPartitions: Sendable {
     var indices: Range<Int> { open.indices }
 
     /// Adds an entry.
-    mutating func add(_ entry: KeyEntry) throws {
-        let partition = Int(entry.key.high >> shift)
+    mutating func add(_ entry: Entry) throws {
+        let partition = Int(entry.prefix >> shift)
         open[partition].append(entry)
         count += 1
         guard open[partition].count == Self.chunkSize else { return }
         try open[partition].withUnsafeBytes { try file.write($0, at: spilled) }
         chunks[partition].append(spilled)
-        spilled += Self.chunkSize * MemoryLayout<KeyEntry>.stride
+        spilled += Self.chunkSize * MemoryLayout<Entry>.stride
         open[partition].removeAll(keepingCapacity: true)
     }
 
@@ -57,15 +78,15 @@ struct KeyPartitions: Sendable {
     ///
     /// Keys are hashes, so their next bits spread them evenly over buckets of a few entries, which an insertion sort then
     /// puts in order: in a fifth of the time of sorting by comparison.
-    func sortedEntries(of partition: Int) throws -> [KeyEntry] {
+    func sortedEntries(of partition: Int) throws -> [Entry] {
         let entries = try entries(of: partition)
-        guard entries.count > 256 else { return entries.sorted { $0.key < $1.key } }
+        guard entries.count > 256 else { return entries.sorted { $0 < $1 } }
         let bits: UInt64 = 11
-        func bucket(_ entry: KeyEntry) -> Int { Int(entry.key.high >> (shift - bits)) & (1 << bits - 1) }
+        func bucket(_ entry: Entry) -> Int { Int(entry.prefix >> (shift - bits)) & (1 << bits - 1) }
         var places = [Int](repeating: 0, count: 1 << bits + 1)
         for entry in entries { places[bucket(entry) + 1] += 1 }
         for index in 1..<places.count { places[index] += places[index - 1] }
-        return [KeyEntry](unsafeUninitializedCapacity: entries.count) { sorted, count in
+        return [Entry](unsafeUninitializedCapacity: entries.count) { sorted, count in
             for entry in entries {
                 let bucket = bucket(entry)
                 sorted.initializeElement(at: places[bucket], to: entry)
@@ -75,7 +96,7 @@ struct KeyPartitions: Sendable {
             for index in entries.indices.dropFirst() {
                 let entry = sorted[index]
                 var place = index
-                while place > 0, entry.key < sorted[place - 1].key {
+                while place > 0, entry < sorted[place - 1] {
                     sorted[place] = sorted[place - 1]
                     place -= 1
                 }
@@ -84,21 +105,21 @@ struct KeyPartitions: Sendable {
         }
     }
 
-    /// True where no key stands twice.
+    /// True where no hash stands twice.
     func areDistinct() throws -> Bool {
         for partition in indices {
             let entries = try sortedEntries(of: partition)
-            for place in entries.indices.dropFirst() where entries[place].key == entries[place - 1].key { return false }
+            for place in entries.indices.dropFirst() where !(entries[place - 1] < entries[place]) { return false }
         }
         return true
     }
 
     /// Every entry of a partition, in the order in which they were added.
-    func entries(of partition: Int) throws -> [KeyEntry] {
-        var entries: [KeyEntry] = []
+    func entries(of partition: Int) throws -> [Entry] {
+        var entries: [Entry] = []
         entries.reserveCapacity(chunks[partition].count * Self.chunkSize + open[partition].count)
         for offset in chunks[partition] {
-            entries += try [KeyEntry](unsafeUninitializedCapacity: Self.chunkSize) { chunk, count in
+            entries += try [Entry](unsafeUninitializedCapacity: Self.chunkSize) { chunk, count in
                 try file.read(UnsafeMutableRawBufferPointer(chunk), at: offset)
                 count = Self.chunkSize
             }
