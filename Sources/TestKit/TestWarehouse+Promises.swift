@@ -30,11 +30,16 @@ extension TestWarehouse {
     private func promises(of entity: Entity, _ table: SQLText) -> [(String, SQLText)] {
         let log: SQLText = "\(table: "bronze", entity.id.table)"
         let last: SQLText = "\(table: "bronze", entity.id.table + "__last")"
-        // Lost in a crash, they are made again by the next batch.
+        // As long as the log is short, or lost in a crash, they are in the log alone.
         let isThere: SQLText = "EXISTS (SELECT FROM \(fragment: last))"
         let hasTime = entity.effectiveTimeColumn != nil
         let startsElsewhere: SQLText = hasTime ? "false" : "t._valid_from <> t._run_timestamp"
         let newest: SQLText = hasTime ? "coalesce(_applies_at, _run_timestamp) DESC, _order DESC NULLS LAST, " : ""
+        let newestInLog: SQLText = """
+            SELECT DISTINCT ON (_key_hash) _key_hash, _doc_hash, _change, _run_timestamp, _raw_file, _effective_at,
+                _applies_at, _order FROM \(fragment: log)
+            ORDER BY _key_hash, \(fragment: newest)_run_timestamp DESC, _raw_file DESC, _record_no DESC
+            """
         var promises: [(String, SQLText)] = [
             (
                 "a key has at most one open row",
@@ -63,10 +68,7 @@ extension TestWarehouse {
             (
                 "the last change of each key is that of the log",
                 """
-                SELECT l._key_hash FROM \(fragment: last) l FULL JOIN (
-                    SELECT DISTINCT ON (_key_hash) _key_hash, _doc_hash, _change, _run_timestamp, _raw_file,
-                        _effective_at, _applies_at, _order FROM \(fragment: log)
-                    ORDER BY _key_hash, \(fragment: newest)_run_timestamp DESC, _raw_file DESC, _record_no DESC) c USING (_key_hash)
+                SELECT l._key_hash FROM \(fragment: last) l FULL JOIN (\(fragment: newestInLog)) c USING (_key_hash)
                 WHERE \(fragment: isThere) AND (c._key_hash IS NULL OR l._key_hash IS NULL
                     OR l._is_deleted <> (c._change = 'delete')
                     OR l._doc_hash IS DISTINCT FROM c._doc_hash OR l._run_timestamp <> c._run_timestamp
@@ -93,9 +95,9 @@ extension TestWarehouse {
                     "the open rows are the live keys, once all batches are merged",
                     """
                     SELECT coalesce(l._key_hash, t._key_hash) FROM
-                        (SELECT _key_hash FROM \(fragment: last) WHERE NOT _is_deleted) l
+                        (SELECT _key_hash FROM (\(fragment: newestInLog)) c WHERE _change <> 'delete') l
                         FULL JOIN (SELECT _key_hash FROM \(fragment: table) r WHERE _valid_to IS NULL) t USING (_key_hash)
-                    WHERE (l._key_hash IS NULL OR t._key_hash IS NULL) AND \(fragment: isThere) AND NOT EXISTS (
+                    WHERE (l._key_hash IS NULL OR t._key_hash IS NULL) AND NOT EXISTS (
                         SELECT FROM audit.raw_batch b WHERE b.entity_name = \(entity.id.name) AND b.state = 'normalized')
                     """
                 ))

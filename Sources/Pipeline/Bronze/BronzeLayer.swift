@@ -195,7 +195,10 @@ struct BronzeLayer: Sendable {
         var last = try await lastChanges.state(on: connection)
         if last == .inLog, !lastChanges.canStayInLog {
             try await lastChanges.restore(on: connection)
-            step.notice("the server lost the last changes in a crash; they were made again from its log")
+            step.notice("the last changes were not in their table, as after a crash; they were made again from the log")
+            last = .kept
+        } else if last == .inLog, try await lastChanges.areWorthKeeping(for: batch, on: connection) {
+            try await lastChanges.restore(on: connection)
             last = .kept
         }
         // Keys are looked up, however large the tables have grown.

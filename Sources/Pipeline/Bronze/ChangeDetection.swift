@@ -67,6 +67,10 @@ struct ChangeDetection {
     func decide(of records: Int, on connection: PostgresConnection) async throws -> (ChangeMarks, Findings) {
         var marks = ChangeMarks(records: records)
         var findings = Findings()
+        // A log that was never analyzed looks as if each key stood in it a thousand times.
+        for setting in ["enable_hashjoin", "enable_mergejoin"] as [SQLText] where last == .inLog {
+            try await connection.execute("SET LOCAL \(fragment: setting) = off")
+        }
         try await connection.beginCopyOut(
             "COPY (\(fragment: effective?.decisions ?? decisions)) TO STDOUT (FORMAT binary)")
         while let chunk = try await connection.nextCopyChunk() {
@@ -81,6 +85,9 @@ struct ChangeDetection {
                 }
                 if kind == Self.restoreOfLive { findings.wentBack += 1 }
             }
+        }
+        for setting in ["enable_hashjoin", "enable_mergejoin"] as [SQLText] where last == .inLog {
+            try await connection.execute("SET LOCAL \(fragment: setting) TO DEFAULT")
         }
         guard detectsAbsence else { return (marks, findings) }
         // NOT EXISTS in a WHERE is an anti-join; in a FILTER it would look each live key up one by one.
@@ -104,17 +111,14 @@ struct ChangeDetection {
 
     /// (ordinal, kind) of each record that becomes a change.
     private var decisions: SQLText {
-        let restores: SQLText = batch.loadType == .full ? "true" : "l._by_absence"
+        let restores: SQLText = batch.loadType == .full ? "true" : "last_by_absence"
         return """
-            SELECT s._ordinal, CASE WHEN s._is_delete THEN 4 WHEN l._key_hash IS NULL THEN 1
-                WHEN NOT l._is_deleted THEN 2 WHEN \(fragment: restores) THEN 3 ELSE 1 END
-            FROM \(fragment: staged) s LEFT JOIN \(fragment: known) l ON l._key_hash = s._key_hash
-            WHERE s._reject_reason IS NULL
-                AND (l._key_hash IS NULL OR l._is_deleted <> s._is_delete OR l._doc_hash IS DISTINCT FROM s._doc_hash)
+            SELECT _ordinal, CASE WHEN _is_delete THEN 4 WHEN last_key IS NULL THEN 1
+                WHEN NOT last_is_deleted THEN 2 WHEN \(fragment: restores) THEN 3 ELSE 1 END
+            FROM (\(fragment: LastChanges(table: table).joined(to: staged, last))) c
+            WHERE last_key IS NULL OR last_is_deleted <> _is_delete OR last_doc IS DISTINCT FROM _doc_hash
             """
     }
-
-    private var known: SQLText { last == .inLog ? LastChanges(table: table).stagedInLog : table.last }
 
     /// The stage. Few records come in the order of their keys, in which the last changes mostly lie; a full stage is joined as
     /// a whole, and need not be sorted.

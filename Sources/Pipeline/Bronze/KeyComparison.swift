@@ -16,8 +16,6 @@ struct KeyComparison {
     private(set) var candidates: ChangeMarks
     private var isKnown: ChangeMarks
     private var isDeleted: ChangeMarks
-    /// Keys before the batch, deleted ones among them.
-    private(set) var keys = 0
     /// Live keys before the batch.
     private(set) var live = 0
     /// Live keys that the batch does not bring; its documents are not told.
@@ -47,7 +45,6 @@ struct KeyComparison {
             let records = try batch.entries(of: partition)
             guard var table = KeyTable(records) else { return false }
             for last in try known.last(of: partition) {
-                keys += 1
                 let isLive = last.mark & LastChange.isDeleted == 0
                 if isLive { live += 1 }
                 guard let place = table.take(last.key, of: records) else {

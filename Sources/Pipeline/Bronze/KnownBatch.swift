@@ -25,7 +25,7 @@ struct KnownBatch {
         async let lastChanges = KnownKeys(stage.last, of: table, expecting: batch.records, on: connection)
         let scan = try KeyScan(of: source, expecting: batch.records, heldUnread: BatchShortcut.heldRejects, step: step)
         let known = try await lastChanges
-        guard let scan else { return nil }
+        guard let scan, !known.haveTimes else { return nil }
         var comparison = try KeyComparison(records: scan.records)
         for ordinal in scan.unread { comparison.addUnread(ordinal) }
         guard try comparison.compare(scan.keys, with: known) else { return nil }
@@ -134,10 +134,6 @@ struct KnownBatch {
         }
         if reading.findings.changes + reading.findings.absent > 0 {
             try await detection.apply(on: connection)
-        }
-        if stage.last == .inLog {
-            let keys = comparison.keys + reading.findings.inserted
-            try await LastChanges(table: table).keepIfWorth(keys: keys, on: connection)
         }
         try await merged
         return DetectedBatch(

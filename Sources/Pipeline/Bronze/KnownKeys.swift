@@ -6,6 +6,8 @@ struct KnownKeys: Sendable {
     private var entries: KeyPartitions
     /// When the changes came.
     private var instant: Instant?
+    /// True where some are of a time when the entity had an effective time: then the last to come need not be the one that counts.
+    private(set) var haveTimes = false
     /// True where they came at different times: a key may then have several.
     private var hasSeveral = false
 
@@ -16,7 +18,8 @@ struct KnownKeys: Sendable {
         entries = try KeyPartitions(expecting: expected)
         // A delete is told by the file that it came from, 0 for one by absence: most rows have none to tell.
         let inLog: SQLText = """
-            SELECT _key_hash, _doc_hash, CASE WHEN _change = 'delete' THEN _raw_file END, _run_timestamp
+            SELECT _key_hash, _doc_hash,
+                CASE WHEN _applies_at IS NOT NULL THEN -1 WHEN _change = 'delete' THEN _raw_file END, _run_timestamp
             FROM \(fragment: table.log)
             """
         let kept: SQLText = """
@@ -30,7 +33,10 @@ struct KnownKeys: Sendable {
                 guard let key = rows.uuid(0) else { continue }
                 let document = rows.uuid(1)
                 var mark: UInt64 = document == nil ? 0 : LastChange.hasDocument
-                if let file = rows.int64(2) { mark |= file == 0 ? LastChange.deletedByAbsence : LastChange.isDeleted }
+                if let file = rows.int64(2) {
+                    mark |= file == 0 ? LastChange.deletedByAbsence : LastChange.isDeleted
+                    if file < 0 { haveTimes = true }
+                }
                 if last == .inLog, let instant = rows.instant(3) {
                     mark |= LastChange.order(instant)
                     if instant != self.instant { note(instant) }

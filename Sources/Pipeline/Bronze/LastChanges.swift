@@ -20,11 +20,6 @@ struct LastChanges {
         g._effective_at, g._applies_at, g._order
         """
 
-    /// What a batch compares itself with, made of `g`, a row of the log.
-    static let flags: SQLText = """
-        g._doc_hash, g._change = 'delete' AS _is_deleted, g._change = 'delete' AND g._raw_file = 0 AS _by_absence
-        """
-
     /// A newer change takes the place of the last one.
     static let replacements: SQLText = """
         _doc_hash = excluded._doc_hash, _run_timestamp = excluded._run_timestamp,
@@ -45,13 +40,18 @@ struct LastChanges {
     /// True where a batch can ask the log itself; with an effective time, the last change to come need not be the one that counts.
     var canStayInLog: Bool { table.isLastInLog && table.entity.effectiveTimeColumn == nil }
 
-    /// Makes the table where reading the log as a whole costs full loads so much more that it is worth keeping: its rows take
-    /// about 90 bytes.
-    /// - Parameter keys: Keys in the log.
-    func keepIfWorth(keys: Int, on connection: PostgresConnection) async throws {
-        let logBytes = try await connection.query(
-            "SELECT pg_catalog.pg_relation_size(\(literal: table.log.text)::regclass)")[0].get(0, as: Int.self)
-        if logBytes > (1 << 20) + 800 * keys { try await restore(on: connection) }
+    /// True where reading the log as a whole would cost the batch so much more than reading the table that this is worth
+    /// keeping: its rows take about 90 bytes. There are at least as many keys as the largest batch had records.
+    func areWorthKeeping(for batch: Batch, on connection: PostgresConnection) async throws -> Bool {
+        let row = try await connection.query(
+            """
+            SELECT pg_catalog.pg_relation_size(\(literal: table.log.text)::regclass) AS bytes,
+                (SELECT coalesce(max(nr_records), 0) FROM audit.raw_batch
+                WHERE system_id = \(batch.entity.system.rawValue) AND entity_name = \(batch.entity.name)
+                    AND state IN ('normalized', 'merged')) AS records
+            """)[0]
+        let keys = max(try row.get("records", as: Int.self), batch.loadType == .full ? batch.records : 0)
+        return try row.get("bytes", as: Int.self) > (1 << 20) + 800 * keys
     }
 
     /// Looks at the tables.
@@ -65,46 +65,57 @@ struct LastChanges {
         return hasChanges ? .inLog : .new
     }
 
-    /// Brings them into their table where they are in the log alone.
-    /// - Returns: What was found.
-    /// - Throws: `StepError` where the log does not tell all of them: no crash takes these.
-    @discardableResult
-    func restore(on connection: PostgresConnection) async throws -> State {
-        let found = try await state(on: connection)
-        guard found == .inLog else { return found }
-        guard table.isLastInLog else {
+    /// Brings them into their empty table.
+    /// - Throws: `StepError` where the log does not tell all of them.
+    func restore(on connection: PostgresConnection) async throws {
+        guard table.isLastInLog || !ScopeDefinition.matters(to: table.entity) else {
             throw StepError(
                 .internal,
-                "the last changes of \(table.entity.id) are gone, and its log does not tell their scopes; "
+                "the last changes of \(table.entity.id) are not in their table, and its log does not tell their scopes; "
                     + "make them again with 'medallion rebuild \(table.entity.id) --from raw'")
         }
         try await connection.execute(
             "INSERT INTO \(fragment: table.last) (\(fragment: LastChanges.columns)) \(fragment: allInLog)")
-        return found
     }
 
-    /// Made of the whole log. In the order in which batches are applied: with an effective time that is the order of what counts.
-    var allInLog: SQLText {
+    /// Of several rows `g` of the log with the same key, the one that counts comes first: in the order in which batches are applied,
+    /// with an effective time in that of what counts.
+    private static let newestFirst: SQLText = """
+        coalesce(g._applies_at, g._run_timestamp) DESC, coalesce(g._order, '') DESC, g._run_timestamp DESC,
+        g._raw_file DESC, g._record_no DESC
+        """
+
+    /// Made of the whole log.
+    private var allInLog: SQLText {
         """
         SELECT DISTINCT ON (g._key_hash) \(fragment: LastChanges.values) FROM \(fragment: table.log) g
-        ORDER BY g._key_hash, coalesce(g._applies_at, g._run_timestamp) DESC, coalesce(g._order, '') DESC,
-            g._run_timestamp DESC, g._raw_file DESC, g._record_no DESC
+        ORDER BY g._key_hash, \(fragment: LastChanges.newestFirst)
         """
     }
 
     /// A table or a subquery that has them, from wherever they are.
     func current(on connection: PostgresConnection) async throws -> SQLText {
-        try await state(on: connection) == .inLog
-            ? "(\(fragment: allInLog)) AS l (\(fragment: LastChanges.columns))" : table.last
+        try await state(on: connection) == .kept
+            ? table.last : "(\(fragment: allInLog)) AS l (\(fragment: LastChanges.columns))"
     }
 
-    /// The last change of each staged key that the log knows. In the order of the keys: the log's key is then walked from one end
-    /// to the other.
-    var stagedInLog: SQLText {
-        """
-        (SELECT DISTINCT ON (g._key_hash) g._key_hash, \(fragment: LastChanges.flags)
-        FROM (SELECT _key_hash FROM \(fragment: table.stage) ORDER BY _key_hash) k JOIN \(fragment: table.log) g ON g._key_hash = k._key_hash
-        ORDER BY g._key_hash, g._run_timestamp DESC, g._raw_file DESC, g._record_no DESC)
-        """
+    /// Each record of `staged` with the last change of its key, NULL where there is none: from their table, or looked up in the
+    /// log. Staged keys are distinct.
+    func joined(to staged: SQLText, _ state: State) -> SQLText {
+        guard state == .inLog else {
+            return """
+                SELECT s._ordinal, s._is_delete, s._doc_hash, l._key_hash AS last_key, l._doc_hash AS last_doc,
+                    l._is_deleted AS last_is_deleted, l._by_absence AS last_by_absence
+                FROM \(fragment: staged) s LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
+                WHERE s._reject_reason IS NULL
+                """
+        }
+        return """
+            SELECT DISTINCT ON (s._key_hash) s._ordinal, s._is_delete, s._doc_hash, g._key_hash AS last_key,
+                g._doc_hash AS last_doc, g._change = 'delete' AS last_is_deleted,
+                g._change = 'delete' AND g._raw_file = 0 AS last_by_absence
+            FROM \(fragment: staged) s LEFT JOIN \(fragment: table.log) g ON g._key_hash = s._key_hash
+            WHERE s._reject_reason IS NULL ORDER BY s._key_hash, \(fragment: LastChanges.newestFirst)
+            """
     }
 }

@@ -4,7 +4,7 @@ internal import Metadata
 internal import Postgres
 internal import Primitives
 
-/// What all rows of a first batch have in common: see `BronzeTable.defaults`.
+/// What all rows of a first batch have in common: see `BronzeTable.logDefaults`.
 struct CommonValues {
     let run: RunIdentity
     /// What every row says of its key, where that can be told before they are read.

@@ -16,9 +16,7 @@ struct ScopeDefinition {
 
     init(_ entity: Entity, timezone: String) {
         self.entity = entity.id
-        guard entity.deleteMode == .close, entity.history != .append,
-            let column = EntityShape.scope(of: entity, timezone: timezone)
-        else {
+        guard Self.matters(to: entity), let column = EntityShape.scope(of: entity, timezone: timezone) else {
             text = ""
             return
         }
@@ -29,6 +27,9 @@ struct ScopeDefinition {
                 JSONMember("version", .string("\(RowHash.version)")),
             ]).text()
     }
+
+    /// False where absence means nothing, whatever the scope.
+    static func matters(to entity: Entity) -> Bool { entity.deleteMode == .close && entity.history != .append }
 
     /// Why the entity cannot go on under this definition; nil where it can.
     /// - Parameter recorded: By which one the scopes were taken; nil where that was never noted.

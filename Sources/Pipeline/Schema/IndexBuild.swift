@@ -4,7 +4,7 @@ internal import Postgres
 enum IndexBuild {
     /// Up to here, sorting the rows costs less than sharing them out: bronze and silver build theirs at the same time anyway.
     private static let aloneBelow = 2_000_000
-    /// From here on, sharing them out is worth it for the last index, beside which nothing else is built any more.
+    /// From here on, sharing them out is worth it for silver's last index: bronze has mostly built its own by then.
     private static let sharedFrom = 300_000
 
     /// For the last index of a transaction.
