@@ -51,7 +51,7 @@ struct LastChanges {
                     AND state IN ('normalized', 'merged')) AS records
             """)[0]
         let keys = max(try row.get("records", as: Int.self), batch.loadType == .full ? batch.records : 0)
-        return try row.get("bytes", as: Int.self) > (1 << 20) + 800 * keys
+        return try row.get("bytes", as: Int.self) > (1 << 20) + 700 * keys
     }
 
     /// Looks at the tables.

@@ -71,13 +71,13 @@ struct LastChangesTests {
             expect(try await warehouse.brokenPromises(), equals: [])
             return try await warehouse.rows(Self.kept).count
         }
-        expect(try await load(rows(700, "a"), .full), equals: 0)
-        expect(try await load(rows(700, "b", 1...500) + rows(700, "c", 1001...1001), .delta), equals: 0)
-        // The log of 1,001 keys has 1.6 MB then; the next day makes it 2.4.
-        expect(try await load(rows(700, "b", 1...500) + rows(700, "d", 501...1001), .full), equals: 0)
-        expect(try await load(rows(700, "e", 2...1001), .full), equals: 0)
-        expect(try await load(rows(700, "f", 1...2), .delta), equals: 1001)
-        expect(try await load(rows(700, "g", 1...1001), .full), equals: 1001)
+        expect(try await load(rows(600, "a"), .full), equals: 0)
+        expect(try await load(rows(600, "b", 1...500) + rows(600, "c", 1001...1001), .delta), equals: 0)
+        // The log of 1,001 keys has 1.5 MB then; the next day makes it 2.3.
+        expect(try await load(rows(600, "b", 1...500) + rows(600, "d", 501...1001), .full), equals: 0)
+        expect(try await load(rows(600, "e", 2...1001), .full), equals: 0)
+        expect(try await load(rows(600, "f", 1...2), .delta), equals: 1001)
+        expect(try await load(rows(600, "g", 1...1001), .full), equals: 1001)
         expect(
             try await warehouse.rows(
                 """
