@@ -22,7 +22,7 @@ COMMENT ON COLUMN "bronze"."shop_orders"._applies_at IS 'With an effective time:
 
 COMMENT ON TABLE "bronze"."shop_orders" IS 'Changes of shop.orders, oldest first by _run_timestamp';
 
-COMMENT ON TABLE "bronze"."shop_orders__last" IS 'The last change of each key; can be rebuilt from the log';
+COMMENT ON TABLE "bronze"."shop_orders__last" IS 'The last change of each key, as the log tells it; empty as long as the log is short';
 
 COMMENT ON COLUMN "bronze"."shop_orders"."_key_hash" IS 'Hash of the key; the same as in silver';
 
