@@ -26,7 +26,9 @@ extension BronzeTable {
 
     /// The comments on the table of last changes, and on all columns.
     var columnComments: [SQLText] {
-        let text = "The last change of each key, as the log tells it; empty as long as the log is short"
+        let text =
+            "The last change of each key"
+            + (LastChanges(table: self).canStayInLog ? ", as the log tells it; empty as long as the log is short" : "")
         return ["COMMENT ON TABLE \(fragment: last) IS \(literal: text)"]
             + [(log, BronzeTable.logComments), (last, BronzeTable.lastComments)].flatMap { table, comments in
                 comments.map { column, text in

@@ -195,6 +195,7 @@ struct BronzeLayer: Sendable {
         var last = try await lastChanges.state(on: connection)
         if last == .inLog, !lastChanges.canStayInLog {
             try await lastChanges.restore(on: connection)
+            try await ScopeDefinition(entity, timezone: system.timezone).note(on: connection)
             step.notice("the last changes were not in their table, as after a crash; they were made again from the log")
             last = .kept
         } else if last == .inLog, try await lastChanges.areWorthKeeping(for: batch, on: connection) {
@@ -219,7 +220,7 @@ struct BronzeLayer: Sendable {
         }
         let superseded = try await stage.parents?.settle(&survey, on: connection) ?? 0
         let detectsAbsence = survey.tellsAbsence(in: batch, of: entity)
-        if stage.last == .inLog, detectsAbsence || survey.records > BronzeLayer.mostLookedUp {
+        if stage.last == .inLog, batch.loadType == .full || survey.records > BronzeLayer.mostLookedUp {
             try await LastChanges(table: table).restore(on: connection)
             stage.last = .kept
         }

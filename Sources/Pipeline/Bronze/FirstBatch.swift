@@ -21,9 +21,8 @@ struct FirstBatch {
     /// Writes the log, which tells the last changes; nil where a key stands twice in the batch, too many records are
     /// rejected, or a guard is going to object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
-        // Bronze's tables first: who reads both layers takes them in that order.
-        try await connection.execute(
-            "LOCK TABLE \(fragment: table.log), \(fragment: table.last) IN ACCESS EXCLUSIVE MODE")
+        // Bronze's table first: who reads both layers takes them in that order.
+        try await connection.execute("LOCK TABLE \(fragment: table.log) IN ACCESS EXCLUSIVE MODE")
         async let begun = MergeFeed(
             companion, batch, of: entity, expecting: batch.records, opensHistory: true, at: step.now)
         for statement in table.openForFirstRows(of: batch) { try await connection.execute(statement) }

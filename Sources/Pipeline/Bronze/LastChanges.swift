@@ -41,7 +41,7 @@ struct LastChanges {
     var canStayInLog: Bool { table.isLastInLog && table.entity.effectiveTimeColumn == nil }
 
     /// True where reading the log as a whole would cost the batch so much more than reading the table that this is worth
-    /// keeping: its rows take about 90 bytes. There are at least as many keys as the largest batch had records.
+    /// keeping: its rows take about 90 bytes. The records of the largest batch are taken for the number of keys.
     func areWorthKeeping(for batch: Batch, on connection: PostgresConnection) async throws -> Bool {
         let row = try await connection.query(
             """
@@ -68,7 +68,8 @@ struct LastChanges {
     /// Brings them into their empty table.
     /// - Throws: `StepError` where the log does not tell all of them.
     func restore(on connection: PostgresConnection) async throws {
-        guard table.isLastInLog || !ScopeDefinition.matters(to: table.entity) else {
+        let needsNoScope = table.entity.explosion == nil && !ScopeDefinition.matters(to: table.entity)
+        guard table.isLastInLog || needsNoScope else {
             throw StepError(
                 .internal,
                 "the last changes of \(table.entity.id) are not in their table, and its log does not tell their scopes; "
@@ -79,17 +80,19 @@ struct LastChanges {
     }
 
     /// Of several rows `g` of the log with the same key, the one that counts comes first: in the order in which batches are applied,
-    /// with an effective time in that of what counts.
-    private static let newestFirst: SQLText = """
-        coalesce(g._applies_at, g._run_timestamp) DESC, coalesce(g._order, '') DESC, g._run_timestamp DESC,
-        g._raw_file DESC, g._record_no DESC
-        """
+    /// with an effective time in that of what counts. A log may tell of effective times that the entity had once.
+    private var newestFirst: SQLText {
+        let time: SQLText = "coalesce(g._applies_at, g._run_timestamp) DESC, coalesce(g._order, '') DESC"
+        let run: SQLText = "g._run_timestamp DESC"
+        let order = table.entity.effectiveTimeColumn == nil ? [run, time] : [time, run]
+        return "\(fragment: order.joined(separator: ", ")), g._raw_file DESC, g._record_no DESC"
+    }
 
     /// Made of the whole log.
     private var allInLog: SQLText {
         """
         SELECT DISTINCT ON (g._key_hash) \(fragment: LastChanges.values) FROM \(fragment: table.log) g
-        ORDER BY g._key_hash, \(fragment: LastChanges.newestFirst)
+        ORDER BY g._key_hash, \(fragment: newestFirst)
         """
     }
 
@@ -115,7 +118,7 @@ struct LastChanges {
                 g._doc_hash AS last_doc, g._change = 'delete' AS last_is_deleted,
                 g._change = 'delete' AND g._raw_file = 0 AS last_by_absence
             FROM \(fragment: staged) s LEFT JOIN \(fragment: table.log) g ON g._key_hash = s._key_hash
-            WHERE s._reject_reason IS NULL ORDER BY s._key_hash, \(fragment: LastChanges.newestFirst)
+            WHERE s._reject_reason IS NULL ORDER BY s._key_hash, \(fragment: newestFirst)
             """
     }
 }
