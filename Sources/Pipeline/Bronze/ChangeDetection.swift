@@ -68,9 +68,7 @@ struct ChangeDetection {
         var marks = ChangeMarks(records: records)
         var findings = Findings()
         // A log that was never analyzed looks as if each key stood in it a thousand times.
-        for setting in ["enable_hashjoin", "enable_mergejoin"] as [SQLText] where last == .inLog {
-            try await connection.execute("SET LOCAL \(fragment: setting) = off")
-        }
+        if last == .inLog { try await set(joinsOfAll: "= off", on: connection) }
         try await connection.beginCopyOut(
             "COPY (\(fragment: effective?.decisions ?? decisions)) TO STDOUT (FORMAT binary)")
         while let chunk = try await connection.nextCopyChunk() {
@@ -86,9 +84,7 @@ struct ChangeDetection {
                 if kind == Self.restoreOfLive { findings.wentBack += 1 }
             }
         }
-        for setting in ["enable_hashjoin", "enable_mergejoin"] as [SQLText] where last == .inLog {
-            try await connection.execute("SET LOCAL \(fragment: setting) TO DEFAULT")
-        }
+        if last == .inLog { try await set(joinsOfAll: "TO DEFAULT", on: connection) }
         guard detectsAbsence else { return (marks, findings) }
         // NOT EXISTS in a WHERE is an anti-join; in a FILTER it would look each live key up one by one.
         let absence = try await connection.query(
@@ -107,6 +103,13 @@ struct ChangeDetection {
                 """)[0].get(0)
         }
         return (marks, findings)
+    }
+
+    /// Sets, for the transaction, whether the server may join by reading both sides as a whole.
+    private func set(joinsOfAll value: SQLText, on connection: PostgresConnection) async throws {
+        for setting in ["enable_hashjoin", "enable_mergejoin"] as [SQLText] {
+            try await connection.execute("SET LOCAL \(fragment: setting) \(fragment: value)")
+        }
     }
 
     /// (ordinal, kind) of each record that becomes a change.

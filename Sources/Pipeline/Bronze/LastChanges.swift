@@ -65,6 +65,15 @@ struct LastChanges {
         return hasChanges ? .inLog : .new
     }
 
+    /// Brings them into their table where they are in the log alone.
+    /// - Returns: Where they were.
+    @discardableResult
+    func keep(on connection: PostgresConnection) async throws -> State {
+        let found = try await state(on: connection)
+        if found == .inLog { try await restore(on: connection) }
+        return found
+    }
+
     /// Brings them into their empty table.
     /// - Throws: `StepError` where the log does not tell all of them.
     func restore(on connection: PostgresConnection) async throws {

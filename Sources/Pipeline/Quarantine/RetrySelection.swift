@@ -100,10 +100,7 @@ struct RetrySelection {
         _ table: BronzeTable, newestFull: Instant?, on connection: PostgresConnection
     ) async throws {
         // Versions are looked up there whether their key is live; all else the log tells.
-        let lastChanges = LastChanges(table: table)
-        if entity.effectiveTimeColumn != nil, try await lastChanges.state(on: connection) == .inLog {
-            try await lastChanges.restore(on: connection)
-        }
+        if entity.effectiveTimeColumn != nil { try await LastChanges(table: table).keep(on: connection) }
         var drop = Set<Int>()
         var newest: [String: Instant] = [:]
         for candidate in accepted {

@@ -47,10 +47,7 @@ struct LastChangesTests {
     /// - Returns: Where they were.
     @discardableResult
     private static func keep(_ warehouse: TestWarehouse) async throws -> LastChanges.State {
-        let last = LastChanges(table: BronzeTable(warehouse.entity(), schema: "bronze"))
-        let state = try await last.state(on: warehouse.connection)
-        if state == .inLog { try await last.restore(on: warehouse.connection) }
-        return state
+        try await LastChanges(table: BronzeTable(warehouse.entity(), schema: "bronze")).keep(on: warehouse.connection)
     }
 
     private static let kept: SQLText = "SELECT t::text FROM bronze.t_things__last t ORDER BY 1"
