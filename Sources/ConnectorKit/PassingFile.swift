@@ -1,5 +1,3 @@
-internal import CSync
-
 #if canImport(Glibc)
     internal import Glibc
 #else
@@ -9,7 +7,7 @@ internal import CSync
 /// Keeps a file that is read from its beginning to its end out of the system's page cache, unless it was there before.
 ///
 /// What passes through once would take the place of pages that are asked for again, the database server's above all, and to
-/// fill fresh memory may cost more than to read a disk. Source: posix_fadvise(2), preadv2(2); ADR 0032.
+/// fill fresh memory may cost more than to read a disk. Source: posix_fadvise(2), mincore(2); ADR 0032.
 public struct PassingFile {
     /// Smaller files are not worth it.
     static let smallest = 48 << 20
@@ -37,13 +35,15 @@ public struct PassingFile {
         left += length
     }
 
-    /// True also where the file system cannot tell.
+    /// True also where the system does not tell, as of files that belong to others.
+    ///
+    /// To try and read without waiting (preadv2(2)) would tell it, too, but makes the system begin to read.
     static func isCached(_ descriptor: Int32, at place: Int) -> Bool {
-        var byte: UInt8 = 0
-        let count = withUnsafeMutableBytes(of: &byte) { byte in
-            var part = iovec(iov_base: byte.baseAddress, iov_len: 1)
-            return preadv2(descriptor, &part, 1, off_t(place), Int32(MEDALLION_RWF_NOWAIT))
-        }
-        return count >= 0 || errno != EAGAIN
+        let size = sysconf(Int32(_SC_PAGESIZE))
+        let page = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, off_t(place / size * size))
+        guard let page, page != MAP_FAILED else { return true }
+        defer { munmap(page, size) }
+        var state: UInt8 = 0
+        return mincore(page, size, &state) != 0 || state & 1 != 0
     }
 }

@@ -62,6 +62,16 @@ import Testing
         }
     }
 
+    @Test("To ask whether a file is in the cache does not bring it there", .enabled { try canEvict() })
+    func asks() throws {
+        try folder.write(bytes(size), to: "file")
+        let descriptor = try open("file")
+        defer { close(descriptor) }
+        fsync(descriptor)
+        posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+        for _ in 1...100 { #expect(!PassingFile.isCached(descriptor, at: size / 2)) }
+    }
+
     @Test("What was in the cache stays there")
     func stays() throws {
         let all = bytes(size)
