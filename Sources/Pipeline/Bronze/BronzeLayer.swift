@@ -19,7 +19,7 @@ struct BronzeLayer: Sendable {
     var usesShortcuts = true
 
     /// From so many records on the server's log is worth a connection of its own.
-    private static let largeBatch = 5_000
+    static let largeBatch = 5_000
     /// So many keys are looked up in the log one by one; for more, the last changes are brought into a table.
     private static let mostLookedUp = 100_000
 
@@ -270,11 +270,11 @@ struct BronzeLayer: Sendable {
             log = try await detected.stage.log(marks, feeding: &feed, on: connection, step: step)
         }
         let whole = feed
-        async let merged: Void = whole.ended()
+        async let handedOver: Void = whole.ended()
         try await log?.end(on: connection)
         if isFirst { try await connection.execute(table.addLogKey) }
         try await detection.apply(on: connection)
-        try await merged
+        try await handedOver
     }
 
     /// Reports fields that appeared, and returns the columns that vanished from a full batch of at least 100 records.

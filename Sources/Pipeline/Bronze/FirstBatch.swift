@@ -97,11 +97,11 @@ struct FirstBatch {
         }
         // Each layer ends its COPY and builds its indexes on its own connection, at the same time.
         let whole = feed
-        async let merged: Void = whole.ended()
+        async let handedOver: Void = whole.ended()
         try await connection.putCopyData(&log)
         try await connection.endCopyIn()
         let isWhole = try await finish(keys, on: connection)
-        try await merged
+        try await handedOver
         guard isWhole else { return nil }
         try await connection.execute(defaults.drop)
         if survey.rejected > 0 {

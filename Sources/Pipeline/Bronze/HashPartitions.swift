@@ -115,14 +115,21 @@ struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
     /// Every entry of a partition, in the order in which they were added.
     func entries(of partition: Int) throws -> [Entry] {
         var entries: [Entry] = []
+        try read(partition, into: &entries)
+        return entries
+    }
+
+    /// Puts every entry of a partition in the place of what is there: memory that is used again costs less than new one.
+    func read(_ partition: Int, into entries: inout [Entry]) throws {
+        entries.removeAll(keepingCapacity: true)
         entries.reserveCapacity(chunks[partition].count * Self.chunkSize + open[partition].count)
         for offset in chunks[partition] {
-            entries += try [Entry](unsafeUninitializedCapacity: Self.chunkSize) { chunk, count in
+            let chunk = try [Entry](unsafeUninitializedCapacity: Self.chunkSize) { chunk, count in
                 try file.read(UnsafeMutableRawBufferPointer(chunk), at: offset)
                 count = Self.chunkSize
             }
+            entries += chunk
         }
         entries += open[partition]
-        return entries
     }
 }

@@ -41,10 +41,14 @@ struct KeyComparison {
 
     /// Compares the batch (marks are ordinals) with what is known; false where a key stands twice in the batch.
     mutating func compare(_ batch: KeyPartitions, with known: KnownKeys) throws -> Bool {
+        var (records, changes): ([KeyEntry], [KeyEntry]) = ([], [])
+        var table = KeyTable()
         for partition in batch.indices {
-            let records = try batch.entries(of: partition)
-            guard var table = KeyTable(records) else { return false }
-            for last in try known.last(of: partition) {
+            try batch.read(partition, into: &records)
+            try known.readLast(of: partition, into: &changes)
+            table.empty(for: records.count)
+            for place in records.indices where table.note(place, of: records) != nil { return false }
+            for last in changes {
                 let isLive = last.mark & LastChange.isDeleted == 0
                 if isLive { live += 1 }
                 guard let place = table.take(last.key, of: records) else {
@@ -78,45 +82,4 @@ enum LastChange {
 
     /// Of two changes of a key, the later one has the greater mark.
     static func order(_ instant: Instant) -> UInt64 { UInt64(bitPattern: instant.microseconds &+ 1 << 60) << 3 }
-}
-
-/// Finds entries of one partition by their keys: open addressing over their places.
-private struct KeyTable {
-    private var slots: [Int32]
-    private var taken: [Bool]
-    private let mask: Int
-
-    /// nil where a key stands twice.
-    init?(_ entries: [KeyEntry]) {
-        var size = 16
-        while size < entries.count * 2 { size *= 2 }
-        mask = size - 1
-        slots = Array(repeating: -1, count: size)
-        taken = Array(repeating: false, count: entries.count)
-        for place in entries.indices {
-            let key = entries[place].key
-            var slot = Int(truncatingIfNeeded: key.low) & mask
-            while slots[slot] >= 0 {
-                if entries[Int(slots[slot])].key == key { return nil }
-                slot = (slot + 1) & mask
-            }
-            slots[slot] = Int32(place)
-        }
-    }
-
-    /// The place of the key's entry, which counts as taken from now on.
-    mutating func take(_ key: UUIDValue, of entries: [KeyEntry]) -> Int? {
-        var slot = Int(truncatingIfNeeded: key.low) & mask
-        while slots[slot] >= 0 {
-            let place = Int(slots[slot])
-            if entries[place].key == key {
-                taken[place] = true
-                return place
-            }
-            slot = (slot + 1) & mask
-        }
-        return nil
-    }
-
-    func isTaken(_ place: Int) -> Bool { taken[place] }
 }

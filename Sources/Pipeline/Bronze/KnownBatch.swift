@@ -127,7 +127,7 @@ struct KnownBatch {
             if reading.feed.needsFlush { try await reading.feed.send() }
         }
         let feed = reading.feed
-        async let merged: Void = feed.ended()
+        async let handedOver: Void = feed.ended()
         try await reading.log?.end(on: connection)
         if reading.findings.changes + reading.survey.rejected + reading.findings.absent > 0 {
             try await fill(with: reading.staged, absent, on: connection)
@@ -135,7 +135,7 @@ struct KnownBatch {
         if reading.findings.changes + reading.findings.absent > 0 {
             try await detection.apply(on: connection)
         }
-        try await merged
+        try await handedOver
         return DetectedBatch(
             stage: stage, survey: reading.survey, detection: detection, duplicates: 0, marks: nil,
             findings: reading.findings)

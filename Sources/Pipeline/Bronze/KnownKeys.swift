@@ -51,19 +51,26 @@ struct KnownKeys: Sendable {
         }
     }
 
-    /// The last change of each key of a partition; marks are those of `LastChange`.
-    func last(of partition: Int) throws -> [KeyEntry] {
-        var last = try first.entries(of: partition)
-        guard others.count > 0 else { return last }
-        var newest: [UUIDValue: KeyEntry] = [:]
-        for change in try others.entries(of: partition) {
-            if let known = newest[change.key], known.mark > change.mark { continue }
-            newest[change.key] = change
+    /// Puts the last change of each key of a partition in the place of what is there; marks are those of `LastChange`.
+    func readLast(of partition: Int, into last: inout [KeyEntry]) throws {
+        try first.read(partition, into: &last)
+        guard others.count > 0 else { return }
+        var newest = try others.entries(of: partition)
+        var table = KeyTable()
+        table.empty(for: newest.count)
+        var count = 0
+        for place in newest.indices {
+            newest[count] = newest[place]
+            if let known = table.note(count, of: newest) {
+                if newest[count].mark >= newest[known].mark { newest[known] = newest[count] }
+            } else {
+                count += 1
+            }
         }
         for place in last.indices {
-            guard let change = newest.removeValue(forKey: last[place].key) else { continue }
-            if change.mark > last[place].mark { last[place] = change }
+            guard let change = table.take(last[place].key, of: newest) else { continue }
+            if newest[change].mark > last[place].mark { last[place] = newest[change] }
         }
-        return last + newest.values
+        for place in 0..<count where !table.isTaken(place) { last.append(newest[place]) }
     }
 }

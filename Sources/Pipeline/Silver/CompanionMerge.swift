@@ -15,6 +15,8 @@ actor CompanionMerge {
     nonisolated let smallest: Int
     private var connection: PostgresConnection?
     private var opensHistory = false
+    /// What silver does with the batch once it has all of it.
+    private var ending: Task<Void, Never>?
     private var held: (run: UUIDValue, counts: RowCounts)?
 
     /// A merge into the entity's history that nothing has been done for yet.
@@ -85,33 +87,39 @@ actor CompanionMerge {
         }
     }
 
-    /// Bronze has read the batch to its end: builds the indexes of a new history, or merges what is staged.
-    func end(_ batch: Batch, changes: Int, opened: Int, at now: Instant) async throws {
+    /// Bronze has sent the batch to its end: builds the indexes of a new history, or merges what is staged, while bronze goes
+    /// on and commits.
+    func end(_ batch: Batch, changes: Int, opened: Int, at now: Instant) {
         guard let connection else { return }
-        do {
-            try await connection.endCopyIn()
-            var counts = RowCounts()
-            if opensHistory {
-                for statement in table.closeAfterFirstRows(of: batch, at: now) {
-                    try await connection.execute(statement)
+        ending = Task { [table, pool, opensHistory] in
+            do {
+                held = try await pool.flushingEarly(if: changes >= BronzeLayer.largeBatch) {
+                    try await connection.endCopyIn()
+                    guard opensHistory else {
+                        let merge = StagedMerge(table: table, batch: batch, now: now)
+                        return (batch.run.id, try await merge.run(changes, on: connection))
+                    }
+                    for statement in table.closeAfterFirstRows(of: batch, at: now) {
+                        try await connection.execute(statement)
+                    }
+                    var counts = RowCounts()
+                    (counts.input, counts.inserted, counts.unchanged) = (changes, opened, changes - opened)
+                    return (batch.run.id, counts)
                 }
-                counts.input = changes
-                counts.inserted = opened
-                counts.unchanged = changes - opened
-            } else {
-                counts = try await StagedMerge(table: table, batch: batch, now: now).run(changes, on: connection)
+            } catch {
+                // Nothing is held: silver goes the long way, and tells the same fault where it meets it again.
+                held = nil
             }
-            held = (batch.run.id, counts)
-        } catch is PostgresError {
-            await abandon()
         }
     }
 
     /// Nothing of it counts.
     func abandon() async {
+        let (last, closing) = (ending, connection)
+        (ending, connection) = (nil, nil)
+        last?.cancel()
+        await last?.value
         held = nil
-        let closing = connection
-        connection = nil
         // The server rolls back what is open.
         await closing?.close()
     }
@@ -125,8 +133,14 @@ actor CompanionMerge {
         await abandon()
     }
 
-    /// The connection that has merged the batch, and what came of it; nil where silver has to do it itself.
-    func take(_ batch: Batch) -> (connection: PostgresConnection, counts: RowCounts)? {
+    /// The connection that has merged the batch, once it has, and what came of it; nil where silver has to do it itself.
+    func take(_ batch: Batch) async -> (connection: PostgresConnection, counts: RowCounts)? {
+        let last = ending
+        await withTaskCancellationHandler {
+            await last?.value
+        } onCancel: {
+            last?.cancel()
+        }
         guard let connection, let held, held.run == batch.run.id else { return nil }
         self.held = nil
         return (connection, held.counts)

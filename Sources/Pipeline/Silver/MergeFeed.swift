@@ -85,7 +85,7 @@ struct MergeFeed {
         return sent
     }
 
-    /// The last change was added: silver does its part, while bronze goes on with its own.
+    /// The last change was added: silver does its part, while bronze goes on with its own and commits.
     func ended() async throws {
         var last = self
         last.rows.finish()
