@@ -85,9 +85,11 @@ struct SystemRun: Sendable {
         try await companion.closing {
             if request.layers.contains(.bronze) {
                 try await ledger.record(.bronze, entity.id, retries: system.retries) { step in
-                    try await bronze.normalize(
-                        entity, of: system, companion: request.layers.contains(.silver) ? companion : nil,
-                        step: step)
+                    try await companion.undoing {
+                        try await bronze.normalize(
+                            entity, of: system, companion: request.layers.contains(.silver) ? companion : nil,
+                            step: step)
+                    }
                 }
             }
             if request.layers.contains(.silver) {

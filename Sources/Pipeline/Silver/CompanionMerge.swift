@@ -15,9 +15,8 @@ actor CompanionMerge {
     nonisolated let smallest: Int
     private var connection: PostgresConnection?
     private var opensHistory = false
-    /// What silver does with the batch once it has all of it.
-    private var ending: Task<Void, Never>?
-    private var held: (run: UUIDValue, counts: RowCounts)?
+    /// What silver does with a batch once it has all of it; nil comes of it where the long way has to be gone.
+    private var ending: (run: UUIDValue, work: Task<RowCounts?, Never>)?
 
     /// A merge into the entity's history that nothing has been done for yet.
     init(
@@ -91,58 +90,64 @@ actor CompanionMerge {
     /// on and commits.
     func end(_ batch: Batch, changes: Int, opened: Int, at now: Instant) {
         guard let connection else { return }
-        ending = Task { [table, pool, opensHistory] in
+        let work = Task { [table, opensHistory] () -> RowCounts? in
             do {
-                held = try await pool.flushingEarly(if: changes >= BronzeLayer.largeBatch) {
-                    try await connection.endCopyIn()
-                    guard opensHistory else {
-                        let merge = StagedMerge(table: table, batch: batch, now: now)
-                        return (batch.run.id, try await merge.run(changes, on: connection))
-                    }
-                    for statement in table.closeAfterFirstRows(of: batch, at: now) {
-                        try await connection.execute(statement)
-                    }
-                    var counts = RowCounts()
-                    (counts.input, counts.inserted, counts.unchanged) = (changes, opened, changes - opened)
-                    return (batch.run.id, counts)
+                try await connection.endCopyIn()
+                guard opensHistory else {
+                    return try await StagedMerge(table: table, batch: batch, now: now).run(changes, on: connection)
                 }
+                for statement in table.closeAfterFirstRows(of: batch, at: now) {
+                    try await connection.execute(statement)
+                }
+                var counts = RowCounts()
+                (counts.input, counts.inserted, counts.unchanged) = (changes, opened, changes - opened)
+                return counts
             } catch {
-                // Nothing is held: silver goes the long way, and tells the same fault where it meets it again.
-                held = nil
+                // The long way will meet the same fault, and tell it.
+                return nil
             }
         }
+        ending = (batch.run.id, work)
     }
 
     /// Nothing of it counts.
     func abandon() async {
-        let (last, closing) = (ending, connection)
+        let (last, closing) = (ending?.work, connection)
         (ending, connection) = (nil, nil)
         last?.cancel()
-        await last?.value
-        held = nil
+        _ = await last?.value
         // The server rolls back what is open.
         await closing?.close()
     }
 
-    /// Does the steps that may use it; what they leave open is undone.
-    nonisolated func closing(_ steps: () async throws -> Void) async throws {
+    /// Does steps; what silver was told counts for nothing where they fail.
+    nonisolated func undoing(_ steps: () async throws -> Void) async throws {
         do { try await steps() } catch {
             await abandon()
             throw error
         }
+    }
+
+    /// Does the steps that may use it; what they leave open is undone.
+    nonisolated func closing(_ steps: () async throws -> Void) async throws {
+        try await undoing(steps)
         await abandon()
     }
 
     /// The connection that has merged the batch, once it has, and what came of it; nil where silver has to do it itself.
-    func take(_ batch: Batch) async -> (connection: PostgresConnection, counts: RowCounts)? {
-        let last = ending
-        await withTaskCancellationHandler {
-            await last?.value
-        } onCancel: {
-            last?.cancel()
+    func take(_ batch: Batch) async throws -> (connection: PostgresConnection, counts: RowCounts)? {
+        guard let connection, let (run, work) = ending, run == batch.run.id else { return nil }
+        ending = nil
+        let counts = try await pool.flushingEarly(if: batch.records >= BronzeLayer.largeBatch) {
+            await withTaskCancellationHandler {
+                await work.value
+            } onCancel: {
+                work.cancel()
+            }
         }
-        guard let connection, let held, held.run == batch.run.id else { return nil }
-        self.held = nil
-        return (connection, held.counts)
+        guard let counts else { return nil }
+        // It waited for bronze, and may have been lost meanwhile.
+        do { try await connection.execute("SELECT 1") } catch is PostgresError { return nil }
+        return (connection, counts)
     }
 }

@@ -34,7 +34,7 @@ struct SilverLayer: Sendable {
             subject: CheckSubject(entity, schema: system.schemas.silver, catalog: catalog), accepts: acceptsChecks)
         for (position, batch) in pending.enumerated() {
             let isLast = position == pending.count - 1
-            if let (writer, counts) = await companion?.take(batch) {
+            if let (writer, counts) = try await companion?.take(batch) {
                 try await finish(counts, of: batch, gate, closes: isLast, step, on: writer)
                 await companion?.abandon()
                 continue

@@ -79,6 +79,36 @@ struct BrokenRunTests {
         expect(try await warehouse.table(), equals: Self.table)
     }
 
+    @Test("where silver's companion has merged, and is lost while bronze commits, merge from the log")
+    func lostBehindItsMerge() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
+        warehouse.use(.always)
+        try await warehouse.load(Self.days[0])
+        // Bronze's own session waits here until silver's has merged, which it would not if bronze had to wait for that.
+        try await warehouse.connection.executeScript(
+            """
+            CREATE SEQUENCE public.breaks;
+            CREATE FUNCTION public.break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                FOR attempt IN 1..1000 LOOP
+                    PERFORM pg_stat_clear_snapshot();
+                    PERFORM pg_terminate_backend(pid), nextval('public.breaks') FROM pg_stat_activity
+                    WHERE datname = current_database() AND application_name = 'medallion companion merge'
+                        AND state = 'idle in transaction' AND query LIKE 'INSERT INTO "silver"%';
+                    EXIT WHEN FOUND;
+                    PERFORM pg_sleep(0.01);
+                END LOOP;
+                RETURN NULL;
+            END $$;
+            CREATE TRIGGER breaks AFTER UPDATE ON audit.raw_batch FOR EACH ROW
+                WHEN (NEW.state = 'normalized' AND OLD.state = 'landed') EXECUTE FUNCTION public.break()
+            """)
+        expect(try await warehouse.load(Self.days[1]).status, equals: .succeeded)
+        expect(try await warehouse.rows("SELECT last_value, is_called FROM public.breaks"), equals: ["1 | true"])
+        try await warehouse.connection.execute("DROP TRIGGER breaks ON audit.raw_batch")
+        expect(try await warehouse.load(Self.days[2]).status, equals: .succeeded)
+        expect(try await warehouse.table(), equals: Self.table)
+    }
+
     @Test(
         "before a step could begin say so in its row, and count it",
         arguments: [
