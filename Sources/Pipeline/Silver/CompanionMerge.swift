@@ -145,9 +145,8 @@ actor CompanionMerge {
                 work.cancel()
             }
         }
-        guard let counts else { return nil }
         // It waited for bronze, and may have been lost meanwhile.
-        do { try await connection.execute("SELECT 1") } catch is PostgresError { return nil }
+        guard let counts, await connection.isUsable else { return nil }
         return (connection, counts)
     }
 }
