@@ -16,20 +16,26 @@ public struct DurableFile: ~Copyable {
     private var written = 0
     /// Up to here the disk was asked to begin.
     private var begun = 0
-    /// From `kept` up to here the content has left the page cache.
-    private var left = Self.kept
-    /// How long the disk was waited for; nil where it does not keep up.
-    private var waited: Duration? = .zero
-    private static let step = 4 << 20
-    /// The beginning of a file stays in the page cache: to read back so little from the disk does not pay.
-    private static let kept = 32 << 20
+    private let passing: PassingWrites
+    /// True where other files follow.
+    private let isOneOfMany: Bool
+
+    /// Where the file lies as long as it is not complete.
+    package static func unfinished(_ path: String) -> String { path + ".part" }
 
     /// Creates `<path>.part`. A `.part` that a killed process left is removed first.
     /// - Throws: `DurableFileError` when the folder is missing, not writable, or the file exists.
     public init(creating path: String, mode: UInt32 = 0o640) throws {
+        try self.init(creating: path, mode: mode, passing: nil)
+    }
+
+    /// One of the files of a batch, which pass through the page cache together.
+    init(creating path: String, mode: UInt32 = 0o640, passing: PassingWrites?) throws {
         self.path = path
-        unlink(path + ".part")
-        descriptor = open(path + ".part", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
+        self.passing = passing ?? PassingWrites()
+        isOneOfMany = passing != nil
+        unlink(Self.unfinished(path))
+        descriptor = open(Self.unfinished(path), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode)
         guard descriptor >= 0 else { throw DurableFileError("create", path) }
     }
 
@@ -37,7 +43,7 @@ public struct DurableFile: ~Copyable {
         // Still open: the write failed or was cancelled; nothing of it stays.
         if descriptor >= 0 {
             close(descriptor)
-            unlink(path + ".part")
+            unlink(Self.unfinished(path))
         }
     }
 
@@ -53,28 +59,12 @@ public struct DurableFile: ~Copyable {
             }
         }
         written += bytes.count
-        guard written - begun >= Self.step else { return }
-        // Only a hint: the disk begins while the rest is still to come, so that the sync has less to wait for.
-        _ = sync_file_range(descriptor, begun, written - begun, UInt32(MEDALLION_SYNC_FILE_RANGE_WRITE))
-        begun = written
-        while written - left >= 4 * Self.step, waited != nil { try passOn() }
+        if written - begun >= PassingWrites.step { try passOn() }
     }
 
-    /// Takes a piece that the disk has out of the page cache: see `PassingFile`. A disk that keeps up with what is written
-    /// gives it back as fast; where it does not, the rest stays in memory for whoever reads it next.
     private mutating func passOn() throws {
-        let start = ContinuousClock.now
-        guard sync_file_range(descriptor, left, Self.step, UInt32(MEDALLION_SYNC_FILE_RANGE_WRITE_AND_WAIT)) == 0 else {
-            // The file system cannot do it; but what it could not write is told only once.
-            guard [EINVAL, ENOSYS, ESPIPE, EOPNOTSUPP].contains(errno) else { throw DurableFileError("write", path) }
-            waited = nil
-            return
-        }
-        posix_fadvise(descriptor, off_t(left), off_t(Self.step), POSIX_FADV_DONTNEED)
-        left += Self.step
-        // A gigabyte a second, and a hiccup or two.
-        let limit: Duration = .milliseconds(50 + (left - Self.kept) >> 20)
-        waited = waited.map { $0 + (ContinuousClock.now - start) }.flatMap { $0 > limit ? nil : $0 }
+        try passing.add(descriptor, from: begun, count: written - begun, path: path)
+        begun = written
     }
 
     /// Syncs the content and puts it in the place of the file that may have the name; then syncs the folder.
@@ -82,11 +72,12 @@ public struct DurableFile: ~Copyable {
     /// Whoever opens the name meanwhile reads the old content or the new one, never a part.
     public mutating func publishReplacing() throws {
         try closeFile(syncs: true)
-        guard rename(path + ".part", path) == 0 else { throw DurableFileError("name", path) }
+        guard rename(Self.unfinished(path), path) == 0 else { throw DurableFileError("name", path) }
         try Self.syncFolder(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".")
     }
 
     private mutating func closeFile(syncs: Bool) throws {
+        if isOneOfMany, written - begun >= PassingWrites.smallest { try passOn() }
         guard !syncs || fsync(descriptor) == 0 else { throw DurableFileError("sync", path) }
         let closed = close(descriptor)
         descriptor = -1
@@ -98,12 +89,12 @@ public struct DurableFile: ~Copyable {
     public mutating func publish(syncs: Bool = true) throws {
         try closeFile(syncs: syncs)
         // rename(2) would replace an existing file; link(2) refuses to.
-        guard link(path + ".part", path) == 0 else {
+        guard link(Self.unfinished(path), path) == 0 else {
             let failure = DurableFileError("name", path)
-            unlink(path + ".part")
+            unlink(Self.unfinished(path))
             throw failure
         }
-        unlink(path + ".part")
+        unlink(Self.unfinished(path))
     }
 
     /// Makes the content of files durable that were published without: one by one where they are few, else with all that

@@ -18,13 +18,21 @@ public struct PassingFile {
     private var left = 0
 
     /// Looks whether the open file is in the cache; it is not read.
-    public init(_ descriptor: Int32) {
+    /// - Parameter total: Bytes of all files that are read one after the other, this one among them.
+    public init(_ descriptor: Int32, of total: Int = 0) {
         self.descriptor = descriptor
         var status = stat()
         passes =
-            fstat(descriptor, &status) == 0 && status.st_size >= Self.smallest
-            && !Self.isCached(descriptor, at: Int(status.st_size) / 2)
+            fstat(descriptor, &status) == 0 && max(total, Int(status.st_size)) >= Self.smallest
+            && status.st_size >= PassingWrites.smallest && !Self.isCached(descriptor, at: Int(status.st_size) / 2)
         if passes { posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL) }
+    }
+
+    /// A file that still grows, of which its writer leaves the beginning in the cache and no more: see `PassingWrites`.
+    package init(growing descriptor: Int32) {
+        self.descriptor = descriptor
+        passes = true
+        left = PassingWrites.kept
     }
 
     /// Called when everything up to `place` has been read.
@@ -33,6 +41,11 @@ public struct PassingFile {
         let length = (place - left) / Self.step * Self.step
         posix_fadvise(descriptor, off_t(left), off_t(length), POSIX_FADV_DONTNEED)
         left += length
+    }
+
+    /// Called when all of it has been read.
+    public func ended() {
+        if passes { posix_fadvise(descriptor, off_t(left), 0, POSIX_FADV_DONTNEED) }
     }
 
     /// True also where the system does not tell, as of files that belong to others.

@@ -33,11 +33,18 @@ public struct RawWriter: ~Copyable {
     /// The folder of the batch that this one may turn out to repeat.
     private let standing: String?
 
+    /// Bytes of the files landed so far.
+    private var landed = 0
+    private let passing = PassingWrites()
+
     /// Files that were found to be those of the standing batch, and are not written yet.
     private var repeated: [String] = []
 
     /// XXH3 of each file's bytes as received, by its name: what shows later that a disk gives back what it got.
     public private(set) var fingerprints: [String: UUIDValue] = [:]
+
+    /// Is told of every byte that has come; nil where nobody reads behind the landing.
+    private var progress: LandingProgress?
 
     /// A sample ends, by an error, once this many records have come; nil lands everything.
     private let recordLimit: Int?
@@ -62,6 +69,15 @@ public struct RawWriter: ~Copyable {
         self.compresses = compresses
         self.recordLimit = recordLimit
     }
+
+    /// Tells from now on how far the landing is. Its files have to be stored as they come: not compressed, and compared with none.
+    package mutating func tell(_ progress: LandingProgress) {
+        precondition(!compresses && standing == nil, "these files cannot be read while they come")
+        self.progress = progress
+    }
+
+    /// Tells that no more files come.
+    package func tellEnd() { progress?.end() }
 
     /// A path in the batch's folder for a file on its way, which whoever writes it removes.
     public var temporaryPath: String { folder + "/incoming.part" }
@@ -97,7 +113,9 @@ public struct RawWriter: ~Copyable {
         guard !isFull else { throw SampleIsFull() }
         precondition(self.payload == nil, "close the open payload before another one is written")
         self.payload = try OpenPayload(
-            folder: folder, name: nextName, records: payload.records, compresses: compresses, standing: comparable)
+            folder: folder, name: nextName, records: payload.records, compresses: compresses, standing: comparable,
+            behind: landed, passing)
+        progress?.begin(nextName)
         try append(payload.bytes)
         return try close()
     }
@@ -134,7 +152,9 @@ public struct RawWriter: ~Copyable {
         guard !isFull else { throw SampleIsFull() }
         precondition(payload == nil, "close the open payload before another one is opened")
         payload = try OpenPayload(
-            folder: folder, name: nextName, shape: shape, compresses: compresses, standing: comparable)
+            folder: folder, name: nextName, shape: shape, compresses: compresses, standing: comparable,
+            behind: landed, passing)
+        progress?.begin(nextName)
     }
 
     /// Adds a chunk to the open payload.
@@ -150,6 +170,7 @@ public struct RawWriter: ~Copyable {
             payload = nil
             throw error
         }
+        if let progress, let bytes = payload?.bytes { progress.reach(bytes) }
         try endWhenFull()
     }
 
@@ -162,6 +183,8 @@ public struct RawWriter: ~Copyable {
         file.parent = parent
         files.append(file)
         fingerprints[file.name] = open.fingerprint
+        progress?.end(file, fingerprint: open.fingerprint)
+        landed += file.bytes
         if !isWritten { repeated.append(file.name) }
         try endWhenFull()
         return file
@@ -217,24 +240,36 @@ private struct OpenPayload: ~Copyable {
     private var scan: PayloadScan?
     private let counted: Int
     private var compressor: ZstdCompressor?
-    private var bytes = 0
+    /// Bytes that have come.
+    private(set) var bytes = 0
 
-    init(folder: String, name: String, shape: DocumentShape, compresses: Bool, standing: String?) throws {
+    init(
+        folder: String, name: String, shape: DocumentShape, compresses: Bool, standing: String?, behind count: Int,
+        _ passing: PassingWrites
+    ) throws {
         let scan = try PayloadScan(shape)
-        try self.init(folder: folder, name: name, scan: scan, records: 0, compresses: compresses, standing: standing)
+        try self.init(
+            folder: folder, name: name, scan: scan, records: 0, compresses: compresses, standing: standing,
+            behind: count, passing)
     }
 
-    init(folder: String, name: String, records: Int, compresses: Bool, standing: String?) throws {
+    init(
+        folder: String, name: String, records: Int, compresses: Bool, standing: String?, behind count: Int,
+        _ passing: PassingWrites
+    ) throws {
         try self.init(
-            folder: folder, name: name, scan: nil, records: records, compresses: compresses, standing: standing)
+            folder: folder, name: name, scan: nil, records: records, compresses: compresses, standing: standing,
+            behind: count, passing)
     }
 
     private init(
-        folder: String, name: String, scan: consuming PayloadScan?, records: Int, compresses: Bool, standing: String?
+        folder: String, name: String, scan: consuming PayloadScan?, records: Int, compresses: Bool, standing: String?,
+        behind count: Int, _ passing: PassingWrites
     ) throws {
         let name = compresses ? name + ".zst" : name
         let compressor: ZstdCompressor? = compresses ? try ZstdCompressor() : nil
-        file = try RepeatedFile(creating: "\(folder)/\(name)", repeating: standing.map { "\($0)/\(name)" })
+        file = try RepeatedFile(
+            creating: "\(folder)/\(name)", repeating: standing.map { "\($0)/\(name)" }, behind: count, passing: passing)
         self.name = name
         self.scan = scan
         counted = records

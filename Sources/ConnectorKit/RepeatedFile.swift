@@ -14,14 +14,18 @@ struct RepeatedFile: ~Copyable {
     private var known: KnownFile?
     /// What is written; nil as long as all bytes are the known ones.
     private var file: DurableFile?
+    private let passing: PassingWrites
 
     /// Begins a file.
-    /// - Parameter known: The earlier file; nil, or one that cannot be read, where everything is to be written.
+    /// - Parameters:
+    ///   - known: The earlier file; nil, or one that cannot be read, where everything is to be written.
+    ///   - count: Bytes of the batch that came before it.
     /// - Throws: `DurableFileError` when the folder is missing, not writable, or the file exists.
-    init(creating path: String, repeating known: String?) throws {
+    init(creating path: String, repeating known: String?, behind count: Int, passing: PassingWrites) throws {
         self.path = path
-        if let known { self.known = KnownFile(known) }
-        if self.known == nil { file = try DurableFile(creating: path) }
+        self.passing = passing
+        if let known { self.known = KnownFile(known, behind: count) }
+        if self.known == nil { file = try DurableFile(creating: path, passing: passing) }
     }
 
     /// Appends bytes.
@@ -44,14 +48,14 @@ struct RepeatedFile: ~Copyable {
     private mutating func writeOut() throws {
         guard let known else { return }
         self.known = nil
-        var file = try DurableFile(creating: path)
+        var file = try DurableFile(creating: path, passing: passing)
         try known.copy(known.count, into: &file)
         self.file = consume file
     }
 
     /// Writes a file after all that was found to repeat the one at `known`.
     static func copy(_ known: String, to path: String) throws {
-        guard let source = KnownFile(known) else { throw DurableFileError("read again", known) }
+        guard let source = KnownFile(known, behind: 0) else { throw DurableFileError("read again", known) }
         var file = try DurableFile(creating: path)
         try source.copy(source.size, into: &file)
         try file.publish(syncs: false)
@@ -71,7 +75,7 @@ private final class KnownFile {
     private var passing: PassingFile
 
     /// nil where there is no such file.
-    init?(_ path: String) {
+    init?(_ path: String, behind before: Int) {
         let opened = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC)
         guard opened >= 0 else { return nil }
         var status = stat()
@@ -81,8 +85,8 @@ private final class KnownFile {
         }
         self.path = path
         descriptor = opened
-        passing = PassingFile(opened)
         size = Int(status.st_size)
+        passing = PassingFile(opened, of: before + size)
     }
 
     deinit { close(descriptor) }
@@ -108,6 +112,7 @@ private final class KnownFile {
         }
         count += bytes.count
         passing.passed(count)
+        if isAtEnd { passing.ended() }
         return true
     }
 

@@ -109,6 +109,15 @@ public actor PostgresConnection {
     @discardableResult
     public nonisolated func transaction<Result>(_ body: () async throws -> Result) async throws -> Result {
         try await begin()
+        return try await committing(body)
+    }
+
+    /// Runs `body` within the open transaction and commits it, or rolls back when it throws.
+    ///
+    /// `body` runs where the caller runs, not on the connection.
+    /// - Throws: what `body` throws; PostgresError of kind `.commitOutcomeUnknown` when the connection was lost at COMMIT.
+    @discardableResult
+    public nonisolated func committing<Result>(_ body: () async throws -> Result) async throws -> Result {
         let result: Result
         do {
             result = try await body()

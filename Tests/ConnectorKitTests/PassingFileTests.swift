@@ -95,4 +95,56 @@ import Testing
         try file.publish()
         #expect(try folder.bytes(of: "file") == all)
     }
+
+    /// How many files of the folder are open in this process.
+    private func openFiles() throws -> Int {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").count { name in
+            // A descriptor may be gone before it is looked at.
+            let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(name)")
+            return target?.hasPrefix(folder.path) == true
+        }
+    }
+
+    @Test("Many files that leave the cache together are what was written; few of them are open, and none at the end")
+    func many() throws {
+        let all = bytes(size)
+        let sizes = [100, 70_000, 400_000, 5 << 20]
+        func land() throws -> [Range<Int>] {
+            var writer = RawWriter(folder: folder.path, shape: DocumentShape(format: .jsonl))
+            var (ranges, place, most): ([Range<Int>], Int, Int) = ([], 0, 0)
+            while place < all.count {
+                let end = min(all.count, place + sizes[ranges.count % sizes.count])
+                try writer.write(Array(all[place..<end]))
+                most = max(most, try openFiles())
+                ranges.append(place..<end)
+                place = end
+            }
+            try writer.finish()
+            #expect(most <= 34)
+            return ranges
+        }
+        for (index, range) in try land().enumerated() {
+            let number = String(index + 1)
+            let name = String(repeating: "0", count: 5 - number.count) + number + ".jsonl"
+            #expect(try folder.bytes(of: name) == Array(all[range]))
+        }
+        #expect(try openFiles() == 0)
+    }
+
+    @Test("A small file is not left in the cache where it is one of many", .enabled { try canEvict() })
+    func oneOfMany() throws {
+        try folder.write(bytes(400_000), to: "file")
+        let descriptor = try open("file")
+        defer { close(descriptor) }
+        fsync(descriptor)
+        for (total, stays) in [(size, false), (1 << 20, true)] {
+            posix_fadvise(descriptor, 0, 0, POSIX_FADV_DONTNEED)
+            let passing = PassingFile(descriptor, of: total)
+            #expect(!PassingFile.isCached(descriptor, at: 200_000))
+            var content = [UInt8](repeating: 0, count: 400_000)
+            #expect(pread(descriptor, &content, content.count, 0) == content.count)
+            passing.ended()
+            #expect(PassingFile.isCached(descriptor, at: 200_000) == stays)
+        }
+    }
 }

@@ -15,8 +15,7 @@ enum Extraction {
 
 /// Reads the records of a batch window by window, in the order in which they arrived. Memory is bounded by a window.
 struct BatchReader: ~Copyable {
-    private let files: [Manifest.File]
-    private let folder: String
+    private let files: RawFiles
     private let shape: DocumentShape
     private var current: RawFileReader?
     /// Of a file whose records become JSON on their way.
@@ -32,7 +31,6 @@ struct BatchReader: ~Copyable {
     /// Makes the documents of an exploded entity; nil where records are documents.
     private let items: ItemReader?
     private let extraction: Extraction
-    private let landed: LandedFiles?
     /// The position within the batch of the window's first record, from 0.
     private(set) var firstOrdinal = 0
 
@@ -43,17 +41,16 @@ struct BatchReader: ~Copyable {
     /// The position of the window's first record within the file, from 1.
     private(set) var firstRecord = 1
 
+    /// Reads the records of files of one shape.
     init(
-        _ manifest: Manifest, folder: String, paths: [[String]], endsCut: Bool = false,
-        landed: LandedFiles? = nil, _ extraction: Extraction = .whole
+        _ files: RawFiles, of shape: DocumentShape, paths: [[String]], endsCut: Bool = false,
+        _ extraction: Extraction = .whole
     ) throws {
-        self.landed = landed
-        files = manifest.files
+        self.files = files
         self.endsCut = endsCut
-        self.folder = folder
-        shape = manifest.shape
+        self.shape = shape
         items = nil
-        format = try manifest.shape.recordFormat
+        format = try shape.recordFormat
         self.extraction = extraction
         var stopsEarly = false
         if case .untilSeen = extraction { stopsEarly = true }
@@ -62,10 +59,8 @@ struct BatchReader: ~Copyable {
 
     /// Reads the items of lists within records; `paths` are those of the items' documents.
     init(_ items: ItemReader, paths: [[String]]) {
-        files = []
-        landed = nil
+        files = .landed([], bytes: 0, folder: "", nil)
         endsCut = false
-        folder = ""
         shape = DocumentShape(format: .jsonl)
         self.items = items
         extraction = .whole
@@ -84,21 +79,29 @@ struct BatchReader: ~Copyable {
         firstRecord += window.count
         firstOrdinal += window.count
         if current == nil {
-            guard fileNumber < files.count else { return false }
-            current = try RawFileReader(files[fileNumber], folder: folder, landed: landed)
+            guard let file = try files.reader(at: fileNumber) else { return false }
+            current = consume file
             fileNumber += 1
             firstRecord = 1
             converter = try RecordConverter.make(shape)
-            enterParent(files[fileNumber - 1].parent)
+            enterParent(files.parent(at: fileNumber - 1))
         }
         do {
             if shape.isConverted { try nextRows() } else { try nextText() }
         } catch let error as StepError {
             throw error
         } catch {
-            throw StepError(.parse, "raw file \(folder)/\(files[fileNumber - 1].name): \(error)")
+            throw StepError(.parse, "raw file \(files.path(at: fileNumber - 1)): \(error)")
         }
         return true
+    }
+
+    /// Like `next`, of files that may still be on their way: waits until it can be done.
+    mutating func nextArrived() async throws -> Bool {
+        if case .arriving(let files) = files {
+            try await files.wait(for: current == nil ? fileNumber : fileNumber - 1, behind: current?.position ?? 0)
+        }
+        return try next()
     }
 
     /// Why the row at this index of the window is no record, or what stands in a list's place; nil where all is well.
@@ -189,7 +192,7 @@ struct BatchReader: ~Copyable {
     }
 
     /// What stands behind the last record of the file at hand is no part of it.
-    private var isCut: Bool { endsCut && fileNumber == files.count }
+    private var isCut: Bool { endsCut && files.isLast(fileNumber - 1) }
 
     private static let emptyObject = Array("{}".utf8)
 }

@@ -14,15 +14,18 @@ struct BatchShortcut {
         self.catalog = catalog
     }
 
+    /// True where nothing but a key's last change counts.
+    static func suits(_ entity: Entity) -> Bool {
+        entity.explosion == nil && entity.effectiveTimeColumn == nil && entity.fullScope == nil
+            && !entity.keyColumns.isEmpty
+    }
+
     /// Writes the batch's changes; nil for the long way, with everything undone.
     /// - Parameter companion: Takes the typed changes along for silver.
     func take(
         _ companion: CompanionMerge?, step: Step, on connection: PostgresConnection
     ) async throws -> DetectedBatch? {
-        let entity = stage.source.entity
-        guard stage.parents == nil, entity.effectiveTimeColumn == nil, entity.fullScope == nil,
-            !entity.keyColumns.isEmpty
-        else { return nil }
+        guard Self.suits(stage.source.entity) else { return nil }
         let isFirst = stage.isFirst
         if !isFirst {
             let accepted = AcceptedDocuments(stage.source, under: catalog)
@@ -31,7 +34,8 @@ struct BatchShortcut {
         try await connection.execute("SAVEPOINT shortcut")
         let batch =
             isFirst
-            ? try await FirstBatch(stage: stage, companion: companion).write(on: connection, step: step)
+            ? try await FirstBatch(stage: stage, companion: companion, step: step, expected: stage.batch.records)
+                .write(on: connection) { step.progress(records: $0) }
             : try await KnownBatch(stage: stage, companion: companion).write(on: connection, step: step)
         if let batch { return batch }
         await companion?.abandon()

@@ -12,6 +12,7 @@ struct BatchSource {
     let folder: String
     private var endsCut = false
     private var landed: LandedFiles?
+    private var arriving: ArrivingFiles?
 
     /// A sample, which may be cut behind its last record.
     init(sample: Sample, of entity: Entity, parent: Entity?, timezone: String) {
@@ -21,6 +22,16 @@ struct BatchSource {
         manifest = sample.manifest
         folder = sample.folder
         endsCut = sample.isCut
+    }
+
+    /// The files of a batch that is landing; its manifest knows all but them.
+    init(_ files: ArrivingFiles, of entity: Entity, timezone: String, _ manifest: Manifest) {
+        self.entity = entity
+        self.timezone = timezone
+        self.manifest = manifest
+        parent = nil
+        folder = files.folder
+        arriving = files
     }
 
     /// The files of a batch; those that a batch shares with an earlier one, and those of an exploded entity's parent,
@@ -43,16 +54,23 @@ struct BatchSource {
     /// Keeps only the files at these places, from 0; the others are not opened.
     mutating func keepFiles(_ places: [Int]) { manifest.files = places.map { manifest.files[$0] } }
 
+    /// True where the files are still on their way.
+    var isArriving: Bool { arriving != nil }
+
+    private var files: RawFiles {
+        arriving.map(RawFiles.arriving) ?? .landed(manifest, folder: folder, landed)
+    }
+
+    private func reader(of paths: [[String]], _ extraction: Extraction = .whole) throws -> BatchReader {
+        try BatchReader(files, of: manifest.shape, paths: paths, endsCut: endsCut, extraction)
+    }
+
     /// Reads the documents.
     /// - Parameter keepsParents: Collect the parents of exploded documents for `BatchReader.takeParents`.
     func reader(keepsParents: Bool = false) throws -> BatchReader {
         let paths = DocumentReader.paths(of: entity)
-        guard let parent, let explosion = entity.explosion else {
-            return try BatchReader(manifest, folder: folder, paths: paths, endsCut: endsCut, landed: landed)
-        }
-        let records = try BatchReader(
-            manifest, folder: folder, paths: DocumentReader.paths(of: parent) + [explosion.path], endsCut: endsCut,
-            landed: landed)
+        guard let parent, let explosion = entity.explosion else { return try reader(of: paths) }
+        let records = try reader(of: DocumentReader.paths(of: parent) + [explosion.path])
         var reader = DocumentReader(parent, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
         let filter = CursorFilter(parent, manifest, reader: &reader)
         let items = ItemReader(
@@ -67,16 +85,12 @@ struct BatchSource {
 
     /// Reads the marked records of a batch that was read before; not for exploded entities.
     func reader(of marks: ChangeMarks) throws -> BatchReader {
-        try BatchReader(
-            manifest, folder: folder, paths: DocumentReader.paths(of: entity), endsCut: endsCut, landed: landed,
-            .marked(marks))
+        try reader(of: DocumentReader.paths(of: entity), .marked(marks))
     }
 
     /// Reads no more of each record than its key; not for exploded entities.
     func keyReader() throws -> BatchReader {
-        try BatchReader(
-            manifest, folder: folder, paths: DocumentReader.paths(of: keyPart), endsCut: endsCut, landed: landed,
-            .untilSeen)
+        try reader(of: DocumentReader.paths(of: keyPart), .untilSeen)
     }
 
     /// Reads keys out of what `keyReader` reads.

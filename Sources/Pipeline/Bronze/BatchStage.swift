@@ -46,7 +46,7 @@ struct BatchStage {
         let hasKey = !entity.keyColumns.isEmpty
         try await connection.beginCopyIn(copyToStage)
         var buffer = CopyBuffer()
-        var row = StageRow(entity: entity, masking: step.known.mask)
+        var row = StageRow(entity: entity, masking: step.known)
         while try records.next() {
             for index in 0..<records.window.count {
                 let place = (file: records.fileNumber, record: records.firstRecord + index)

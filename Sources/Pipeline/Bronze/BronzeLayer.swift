@@ -24,9 +24,23 @@ struct BronzeLayer: Sendable {
     private static let mostLookedUp = 100_000
 
     /// Normalizes the entity's pending batches, oldest first, each in one transaction.
-    /// - Parameter companion: Is fed with the typed changes, where silver follows and only one batch is pending.
+    /// - Parameters:
+    ///   - companion: Is fed with the typed changes, where silver follows and only one batch is pending.
+    ///   - follower: Has perhaps read the batch already, in a transaction of its own that is still open.
     func normalize(
-        _ entity: Entity, of system: SourceSystem, companion: CompanionMerge? = nil, step: Step
+        _ entity: Entity, of system: SourceSystem, companion: CompanionMerge? = nil, follower: LandingFollower? = nil,
+        step: Step
+    ) async throws {
+        do { try await normalizePending(entity, of: system, companion, follower, step: step) } catch {
+            // What silver was told counts for nothing.
+            await companion?.abandon()
+            throw error
+        }
+    }
+
+    private func normalizePending(
+        _ entity: Entity, of system: SourceSystem, _ companion: CompanionMerge?, _ follower: LandingFollower?,
+        step: Step
     ) async throws {
         try await registerItems(of: entity, step: step)
         let pending = try await pool.withConnection { connection in
@@ -36,6 +50,10 @@ struct BronzeLayer: Sendable {
         guard !work.isEmpty else {
             return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
         }
+        if work.count == 1, let followed = try await follower?.take(work[0], from: store, step: step) {
+            return try await finish(followed, work[0], entity, system, step: step)
+        }
+        await follower?.abandon()
         for (position, batch) in work.enumerated() {
             let isLast = position == work.count - 1
             try await pool.withConnection { connection in
@@ -139,36 +157,66 @@ struct BronzeLayer: Sendable {
             } else {
                 detected = try await detect(stage, step: step, on: connection)
             }
-            let (survey, detection, findings) = (detected.survey, detected.detection, detected.findings)
-            if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
-            if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
-                try await step.checkFence(on: connection)
-                try await BatchLedger.advance(
-                    batch, to: "blocked", by: step.run.id, reason: step.known.mask(reason.description),
-                    rejected: survey.rejected,
-                    on: connection)
-                return reason
-            }
-            let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
-            try await write(detected, companion, step: step, on: connection)
-            try await AcceptedDocuments(stage.source, under: catalog).note(
-                isComplete: detected.acceptsAll, on: connection)
-            try await ScopeDefinition(entity, timezone: system.timezone).note(on: connection)
-            if findings.wentBack > 0 {
-                step.notice(
-                    "\(findings.wentBack) keys are shown in an older state than was known: it counts from now on")
-            }
-            try await BatchLedger.permit(
-                batch, deletes: allowsDeletes, rejects: acceptsRejects, on: connection)
-            try await BatchLedger.advance(
-                batch, to: "normalized", by: step.run.id,
-                reason: suspension(entity, batch, survey),
-                rejected: survey.rejected, missing: missing, on: connection)
-            try await step.commit(
-                detected.counts(batch), load: (batch.loadType, nil, nil), closes: closes, on: connection)
-            return nil
+            return try await conclude(
+                detected, batch, entity, system, companion: companion, closes: closes, step: step, on: connection)
         }
         if let blocked { throw blocked }
+    }
+
+    /// Ends the transaction in which the batch was read while it landed.
+    private func finish(
+        _ followed: LandingFollower.Followed, _ batch: Batch, _ entity: Entity, _ system: SourceSystem, step: Step
+    ) async throws {
+        let (connection, detected) = followed
+        do {
+            let blocked = try await connection.committing {
+                try await connection.execute("SET LOCAL lock_timeout TO DEFAULT")
+                try await BatchLedger.refuseOlder(batch, than: ["normalized", "merged"], on: connection)
+                return try await conclude(
+                    detected, batch, entity, system, companion: nil, closes: true, step: step, on: connection)
+            }
+            if let blocked { throw blocked }
+        } catch {
+            await connection.close()
+            throw error
+        }
+        await connection.close()
+    }
+
+    /// Writes what a batch turned out to be, with its state and its audit; the last thing in its transaction.
+    /// - Returns: Why the batch is blocked; nil where it is not.
+    private func conclude(
+        _ detected: DetectedBatch, _ batch: Batch, _ entity: Entity, _ system: SourceSystem,
+        companion: CompanionMerge?, closes: Bool, step: Step, on connection: PostgresConnection
+    ) async throws -> StepError? {
+        let (survey, detection, findings) = (detected.survey, detected.detection, detected.findings)
+        if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
+        if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
+            try await step.checkFence(on: connection)
+            try await BatchLedger.advance(
+                batch, to: "blocked", by: step.run.id, reason: step.known.mask(reason.description),
+                rejected: survey.rejected,
+                on: connection)
+            return reason
+        }
+        let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
+        try await write(detected, companion, step: step, on: connection)
+        try await AcceptedDocuments(detected.stage.source, under: catalog).note(
+            isComplete: detected.acceptsAll, on: connection)
+        try await ScopeDefinition(entity, timezone: system.timezone).note(on: connection)
+        if findings.wentBack > 0 {
+            step.notice(
+                "\(findings.wentBack) keys are shown in an older state than was known: it counts from now on")
+        }
+        try await BatchLedger.permit(
+            batch, deletes: allowsDeletes, rejects: acceptsRejects, on: connection)
+        try await BatchLedger.advance(
+            batch, to: "normalized", by: step.run.id,
+            reason: suspension(entity, batch, survey),
+            rejected: survey.rejected, missing: missing, on: connection)
+        try await step.commit(
+            detected.counts(batch), load: (batch.loadType, nil, nil), closes: closes, on: connection)
+        return nil
     }
 
     /// Why some keys may stay open although the batch lacks them; nil where none does.
@@ -204,8 +252,8 @@ struct BronzeLayer: Sendable {
         }
         // Keys are looked up, however large the tables have grown.
         try await connection.execute("SET LOCAL random_page_cost = 1.1")
-        try await StageTable.empty(table.stage, on: connection)
-        if parents != nil { try await StageTable.empty(table.scopes, on: connection) }
+        try await EmptyTable.make(table.stage, on: connection)
+        if parents != nil { try await EmptyTable.make(table.scopes, on: connection) }
         return BatchStage(source: source, table: table, batch: batch, parents: parents, last: last)
     }
 
@@ -258,6 +306,7 @@ struct BronzeLayer: Sendable {
         let table = detection.table
         let isFirst = detected.stage.isFirst
         if isFirst {
+            try await EmptyTable.clear(table.log, on: connection)
             for statement in table.openForFirstRows(of: batch) { try await connection.execute(statement) }
         }
         // Which keys are absent is known to the server alone.
@@ -272,7 +321,9 @@ struct BronzeLayer: Sendable {
         let whole = feed
         async let handedOver: Void = whole.ended()
         try await log?.end(on: connection)
-        if isFirst { try await connection.execute(table.addLogKey) }
+        if isFirst {
+            for statement in table.closeAfterFirstRows(findings.changes) { try await connection.execute(statement) }
+        }
         try await detection.apply(on: connection)
         try await handedOver
     }
@@ -309,19 +360,5 @@ struct BronzeLayer: Sendable {
             }
         }
         return missing
-    }
-}
-
-/// Emptying work tables.
-enum StageTable {
-    /// DELETE while the table is small, TRUNCATE (11 ms whatever its size) when it is not.
-    static func empty(_ table: SQLText, on connection: PostgresConnection) async throws {
-        let size = try await connection.query(
-            "SELECT pg_catalog.pg_relation_size(\(literal: table.text)::regclass)")[0].get(0, as: Int.self)
-        if size > 1 << 20 {
-            try await connection.execute("TRUNCATE \(fragment: table)")
-        } else if size > 0 {
-            try await connection.execute("DELETE FROM \(fragment: table)")
-        }
     }
 }

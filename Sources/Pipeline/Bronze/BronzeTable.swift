@@ -41,7 +41,6 @@ struct BronzeTable {
             "ALTER TABLE \(fragment: log) DROP CONSTRAINT \(identifier: entity.id.table + "_pkey")",
             "DROP INDEX IF EXISTS \(table: schema, entity.id.table + "_run")",
             "\(fragment: runIndex) WHERE _run_timestamp > \(literal: batch.run.timestamp)",
-            IndexBuild.settings(rows: batch.records),
         ]
     }
 
@@ -72,8 +71,10 @@ struct BronzeTable {
         "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")"
     }
 
-    /// Gives the log its primary key back.
-    var addLogKey: SQLText { "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)" }
+    /// Gives the log of so many rows its primary key back.
+    func closeAfterFirstRows(_ rows: Int) -> [SQLText] {
+        [IndexBuild.settings(rows: rows), "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)"]
+    }
 
     /// Gives the table of last changes its primary key back.
     var addLastKey: SQLText { "ALTER TABLE \(fragment: last) ADD \(fragment: lastKey)" }

@@ -12,6 +12,14 @@ struct DetectedBatch {
     /// True where nothing was known of the entity before.
     var isFirst = false
 
+    /// It was read before all was known of the batch: now it is.
+    mutating func settle(_ batch: Batch, _ source: BatchSource) {
+        stage = BatchStage(source: source, table: stage.table, batch: batch, parents: stage.parents, last: stage.last)
+        detection = ChangeDetection(
+            entity: source.entity, table: stage.table, batch: batch, detectsAbsence: detection.detectsAbsence,
+            last: detection.last)
+    }
+
     /// Each record in exactly one counter.
     func counts(_ batch: Batch) -> RowCounts {
         var counts = RowCounts()

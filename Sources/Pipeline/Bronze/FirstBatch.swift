@@ -8,11 +8,15 @@ internal import Primitives
 /// any other batch is staged and compared first.
 ///
 /// It holds for batches without duplicate keys. Duplicates are found when the keys are sorted, and undone together with
-/// everything else; the batch then goes the long way. Rejected records are staged as ever.
+/// everything else; the batch then goes the long way. Rejected records are staged as ever. The files may still be on their
+/// way: see `LandingFollower`.
 struct FirstBatch {
     let stage: BatchStage
     /// Takes the typed rows along for silver; nil where silver is not to follow.
     let companion: CompanionMerge?
+    let step: Step
+    /// How many records may come: it tells how finely their keys are shared out.
+    let expected: Int
     private var table: BronzeTable { stage.table }
     private var batch: Batch { stage.batch }
     private var source: BatchSource { stage.source }
@@ -20,25 +24,33 @@ struct FirstBatch {
 
     /// Writes the log, which tells the last changes; nil where a key stands twice in the batch, too many records are
     /// rejected, or a guard is going to object.
-    func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
+    /// - Parameter report: Hears how many records have been read.
+    func write(
+        on connection: PostgresConnection, report: (_ records: Int) -> Void
+    ) async throws -> DetectedBatch? {
         // Bronze's table first: who reads both layers takes them in that order.
         try await connection.execute("LOCK TABLE \(fragment: table.log) IN ACCESS EXCLUSIVE MODE")
         async let begun = MergeFeed(
-            companion, batch, of: entity, expecting: batch.records, opensHistory: true, at: step.now)
+            companion, batch, of: entity, expecting: expected, opensHistory: true, at: step.now)
+        try await EmptyTable.clear(table.log, on: connection)
         for statement in table.openForFirstRows(of: batch) { try await connection.execute(statement) }
-        return try await copy(feeding: begun, on: connection, step: step)
+        return try await copy(feeding: begun, on: connection, report: report)
     }
 
     /// Builds the log's key; false where a key stands twice.
     private func finish(_ keys: HashPartitions<KeyPrefix>, on connection: PostgresConnection) async throws -> Bool {
-        async let indexed = connection.execute(table.addLogKey)
+        async let indexed: Void = index(keys.count, on: connection)
         let isDistinct = try keys.areDistinct()
-        _ = try await indexed
+        try await indexed
         return isDistinct
     }
 
+    private func index(_ rows: Int, on connection: PostgresConnection) async throws {
+        for statement in table.closeAfterFirstRows(rows) { try await connection.execute(statement) }
+    }
+
     private func copy(
-        feeding begun: MergeFeed, on connection: PostgresConnection, step: Step
+        feeding begun: MergeFeed, on connection: PostgresConnection, report: (_ records: Int) -> Void
     ) async throws -> DetectedBatch? {
         var survey = BatchStage.Survey()
         var findings = ChangeDetection.Findings()
@@ -47,17 +59,27 @@ struct FirstBatch {
         var reader = source.documentReader()
         let filter = CursorFilter(entity, source.manifest, reader: &reader)
         var (log, rejects) = (CopyBuffer(), CopyBuffer())
-        var staged = StageRow(entity: entity, masking: step.known.mask)
+        var staged = StageRow(entity: entity, masking: step.known)
         var feed = begun
-        let common = CommonValues(
+        // Of files on their way, the first one may be all.
+        var common = CommonValues(
             run: batch.run, change: entity.deleteMarker == nil ? .upsert : nil,
-            file: source.manifest.files.count == 1 ? 1 : nil)
+            file: source.isArriving || source.manifest.files.count == 1 ? 1 : nil)
         var row = LogRow(entity, run: batch.run, filledIn: common)
-        var keys = try HashPartitions<KeyPrefix>(expecting: batch.records)
+        var keys = try HashPartitions<KeyPrefix>(expecting: expected)
         let defaults = table.logDefaults(common)
         try await connection.execute(defaults.set)
         try await connection.beginCopyIn(table.copyToLog(row.columns))
-        while try records.next() {
+        while try await records.nextArrived() {
+            if common.file != nil, records.fileNumber > 1 {
+                // From here on each row says which.
+                log.finish()
+                try await feed.send(&log, on: connection)
+                try await connection.endCopyIn()
+                common.file = nil
+                (row, log) = (LogRow(entity, run: batch.run, filledIn: common), CopyBuffer())
+                try await connection.beginCopyIn(table.copyToLog(row.columns))
+            }
             for index in 0..<records.window.count {
                 let verdict = reader.read(records, index)
                 columns.see(records.window, index)
@@ -84,7 +106,7 @@ struct FirstBatch {
             }
             if log.needsFlush {
                 try await feed.send(&log, on: connection)
-                step.progress(records: survey.records)
+                report(survey.records)
                 try Task.checkCancellation()
             }
         }

@@ -79,7 +79,7 @@ struct KnownBatch {
         _ comparison: KeyComparison, into reading: inout Reading, on connection: PostgresConnection, step: Step
     ) async throws {
         var (log, rows) = (CopyBuffer(), CopyBuffer())
-        var stageRow = StageRow(entity: entity, masking: step.known.mask)
+        var stageRow = StageRow(entity: entity, masking: step.known)
         var records = try source.reader(of: comparison.candidates)
         var reader = source.documentReader()
         var row = LogRow(entity, run: batch.run)

@@ -10,7 +10,7 @@ struct CommonValues {
     /// What every row says of its key, where that can be told before they are read.
     let change: LogRow.Change?
     /// The number of the file that all records come from; nil where there are more.
-    let file: Int?
+    var file: Int?
 }
 
 /// Writes rows of a bronze log as COPY takes them: `BronzeTable.copyToLog`.

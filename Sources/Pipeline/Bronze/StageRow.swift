@@ -8,13 +8,14 @@ internal import Primitives
 /// Writes rows of a bronze stage as COPY takes them: (key hash, ordinal, document hash, order, place, facts, reject).
 struct StageRow {
     private let entity: Entity
-    private let mask: SecretMask
+    /// Asked for each reject: a landing that goes on may learn more.
+    private let known: KnownSecrets
     private var order: [UInt8] = []
 
     /// Rows of one batch; what is shown of rejected values is masked.
-    init(entity: Entity, masking mask: SecretMask) {
+    init(entity: Entity, masking known: KnownSecrets) {
         self.entity = entity
-        self.mask = mask
+        self.known = known
     }
 
     /// Appends the record's row; what the reader read last is the record.
@@ -72,6 +73,7 @@ struct StageRow {
             for _ in 0..<3 { buffer.appendNull() }
             return
         }
+        let mask = known.mask
         if let name { buffer.append(text: name) } else { buffer.appendNull() }
         buffer.append(text: mask.mask(reason))
         let column = entity.columns.firstIndex { $0.name == name }

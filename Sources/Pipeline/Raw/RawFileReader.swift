@@ -10,10 +10,12 @@ internal import Primitives
 /// Reads one raw file in chunks and proves on the way that it is the file that was landed.
 struct RawFileReader: ~Copyable {
     /// What is read of a chunk is still in the processor's cache when it has become rows: 256 KiB.
-    private static let chunkSize = 256 << 10
+    static let chunkSize = 256 << 10
 
     private let path: String
-    private let file: Manifest.File
+    /// What the manifest says of the file; nil of one that is still landing.
+    private let file: Manifest.File?
+    private let arriving: (files: ArrivingFiles, place: Int)?
     private let handle: FileHandle
     /// What proves the file: nil where its fingerprint does.
     private let digest: StreamSHA256?
@@ -24,13 +26,15 @@ struct RawFileReader: ~Copyable {
     private var bytes = 0
     private var chunk: [UInt8]
     /// Bytes read of the file as it is stored.
-    private var position = 0
+    private(set) var position = 0
     private var passing: PassingFile
 
     /// Opens the file.
-    /// - Parameter landed: A file which is one of these is proved by its fingerprint; any other becomes one when it is proved.
+    /// - Parameters:
+    ///   - total: Bytes of all files that are read one after the other, this one among them.
+    ///   - landed: A file which is one of these is proved by its fingerprint; any other becomes one when it is proved.
     /// - Throws: `StepError` naming a missing file.
-    init(_ file: Manifest.File, folder: String, landed: LandedFiles? = nil) throws {
+    init(_ file: Manifest.File, of total: Int = 0, folder: String, landed: LandedFiles? = nil) throws {
         let path = "\(folder)/\(file.name)"
         guard let handle = FileHandle(forReadingAtPath: path) else {
             throw StepError(
@@ -46,8 +50,30 @@ struct RawFileReader: ~Copyable {
         chunk = [UInt8](repeating: 0, count: min(Self.chunkSize, file.bytes + 1))
         self.path = path
         self.file = file
+        arriving = nil
         self.handle = handle
-        passing = PassingFile(handle.fileDescriptor)
+        passing = PassingFile(handle.fileDescriptor, of: total)
+    }
+
+    /// Opens a file that is landing, or has landed a moment ago. Nobody may ask for more of it than has come.
+    init(arriving file: LandingProgress.File, at place: Int, of files: ArrivingFiles) throws {
+        let path = "\(files.folder)/\(file.name)"
+        // It may get its name at any moment.
+        let names = file.landed == nil ? [DurableFile.unfinished(path), path] : [path]
+        guard let handle = names.lazy.compactMap({ FileHandle(forReadingAtPath: $0) }).first else {
+            throw StepError(.internal, "raw file \(path) is missing")
+        }
+        decompressor = nil
+        (landed, known, digest) = (nil, nil, nil)
+        chunk = [UInt8](repeating: 0, count: min(Self.chunkSize, file.landed.map { $0.file.bytes + 1 } ?? .max))
+        self.path = path
+        self.file = nil
+        arriving = (files, place)
+        self.handle = handle
+        // Of files that are whole already there will be many.
+        passing =
+            file.landed == nil
+            ? PassingFile(growing: handle.fileDescriptor) : PassingFile(handle.fileDescriptor, of: .max)
     }
 
     deinit {
@@ -67,10 +93,12 @@ struct RawFileReader: ~Copyable {
             bytes += received.count
             if !received.isEmpty { return received }
         }
-        guard bytes == file.bytes, isProved() else {
+        passing.ended()
+        let expected = file?.bytes ?? arrived?.file.bytes ?? 0
+        guard bytes == expected, isProved() else {
             throw StepError(
                 .parse,
-                "raw file \(path) is not what was landed (\(bytes) of \(file.bytes) bytes, another checksum); "
+                "raw file \(path) is not what was landed (\(bytes) of \(expected) bytes, another checksum); "
                     + "restore it from its backup, or give the batch up with 'medallion batch discard'")
         }
         return nil
@@ -99,7 +127,13 @@ struct RawFileReader: ~Copyable {
         return output
     }
 
+    /// What the file came to, where it was read while it landed.
+    private var arrived: (file: Manifest.File, fingerprint: UUIDValue)? {
+        arriving.flatMap { $0.files.progress.file(at: $0.place)?.landed }
+    }
+
     private func isProved() -> Bool {
+        guard let file else { return fingerprint.hash == arrived?.fingerprint }
         guard let found = digest?.finish() else { return fingerprint.hash == known }
         guard hexadecimal(found) == file.sha256 else { return false }
         landed?.add(handle.fileDescriptor, fingerprint.hash)

@@ -16,10 +16,10 @@ struct RawLayer: Sendable {
     let catalog: Catalog
 
     /// Lands one batch of the entity.
-    /// - Parameter announce: Is told how many records have come, before they are made durable.
+    /// - Parameter follower: Reads behind the landing of a first batch, where bronze is to follow.
     func land(
-        _ entity: Entity, timezone: String, with connector: AnyConnector, loadType: LoadType, step: Step,
-        announce: (Int) async -> Void
+        _ entity: Entity, timezone: String, with connector: AnyConnector, loadType: LoadType,
+        follower: LandingFollower? = nil, step: Step
     ) async throws {
         if store.runs(of: entity.id).contains(step.run.id) {
             // An earlier attempt of this run made the batch durable, and its connection was lost at COMMIT.
@@ -29,20 +29,25 @@ struct RawLayer: Sendable {
         var (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
         if window.loadType == .delta, connector.keepsState { window.state = try await lastState(of: entity.id) }
         window.parents = try await parents(of: entity, window.loadType)
-        let standing = window.loadType == .full ? try await standingBatch(of: entity.id) : nil
+        let (isFirst, standing) = window.loadType == .full ? try await lastBatch(of: entity.id) : (false, nil)
         if connector.revalidates { window.unchangedSince = standing?.manifest.state }
         let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
         do {
             let shape = try connector.shape(of: entity)
+            var manifest = Manifest(
+                runID: step.run.id, runTimestamp: step.run.timestamp, entity: entity.id, loadType: window.loadType,
+                cursorFrom: window.from, cursorTo: nil, request: nil, shape: shape, metadataHash: metadataHash,
+                sameAs: nil, files: [])
             var writer = RawWriter(
                 folder: folder, shape: shape, compresses: entity.rawCompression == .zstd,
                 standing: standing.map { store.folder(of: entity.id, run: $0.holder) })
+            if isFirst, let progress = await follower?.follow(manifest, in: folder, step: step) {
+                writer.tell(progress)
+            }
             try await connector.land(entity, window: window, into: &writer)
-            var manifest = Manifest(
-                runID: step.run.id, runTimestamp: step.run.timestamp, entity: entity.id, loadType: window.loadType,
-                cursorFrom: window.from, cursorTo: nil, request: writer.request.map { step.known.mask($0) },
-                shape: shape,
-                metadataHash: metadataHash, sameAs: nil, files: writer.files)
+            writer.tellEnd()
+            manifest.request = writer.request.map { step.known.mask($0) }
+            manifest.files = writer.files
             if writer.isUnfiltered { manifest.isUnfiltered = true }
             let state = try checked(writer.state, of: entity.id, step.known)
             manifest.state = state ?? window.state
@@ -62,7 +67,7 @@ struct RawLayer: Sendable {
                     store.removeFiles(of: entity.id, run: step.run.id, names: manifest.files.map(\.name))
                     manifest.sameAs = standing.holder
                 } else {
-                    await announce(manifest.recordCount)
+                    await follower?.expect(records: manifest.recordCount)
                     try writer.writeRepeated()
                 }
                 manifest.cursorTo = try greatestCursor(
@@ -79,6 +84,7 @@ struct RawLayer: Sendable {
             let sha256 = try store.publish(manifest, of: entity.id, &writer)
             try await register(manifest, sha256: sha256, of: entity.id, step: step)
         } catch {
+            await follower?.abandon()
             // Without a manifest the batch never existed; with one it is adopted by the next run.
             let isPublished = store.runs(of: entity.id).contains(step.run.id)
             if !isPublished { store.removeFiles(of: entity.id, run: step.run.id) }
@@ -88,7 +94,7 @@ struct RawLayer: Sendable {
 
     /// True where the batch brings the files of the standing one, and those are still what they were.
     private func repeats(
-        _ manifest: Manifest, _ standing: (manifest: Manifest, holder: UUIDValue), of entity: EntityID,
+        _ manifest: Manifest, _ standing: StandingBatch, of entity: EntityID,
         isCompared: Bool, step: Step
     ) throws -> Bool {
         guard !manifest.files.isEmpty, manifest.files == standing.manifest.files else { return false }
@@ -164,7 +170,8 @@ struct RawLayer: Sendable {
     ) throws -> String? {
         guard let name = entity.delta?.cursorColumn, let index = entity.columns.firstIndex(where: { $0.name == name })
         else { return nil }
-        var batch = try BatchReader(manifest, folder: folder, paths: DocumentReader.paths(of: entity))
+        var batch = try BatchReader(
+            .landed(manifest, folder: folder), of: manifest.shape, paths: DocumentReader.paths(of: entity))
         var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
         var bound: String?
         // What says no zone may be ahead of UTC by 14 hours.
@@ -195,21 +202,25 @@ struct RawLayer: Sendable {
         return greatest?.text
     }
 
+    /// A batch whose files may come again, and the run whose folder holds them.
+    private typealias StandingBatch = (manifest: Manifest, holder: UUIDValue)
+
     /// The last batch, where it is a full one that is merged and still stands for the source as it was: a full batch
-    /// of the same bytes may then be skipped unparsed. With the run whose folder holds its files.
-    private func standingBatch(of entity: EntityID) async throws -> (manifest: Manifest, holder: UUIDValue)? {
+    /// of the same bytes may then be skipped unparsed. And whether there was none at all.
+    private func lastBatch(of entity: EntityID) async throws -> (isFirst: Bool, standing: StandingBatch?) {
         let last = try await pool.withConnection { connection in
             try await connection.query(
                 """
-                SELECT run_id, coalesce(same_as, run_id) AS holder FROM (
-                    SELECT * FROM audit.raw_batch
-                    WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
-                    ORDER BY run_timestamp DESC LIMIT 1) b
-                WHERE state = 'merged' AND load_type = 'full' AND nr_rejected = 0 AND metadata_hash = \(metadataHash)
+                SELECT run_id, coalesce(same_as, run_id) AS holder, state = 'merged' AND load_type = 'full'
+                    AND nr_rejected = 0 AND metadata_hash = \(metadataHash) AS stands
+                FROM audit.raw_batch
+                WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
+                ORDER BY run_timestamp DESC LIMIT 1
                 """)
         }
-        guard let row = last.first else { return nil }
-        return (try store.manifest(of: entity, run: row.get("run_id")).manifest, try row.get("holder"))
+        guard let row = last.first else { return (true, nil) }
+        guard try row.get("stands") else { return (false, nil) }
+        return (false, (try store.manifest(of: entity, run: row.get("run_id")).manifest, try row.get("holder")))
     }
 
     /// The rows for each of which the entity is asked; in a delta load perhaps only those touched since its last batch.

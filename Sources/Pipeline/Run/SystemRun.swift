@@ -63,33 +63,30 @@ struct SystemRun: Sendable {
             acceptsRejects: request.acceptsRejects, usesShortcuts: workspace.shortcuts != .never)
         let silver = SilverLayer(
             pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: request.acceptsChecks)
-        let companion = CompanionMerge(entity, of: system, on: workspace.pool, workspace.shortcuts)
-        let loadType = request.loadType ?? entity.loadType
-        if request.layers.contains(.raw) {
-            if entity.explosion != nil {
-                try await ledger.skip(.raw, entity.id, .noInput)
-            } else if landsAgain {
-                try await ledger.record(.raw, entity.id, retries: system.retries) { step in
-                    try await raw.land(
-                        entity, timezone: system.timezone, with: connector, loadType: loadType, step: step
-                    ) { records in
-                        if request.layers.isSuperset(of: [.bronze, .silver]) {
-                            await companion.expect(records: records)
-                        }
+        let companion =
+            request.layers.isSuperset(of: [.bronze, .silver])
+            ? CompanionMerge(entity, of: system, on: workspace.pool, workspace.shortcuts) : nil
+        let follower = LandingFollower(
+            entity, of: system, into: request.layers.contains(.bronze) ? bronze : nil, companion: companion,
+            workspace.shortcuts, workspace.logger)
+        try await follower.closing {
+            if request.layers.contains(.raw) {
+                if entity.explosion != nil {
+                    try await ledger.skip(.raw, entity.id, .noInput)
+                } else if landsAgain {
+                    let loadType = request.loadType ?? entity.loadType
+                    try await ledger.record(.raw, entity.id, retries: system.retries) { step in
+                        try await raw.land(
+                            entity, timezone: system.timezone, with: connector, loadType: loadType,
+                            follower: follower, step: step)
                     }
+                } else {
+                    try await ledger.skip(.raw, entity.id, .alreadySucceeded)
                 }
-            } else {
-                try await ledger.skip(.raw, entity.id, .alreadySucceeded)
             }
-        }
-        try await companion.closing {
             if request.layers.contains(.bronze) {
                 try await ledger.record(.bronze, entity.id, retries: system.retries) { step in
-                    try await companion.undoing {
-                        try await bronze.normalize(
-                            entity, of: system, companion: request.layers.contains(.silver) ? companion : nil,
-                            step: step)
-                    }
+                    try await bronze.normalize(entity, of: system, companion: companion, follower: follower, step: step)
                 }
             }
             if request.layers.contains(.silver) {

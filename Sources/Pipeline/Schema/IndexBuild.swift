@@ -5,7 +5,7 @@ enum IndexBuild {
     /// Up to here, sorting the rows costs less than sharing them out: bronze and silver build theirs at the same time anyway.
     private static let aloneBelow = 2_000_000
     /// From here on, sharing them out is worth it for silver's last index: bronze has mostly built its own by then.
-    private static let sharedFrom = 300_000
+    private static let sharedFrom = 50_000
 
     /// For the last index of a transaction.
     static func lastSettings(rows: Int) -> SQLText {

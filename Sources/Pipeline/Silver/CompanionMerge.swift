@@ -53,13 +53,14 @@ actor CompanionMerge {
                 guard try await connection.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty else {
                     return false
                 }
+                try await EmptyTable.clear(table.history, on: connection)
                 try await connection.beginCopyIn(HistoryRow.copy(into: table))
                 return true
             }
             // What silver has not merged yet comes first.
             let waiting = try await BatchLedger.batches(of: table.entity.id, in: ["normalized"], on: connection)
             guard waiting.isEmpty else { return false }
-            try await StageTable.empty(table.stage, on: connection)
+            try await EmptyTable.make(table.stage, on: connection)
             try await connection.beginCopyIn("COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)")
             return true
         }
@@ -96,7 +97,7 @@ actor CompanionMerge {
                 guard opensHistory else {
                     return try await StagedMerge(table: table, batch: batch, now: now).run(changes, on: connection)
                 }
-                for statement in table.closeAfterFirstRows(of: batch, at: now) {
+                for statement in table.closeAfterFirstRows(opened, of: batch, at: now) {
                     try await connection.execute(statement)
                 }
                 var counts = RowCounts()
@@ -118,20 +119,6 @@ actor CompanionMerge {
         _ = await last?.value
         // The server rolls back what is open.
         await closing?.close()
-    }
-
-    /// Does steps; what silver was told counts for nothing where they fail.
-    nonisolated func undoing(_ steps: () async throws -> Void) async throws {
-        do { try await steps() } catch {
-            await abandon()
-            throw error
-        }
-    }
-
-    /// Does the steps that may use it; what they leave open is undone.
-    nonisolated func closing(_ steps: () async throws -> Void) async throws {
-        try await undoing(steps)
-        await abandon()
     }
 
     /// The connection that has merged the batch, once it has, and what came of it; nil where silver has to do it itself.

@@ -68,7 +68,7 @@ struct FoldedMerge {
         on writer: PostgresConnection
     ) async throws -> RowCounts {
         let plan = FoldPlan(table: table, run: batch.run, now: step.now)
-        try await StageTable.empty(table.stage, on: writer)
+        try await EmptyTable.make(table.stage, on: writer)
         let late = try await source.query("SELECT count(*) FROM (\(fragment: keysToDerive)) AS k")[0].get(
             0, as: Int.self)
         var counts = RowCounts()

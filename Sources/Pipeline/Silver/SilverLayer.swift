@@ -67,19 +67,13 @@ struct SilverLayer: Sendable {
         on writer: PostgresConnection
     ) async throws {
         try await gate.guarding(batch.run, step: step, on: writer) {
-            do {
+            try await writer.committing {
                 try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
                 try await gate.check(batch.run, changed: counts.changed, step: step, on: writer)
                 try await BatchLedger.advance(
                     batch, to: "merged", by: step.run.id, rejected: counts.rejected, on: writer)
                 try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: writer)
-                try Task.checkCancellation()
-            } catch {
-                // The error that led here is the one to report.
-                do { try await writer.rollback() } catch { await writer.close() }
-                throw error
             }
-            try await writer.commit()
         }
     }
 
@@ -100,7 +94,7 @@ struct SilverLayer: Sendable {
         if try await writer.query("SELECT 1 FROM \(fragment: table.history) LIMIT 1").isEmpty {
             return try await fill(table, from: bronze, with: batch, system, step: step, on: writer)
         }
-        try await StageTable.empty(table.stage, on: writer)
+        try await EmptyTable.make(table.stage, on: writer)
         let changes = try await copy(
             batch, entity, system, from: bronze, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)",
             as: .staged(of: entity), step: step, on: writer
@@ -113,12 +107,15 @@ struct SilverLayer: Sendable {
         _ table: SilverTable, from bronze: BronzeTable, with batch: Batch, _ system: SourceSystem, step: Step,
         on writer: PostgresConnection
     ) async throws -> RowCounts {
+        try await EmptyTable.clear(table.history, on: writer)
         for statement in table.openForFirstRows(of: batch, at: step.now) { try await writer.execute(statement) }
         let (changes, opened) = try await copy(
             batch, table.entity, system, from: bronze,
             into: HistoryRow.copy(into: table),
             as: .opening(HistoryRow(table.entity)), step: step, on: writer)
-        for statement in table.closeAfterFirstRows(of: batch, at: step.now) { try await writer.execute(statement) }
+        for statement in table.closeAfterFirstRows(opened, of: batch, at: step.now) {
+            try await writer.execute(statement)
+        }
         var counts = RowCounts()
         counts.input = changes
         counts.inserted = opened

@@ -147,7 +147,7 @@ struct SilverTable {
     /// Makes the empty history ready for rows of `HistoryRow`: without indexes, and with defaults for what all rows of the
     /// batch have, which costs the server less than reading them a million times.
     func openForFirstRows(of batch: Batch, at now: Instant) -> [SQLText] {
-        dropIndexes + [defaults(of: batch.run, at: now).set, IndexBuild.settings(rows: batch.records)]
+        dropIndexes + [defaults(of: batch.run, at: now).set]
     }
 
     /// What all rows of a first batch have.
@@ -163,11 +163,11 @@ struct SilverTable {
         return ColumnDefaults(table: history, values: values)
     }
 
-    /// Takes the defaults away and gives the indexes back; a key with two open rows fails here.
-    func closeAfterFirstRows(of batch: Batch, at now: Instant) -> [SQLText] {
+    /// Takes the defaults away and gives the indexes of so many rows back; a key with two open rows fails here.
+    func closeAfterFirstRows(_ rows: Int, of batch: Batch, at now: Instant) -> [SQLText] {
         [
-            defaults(of: batch.run, at: now).drop, addPrimaryKey, IndexBuild.lastSettings(rows: batch.records),
-            openRowIndex,
+            defaults(of: batch.run, at: now).drop, IndexBuild.settings(rows: rows), addPrimaryKey,
+            IndexBuild.lastSettings(rows: rows), openRowIndex,
         ]
     }
 

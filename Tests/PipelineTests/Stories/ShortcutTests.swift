@@ -192,6 +192,22 @@ struct ShortcutTests {
         try await expectTheSame { try await tables(batch, $0) }
     }
 
+    @Test("of a first batch that goes the long way after all: what was undone takes no room")
+    func undone() async throws {
+        let records = (0..<20_000).map { #"{"id":\#($0),"n":"x","v":1}"# }
+        func sizes(_ shortcuts: Shortcuts) async throws -> [String] {
+            let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, n text, v numeric(10,2)"))
+            warehouse.use(shortcuts)
+            try await warehouse.load(records + records.suffix(1))
+            return try await warehouse.rows(
+                """
+                SELECT pg_relation_size('bronze.t_things') / 1000000 AS bronze,
+                    pg_relation_size('silver.t_things') / 1000000 AS silver
+                """)
+        }
+        #expect(try await sizes(.always) == sizes(.never))
+    }
+
     @Test("of a batch whose keys are known", arguments: KnownBatchCase.all)
     func knownBatch(_ batch: KnownBatchCase) async throws {
         try await expectTheSame { try await tables(batch, $0) }

@@ -1,0 +1,179 @@
+internal import ConnectorKit
+internal import Logging
+internal import Metadata
+internal import Postgres
+internal import Primitives
+internal import Synchronization
+
+/// The first batch of an entity, normalized while it lands: its files are read right behind the landing, in a transaction of
+/// bronze's own on a connection of its own, which ends behind raw's or not at all.
+///
+/// So nobody waits for the whole of a large file or of many pages. What raw cannot promise (a landing that fails, that
+/// takes its time, that brings files other than those that were read) undoes it, and bronze reads the batch as ever. Only
+/// bronze's step may bring it to an end that counts. See ADR 0034.
+actor LandingFollower {
+    /// A first batch that has been written, in a transaction that is still open.
+    typealias Followed = (connection: PostgresConnection, batch: DetectedBatch)
+
+    /// nil where bronze is not to follow: then nobody reads behind the landing.
+    private nonisolated let bronze: BronzeLayer?
+    private nonisolated let entity: Entity
+    private nonisolated let system: SourceSystem
+    /// Takes the typed rows along for silver; nil where silver is not to follow.
+    private nonisolated let companion: CompanionMerge?
+    private nonisolated let logger: Logger
+    /// A landing of fewer bytes, or of one file, is there before it could be followed.
+    private nonisolated let smallest: Int
+    private nonisolated let fewest: Int
+    private var following: (run: UUIDValue, landing: LandingProgress, work: Task<Followed?, Never>)?
+    private nonisolated let state = Mutex(State())
+
+    private struct State {
+        /// True once enough has come.
+        var hasBegun = false
+        /// Hears how far the reading is: bronze's step, once there is one.
+        var listener: Step?
+    }
+
+    /// So many records are reckoned with, as long as nobody knows.
+    private static let expectedRecords = 4_000_000
+
+    init(
+        _ entity: Entity, of system: SourceSystem, into bronze: BronzeLayer?, companion: CompanionMerge?,
+        _ shortcuts: Shortcuts, _ logger: Logger
+    ) {
+        self.entity = entity
+        self.system = system
+        self.bronze = bronze
+        self.companion = companion
+        self.logger = logger
+        smallest = shortcuts == .always ? 1 : 4 << 20
+        fewest = shortcuts == .always ? 1 : 2
+    }
+
+    /// Begins to read behind the landing of the entity's first full batch.
+    /// - Parameter manifest: What is known of the batch before its files are there.
+    /// - Returns: What the landing is to be told to; nil where it cannot be followed.
+    func follow(_ manifest: Manifest, in folder: String, step: Step) async -> LandingProgress? {
+        await abandon()
+        guard let bronze, bronze.usesShortcuts, BatchShortcut.suits(entity), entity.forEach == nil,
+            entity.rawCompression == .none
+        else { return nil }
+        let landing = LandingProgress()
+        let work = Task {
+            do {
+                return try await read(landing, manifest, in: folder, into: bronze, step: step)
+            } catch {
+                // What is no whim of the moment, bronze will meet again, and tell.
+                logger.debug("\(entity.id) is read once it has landed: \(step.known.mask("\(error)"))")
+                return nil
+            }
+        }
+        following = (step.run.id, landing, work)
+        // The first bytes are there sooner than a connection.
+        await bronze.pool.connectAhead()
+        return landing
+    }
+
+    @concurrent
+    private func read(
+        _ landing: LandingProgress, _ manifest: Manifest, in folder: String, into bronze: BronzeLayer, step: Step
+    ) async throws -> Followed? {
+        let isWorth = try await ArrivingFiles(landing, folder: folder).wait(forBytes: smallest, files: fewest)
+        guard isWorth else { return nil }
+        state.withLock { $0.hasBegun = true }
+        let batch = Batch(
+            run: step.run, entity: entity.id, loadType: manifest.loadType, sameAs: nil, records: 0, bytes: 0,
+            allowsDeletes: bronze.allowsDeletes, acceptsRejects: bronze.acceptsRejects, missingColumns: [])
+        let source = BatchSource(
+            ArrivingFiles(landing, folder: folder), of: entity, timezone: system.timezone, manifest)
+        return try await bronze.pool.flushingEarly(if: landing.bytes >= 1 << 20) {
+            let connection = try await bronze.pool.detached(applicationName: "medallion landing follower")
+            await companion?.expect(records: Self.expectedRecords)
+            do {
+                try await connection.begin()
+                // Nobody is to wait behind somebody who holds the table.
+                try await connection.execute("SET LOCAL lock_timeout = '2s'")
+                if let written = try await write(source, batch, step: step, on: connection) {
+                    return (connection, written)
+                }
+            } catch {
+                await undo(connection)
+                throw error
+            }
+            await undo(connection)
+            return nil
+        }
+    }
+
+    private nonisolated func write(
+        _ source: BatchSource, _ batch: Batch, step: Step, on connection: PostgresConnection
+    ) async throws -> DetectedBatch? {
+        let table = BronzeTable(entity, schema: system.schemas.bronze)
+        guard try await LastChanges(table: table).state(on: connection) == .new else { return nil }
+        try await EmptyTable.make(table.stage, on: connection)
+        let stage = BatchStage(source: source, table: table, batch: batch, parents: nil, last: .new)
+        return try await FirstBatch(stage: stage, companion: companion, step: step, expected: Self.expectedRecords)
+            .write(on: connection) { records in
+                state.withLock(\.listener)?.progress(records: records)
+            }
+    }
+
+    /// So many records have come, and will be durable in a moment: where nobody has read them yet, silver's connection is
+    /// opened meanwhile.
+    nonisolated func expect(records: Int) async {
+        if !state.withLock(\.hasBegun) { await companion?.expect(records: records) }
+    }
+
+    /// The batch as it was read, once it is; nil where bronze has to read it.
+    func take(_ batch: Batch, from store: RawStore, step: Step) async throws -> Followed? {
+        guard let (run, landing, work) = following, run == batch.run.id else { return nil }
+        state.withLock { $0.listener = step }
+        let result = await withTaskCancellationHandler {
+            await work.value
+        } onCancel: {
+            work.cancel()
+        }
+        following = nil
+        guard var followed = result else { return nil }
+        do {
+            let source = try BatchSource(batch.run.id, of: entity, parent: nil, timezone: system.timezone, in: store)
+            // It waited for raw, and may have been lost meanwhile.
+            if source.manifest.files == landing.landed, await followed.connection.isUsable {
+                followed.batch.settle(batch, source)
+                return followed
+            }
+        } catch {
+            await undo(followed.connection)
+            throw error
+        }
+        await undo(followed.connection)
+        return nil
+    }
+
+    /// Nothing of it counts, the server rolls back what is open.
+    private nonisolated func undo(_ connection: PostgresConnection) async {
+        await companion?.abandon()
+        await connection.close()
+    }
+
+    /// Nothing of it counts.
+    func abandon() async {
+        let work = following?.work
+        following = nil
+        work?.cancel()
+        if let followed = await work?.value { await undo(followed.connection) }
+        state.withLock { $0 = State() }
+    }
+
+    /// Does the steps that may use it, or what it has handed to silver; what they leave open is undone.
+    nonisolated func closing(_ steps: () async throws -> Void) async throws {
+        do { try await steps() } catch {
+            await abandon()
+            await companion?.abandon()
+            throw error
+        }
+        await abandon()
+        await companion?.abandon()
+    }
+}

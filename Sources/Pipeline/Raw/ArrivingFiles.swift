@@ -1,0 +1,62 @@
+internal import ConnectorKit
+internal import Synchronization
+
+/// The files of a landing, for whoever reads behind it: what has not come yet is waited for, without holding a thread, but
+/// not for long, since tables are locked meanwhile.
+final class ArrivingFiles: Sendable {
+    let progress: LandingProgress
+    let folder: String
+    /// So long is waited in all, and half as long as there was something to read.
+    private let patience: Duration
+    private let start = ContinuousClock.now
+    private let waited = Mutex(Duration.zero)
+
+    init(_ progress: LandingProgress, folder: String, patience: Duration = .seconds(1)) {
+        self.progress = progress
+        self.folder = folder
+        self.patience = patience
+    }
+
+    /// Waits until so many bytes have come, and so many files have begun.
+    /// - Returns: False where the landing came to its end before, or takes too long.
+    func wait(forBytes bytes: Int, files: Int = 1) async throws -> Bool {
+        func hasCome() -> Bool { progress.bytes >= bytes && progress.file(at: files - 1) != nil }
+        do {
+            try await wait { hasCome() }
+        } catch is SlowLanding {
+            return false
+        }
+        return hasCome()
+    }
+
+    /// Waits until the next chunk behind a byte of the file at this place can be read, or there is nothing more to read.
+    /// - Throws: `SlowLanding`.
+    func wait(for place: Int, behind byte: Int) async throws {
+        try await wait {
+            guard let file = progress.file(at: place) else { return false }
+            return file.landed != nil || file.bytes >= byte + RawFileReader.chunkSize
+        }
+    }
+
+    /// Waits until something is so, or the landing is at its end.
+    private func wait(until isSo: () -> Bool) async throws {
+        var last = ContinuousClock.now
+        while true {
+            // What is asked first is older than what is asked next.
+            let phase = progress.phase
+            guard phase != .broken else { throw SlowLanding() }
+            if isSo() || phase == .landed { return }
+            try await Task.sleep(for: .milliseconds(5))
+            let now = ContinuousClock.now
+            let waited = waited.withLock { waited in
+                waited += now - last
+                return waited
+            }
+            guard waited <= patience + (now - start - waited) / 2 else { throw SlowLanding() }
+            last = now
+        }
+    }
+}
+
+/// A landing that takes longer than it can be followed, or broke off: the batch is read once it is there.
+struct SlowLanding: Error {}
