@@ -28,7 +28,7 @@ public struct PassingFile {
         if passes { posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL) }
     }
 
-    /// A file that still grows, of which its writer leaves the beginning in the cache and no more: see `PassingWrites`.
+    /// A file that still grows: of a batch's first one its writer leaves the beginning in the cache, see `PassingWrites`.
     package init(growing descriptor: Int32) {
         self.descriptor = descriptor
         passes = true

@@ -21,47 +21,66 @@ final class PassingWrites: @unchecked Sendable {  // whoever writes the files to
     /// So much, in so many pieces, is on its way to the disk before it is waited for.
     private static let window = (bytes: 12 << 20, pieces: 32)
 
-    /// A descriptor of its own, for the file may be closed before.
-    private typealias Piece = (descriptor: Int32, from: Int, count: Int)
+    /// With a descriptor of its own, for the file may be closed before.
+    private typealias Piece = (descriptor: Int32, from: Int, count: Int, path: String)
     private var pieces: [Piece] = []
     private var pending = 0
     private var written = 0
     private var left = 0
     /// How long the disk was waited for; nil where it does not keep up.
     private var waited: Duration? = .zero
+    /// What the disk could not write: it tells that only once.
+    private var failure: DurableFileError?
 
-    deinit { for piece in pieces { close(piece.descriptor) } }
+    deinit { giveUp() }
 
     /// Has the disk begin with what was just written, so that the sync at the end has less to wait for.
-    /// - Throws: `DurableFileError` naming `path`, where the disk could not write what came before.
+    /// - Throws: `DurableFileError` naming the file of which the disk could not write something, now or before.
     func add(_ descriptor: Int32, from: Int, count: Int, path: String) throws {
+        try check()
         // Only a hint.
         _ = sync_file_range(descriptor, from, count, UInt32(MEDALLION_SYNC_FILE_RANGE_WRITE))
+        var place = from + max(0, min(count, Self.kept - written))
         written += count
-        guard waited != nil, written > Self.kept else { return }
-        let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
-        guard own >= 0 else { return }
-        pieces.append((own, from, count))
-        pending += count
-        while waited != nil, pending > Self.window.bytes || pieces.count > Self.window.pieces { try passOn(path) }
+        while waited != nil, place < from + count {
+            let length = min(Self.step, from + count - place)
+            let own = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)
+            guard own >= 0 else { return }
+            pieces.append((own, place, length, path))
+            pending += length
+            place += length
+            while waited != nil, pending > Self.window.bytes || pieces.count > Self.window.pieces { try passOn() }
+        }
     }
 
+    /// - Throws: What the disk could not write.
+    func check() throws { if let failure { throw failure } }
+
     /// Takes the oldest piece out of the page cache.
-    private func passOn(_ path: String) throws {
-        let (descriptor, from, count) = pieces.removeFirst()
+    private func passOn() throws {
+        let (descriptor, from, count, path) = pieces.removeFirst()
         pending -= count
         defer { close(descriptor) }
         let start = ContinuousClock.now
         guard sync_file_range(descriptor, from, count, UInt32(MEDALLION_SYNC_FILE_RANGE_WRITE_AND_WAIT)) == 0 else {
-            // The file system cannot do it; but what it could not write is told only once.
-            guard [EINVAL, ENOSYS, ESPIPE, EOPNOTSUPP].contains(errno) else { throw DurableFileError("write", path) }
-            waited = nil
-            return
+            if ![EINVAL, ENOSYS, ESPIPE, EOPNOTSUPP].contains(errno) { failure = DurableFileError("write", path) }
+            // Or the file system cannot do it.
+            giveUp()
+            return try check()
         }
         posix_fadvise(descriptor, off_t(from), off_t(count), POSIX_FADV_DONTNEED)
         left += count
         // A gigabyte a second, and a hiccup or two.
         let limit: Duration = .milliseconds(50 + left >> 20)
-        waited = waited.map { $0 + (ContinuousClock.now - start) }.flatMap { $0 > limit ? nil : $0 }
+        waited = waited.map { $0 + (ContinuousClock.now - start) }
+        if let waited, waited > limit { giveUp() }
+    }
+
+    /// What is still in the cache stays there.
+    private func giveUp() {
+        waited = nil
+        for piece in pieces { close(piece.descriptor) }
+        pieces.removeAll()
+        pending = 0
     }
 }

@@ -123,6 +123,7 @@ public struct RawWriter: ~Copyable {
     /// Makes all files durable. Whoever publishes the batch with files of its own calls it, before the manifest is written.
     public mutating func finish() throws {
         try writeRepeated()
+        try passing.check()
         try DurableFile.syncFiles(files.map(\.name), in: folder)
     }
 
@@ -131,7 +132,7 @@ public struct RawWriter: ~Copyable {
         guard let standing else { return }
         for name in repeated {
             try Task.checkCancellation()
-            try RepeatedFile.copy("\(standing)/\(name)", to: "\(folder)/\(name)")
+            try RepeatedFile.copy("\(standing)/\(name)", to: "\(folder)/\(name)", passing)
         }
         repeated.removeAll()
     }

@@ -54,9 +54,9 @@ struct RepeatedFile: ~Copyable {
     }
 
     /// Writes a file after all that was found to repeat the one at `known`.
-    static func copy(_ known: String, to path: String) throws {
+    static func copy(_ known: String, to path: String, _ passing: PassingWrites) throws {
         guard let source = KnownFile(known, behind: 0) else { throw DurableFileError("read again", known) }
-        var file = try DurableFile(creating: path)
+        var file = try DurableFile(creating: path, passing: passing)
         try source.copy(source.size, into: &file)
         try file.publish(syncs: false)
     }

@@ -48,6 +48,7 @@ struct BronzeLayer: Sendable {
         }
         let work = try await settleBlocked(pending, of: entity, step: step)
         guard !work.isEmpty else {
+            await follower?.abandon()
             return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
         }
         if work.count == 1, let followed = try await follower?.take(work[0], from: store, step: step) {

@@ -70,8 +70,6 @@ actor LandingFollower {
             }
         }
         following = (step.run.id, landing, work)
-        // The first bytes are there sooner than a connection.
-        await bronze.pool.connectAhead()
         return landing
     }
 

@@ -144,9 +144,11 @@ struct RawFileReader: ~Copyable {
 extension RawFileReader {
     /// Reads a file to its end, to prove it.
     /// - Throws: `StepError` naming a file that is missing, damaged or not what was landed; `CancellationError`.
-    static func prove(_ file: Manifest.File, folder: String, landed: LandedFiles? = nil) throws {
+    static func prove(
+        _ file: Manifest.File, of total: Int = 0, folder: String, landed: LandedFiles? = nil
+    ) throws {
         do {
-            var reader = try RawFileReader(file, folder: folder, landed: landed)
+            var reader = try RawFileReader(file, of: total, folder: folder, landed: landed)
             while try reader.next() != nil { try Task.checkCancellation() }
         } catch let error where error is StepError || error is CancellationError {
             throw error

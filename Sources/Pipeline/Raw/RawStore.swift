@@ -90,7 +90,8 @@ public struct RawStore: Sendable {
     func areIntact(_ files: [Manifest.File], of entity: EntityID, run: UUIDValue) throws -> Bool {
         do {
             let folder = folder(of: entity, run: run)
-            for file in files { try RawFileReader.prove(file, folder: folder, landed: landed) }
+            let total = files.reduce(0) { $0 + $1.bytes }
+            for file in files { try RawFileReader.prove(file, of: total, folder: folder, landed: landed) }
             return true
         } catch is StepError {
             return false

@@ -17,9 +17,9 @@ enum EmptyTable {
     /// Frees what a transaction that was rolled back has left in a table without rows: whoever reads the table would have to
     /// pass all of it.
     static func clear(_ table: SQLText, on connection: PostgresConnection) async throws {
-        guard try await size(of: table, on: connection) > small,
-            try await connection.query("SELECT 1 FROM \(fragment: table) LIMIT 1").isEmpty
-        else { return }
+        guard try await size(of: table, on: connection) > small else { return }
+        try await connection.execute("LOCK TABLE \(fragment: table) IN ACCESS EXCLUSIVE MODE")
+        guard try await connection.query("SELECT 1 FROM \(fragment: table) LIMIT 1").isEmpty else { return }
         try await connection.execute("TRUNCATE \(fragment: table)")
     }
 

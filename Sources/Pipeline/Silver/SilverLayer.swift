@@ -68,6 +68,7 @@ struct SilverLayer: Sendable {
     ) async throws {
         try await gate.guarding(batch.run, step: step, on: writer) {
             try await writer.committing {
+                try await writer.execute("SET LOCAL lock_timeout TO DEFAULT")
                 try await BatchLedger.refuseOlder(batch, than: ["merged"], on: writer)
                 try await gate.check(batch.run, changed: counts.changed, step: step, on: writer)
                 try await BatchLedger.advance(
