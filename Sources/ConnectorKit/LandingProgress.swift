@@ -7,9 +7,10 @@ internal import Synchronization
 package final class LandingProgress: Sendable {
     /// A file that grows, or has landed.
     package struct File: Sendable {
-        /// The file's name within the batch's folder.
-        package let name: String
-        /// Bytes that can be read: under the name's `DurableFile.unfinished` as long as the file grows.
+        /// Where it is: within the batch's folder, or within that of an earlier batch, whose file came again.
+        package let path: String
+        fileprivate let isNew: Bool
+        /// Bytes that can be read: under the path's `DurableFile.unfinished` as long as the file grows.
         package fileprivate(set) var bytes = 0
         /// What it came to, with the XXH3 of its bytes; nil as long as it grows.
         package fileprivate(set) var landed: (file: Manifest.File, fingerprint: UUIDValue)?
@@ -30,11 +31,11 @@ package final class LandingProgress: Sendable {
     /// A landing that nothing has come of yet.
     package init() {}
 
-    /// A file begins.
-    func begin(_ name: String) {
+    /// A file begins; not `isNew` where it came again, and is there already.
+    func begin(_ path: String, isNew: Bool) {
         state.withLock { state in
             if let last = state.files.last, last.landed == nil { state.phase = .broken }
-            state.files.append(File(name: name))
+            state.files.append(File(path: path, isNew: isNew))
         }
     }
 
@@ -64,6 +65,9 @@ package final class LandingProgress: Sendable {
 
     /// Bytes of all files.
     package var bytes: Int { state.withLock { $0.files.reduce(0) { $0 + $1.bytes } } }
+
+    /// Bytes of the files that do not repeat one of an earlier batch.
+    package var news: Int { state.withLock { $0.files.reduce(0) { $0 + ($1.isNew ? $1.bytes : 0) } } }
 
     /// The file at this place, from 0; nil as long as there is none.
     package func file(at place: Int) -> File? {

@@ -45,6 +45,8 @@ public struct RawWriter: ~Copyable {
 
     /// Is told of every byte that has come; nil where nobody reads behind the landing.
     private var progress: LandingProgress?
+    /// True where it was told of the open file.
+    private var isTold = false
 
     /// A sample ends, by an error, once this many records have come; nil lands everything.
     private let recordLimit: Int?
@@ -70,9 +72,10 @@ public struct RawWriter: ~Copyable {
         self.recordLimit = recordLimit
     }
 
-    /// Tells from now on how far the landing is. Its files have to be stored as they come: not compressed, and compared with none.
+    /// Tells from now on how far the landing is. Its files have to be stored as they come, not compressed. Those that repeat the
+    /// standing batch's are told once they have come.
     package mutating func tell(_ progress: LandingProgress) {
-        precondition(!compresses && standing == nil, "these files cannot be read while they come")
+        precondition(!compresses, "these files cannot be read while they come")
         self.progress = progress
     }
 
@@ -112,10 +115,10 @@ public struct RawWriter: ~Copyable {
     public mutating func write(_ payload: ScannedPayload) throws -> Manifest.File {
         guard !isFull else { throw SampleIsFull() }
         precondition(self.payload == nil, "close the open payload before another one is written")
-        self.payload = try OpenPayload(
-            folder: folder, name: nextName, records: payload.records, compresses: compresses, standing: comparable,
-            behind: landed, passing)
-        progress?.begin(nextName)
+        try begin(
+            OpenPayload(
+                folder: folder, name: nextName, records: payload.records, compresses: compresses, standing: comparable,
+                behind: landed, passing))
         try append(payload.bytes)
         return try close()
     }
@@ -152,10 +155,34 @@ public struct RawWriter: ~Copyable {
     public mutating func open() throws {
         guard !isFull else { throw SampleIsFull() }
         precondition(payload == nil, "close the open payload before another one is opened")
-        payload = try OpenPayload(
-            folder: folder, name: nextName, shape: shape, compresses: compresses, standing: comparable,
-            behind: landed, passing)
-        progress?.begin(nextName)
+        try begin(
+            OpenPayload(
+                folder: folder, name: nextName, shape: shape, compresses: compresses, standing: comparable,
+                behind: landed, passing))
+    }
+
+    private mutating func begin(_ payload: consuming OpenPayload) {
+        self.payload = consume payload
+        isTold = false
+        tellBytes()
+    }
+
+    /// Tells how far the open file is, once it is more than a repetition.
+    private mutating func tellBytes() {
+        guard let progress, let isRepeated = payload?.isRepeated, !isRepeated, let bytes = payload?.bytes else {
+            return
+        }
+        if !isTold { progress.begin("\(folder)/\(nextName)", isNew: true) }
+        isTold = true
+        progress.reach(bytes)
+    }
+
+    /// Tells what the last file came to.
+    private mutating func tellFile(_ file: Manifest.File, isWritten: Bool, _ fingerprint: UUIDValue) {
+        guard let progress else { return }
+        if !isTold { progress.begin("\(isWritten ? folder : standing ?? folder)/\(file.name)", isNew: isWritten) }
+        isTold = false
+        progress.end(file, fingerprint: fingerprint)
     }
 
     /// Adds a chunk to the open payload.
@@ -171,7 +198,7 @@ public struct RawWriter: ~Copyable {
             payload = nil
             throw error
         }
-        if let progress, let bytes = payload?.bytes { progress.reach(bytes) }
+        tellBytes()
         try endWhenFull()
     }
 
@@ -184,7 +211,7 @@ public struct RawWriter: ~Copyable {
         file.parent = parent
         files.append(file)
         fingerprints[file.name] = open.fingerprint
-        progress?.end(file, fingerprint: open.fingerprint)
+        tellFile(file, isWritten: isWritten, open.fingerprint)
         landed += file.bytes
         if !isWritten { repeated.append(file.name) }
         try endWhenFull()
@@ -295,6 +322,9 @@ private struct OpenPayload: ~Copyable {
         try compressor?.push(chunk) { compressed.append(bytes: $0) }
         try file.write(compressed.span)
     }
+
+    /// True as long as all of it repeats the standing batch's.
+    var isRepeated: Bool { file.isRepeated }
 
     /// XXH3 of what has come.
     var fingerprint: UUIDValue { xxh3.hash }

@@ -28,6 +28,9 @@ struct RepeatedFile: ~Copyable {
         if self.known == nil { file = try DurableFile(creating: path, passing: passing) }
     }
 
+    /// True as long as all bytes are the known ones.
+    var isRepeated: Bool { known != nil }
+
     /// Appends bytes.
     mutating func write(_ bytes: Span<UInt8>) throws {
         if known?.goesOn(with: bytes) == true { return }

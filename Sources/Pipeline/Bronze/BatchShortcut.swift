@@ -21,9 +21,11 @@ struct BatchShortcut {
     }
 
     /// Writes the batch's changes; nil for the long way, with everything undone.
-    /// - Parameter companion: Takes the typed changes along for silver.
+    /// - Parameters:
+    ///   - companion: Takes the typed changes along for silver.
+    ///   - follower: Has perhaps read the keys.
     func take(
-        _ companion: CompanionMerge?, step: Step, on connection: PostgresConnection
+        _ companion: CompanionMerge?, _ follower: KeyFollower?, step: Step, on connection: PostgresConnection
     ) async throws -> DetectedBatch? {
         guard Self.suits(stage.source.entity) else { return nil }
         let isFirst = stage.isFirst
@@ -36,7 +38,8 @@ struct BatchShortcut {
             isFirst
             ? try await FirstBatch(stage: stage, companion: companion, step: step, expected: stage.batch.records)
                 .write(on: connection) { step.progress(records: $0) }
-            : try await KnownBatch(stage: stage, companion: companion).write(on: connection, step: step)
+            : try await KnownBatch(stage: stage, companion: companion, follower: follower).write(
+                on: connection, step: step)
         if let batch { return batch }
         await companion?.abandon()
         try await connection.execute("ROLLBACK TO SAVEPOINT shortcut")

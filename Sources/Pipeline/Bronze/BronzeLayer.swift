@@ -51,10 +51,11 @@ struct BronzeLayer: Sendable {
             await follower?.abandon()
             return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
         }
-        if work.count == 1, let followed = try await follower?.take(work[0], from: store, step: step) {
+        if work.count > 1 { await follower?.abandon() }
+        if let followed = try await follower?.take(work[0], from: store, step: step) {
             return try await finish(followed, work[0], entity, system, step: step)
         }
-        await follower?.abandon()
+        let keys = await follower?.keys
         for (position, batch) in work.enumerated() {
             let isLast = position == work.count - 1
             try await pool.withConnection { connection in
@@ -66,7 +67,8 @@ struct BronzeLayer: Sendable {
                     try await pool.flushingEarly(if: batch.records >= BronzeLayer.largeBatch) {
                         try await normalize(
                             batch, entity, system, table,
-                            companion: work.count == 1 && usesShortcuts ? companion : nil, closes: isLast, step: step,
+                            companion: work.count == 1 && usesShortcuts ? companion : nil, keys, closes: isLast,
+                            step: step,
                             on: connection)
                     }
                 }
@@ -146,14 +148,14 @@ struct BronzeLayer: Sendable {
 
     private func normalize(
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable,
-        companion: CompanionMerge?, closes: Bool, step: Step, on connection: PostgresConnection
+        companion: CompanionMerge?, _ keys: KeyFollower?, closes: Bool, step: Step, on connection: PostgresConnection
     ) async throws {
         await companion?.expect(records: batch.records)
         let blocked: StepError? = try await connection.transaction {
             let stage = try await openStage(batch, entity, system, table, step: step, on: connection)
             let shortcut = usesShortcuts ? BatchShortcut(stage, catalog) : nil
             let detected: DetectedBatch
-            if let short = try await shortcut?.take(companion, step: step, on: connection) {
+            if let short = try await shortcut?.take(companion, keys, step: step, on: connection) {
                 detected = short
             } else {
                 detected = try await detect(stage, step: step, on: connection)

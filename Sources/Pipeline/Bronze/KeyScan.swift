@@ -17,16 +17,18 @@ struct KeyScan: Sendable {
     private(set) var unknownFields: [String] = []
 
     /// Reads the batch; nil where more than `heldUnread` records have no readable key.
-    init?(of source: BatchSource, expecting expected: Int, heldUnread: Int, step: Step) throws {
+    init?(
+        of source: BatchSource, expecting expected: Int, heldUnread: Int, progress: @Sendable (Int) -> Void
+    ) async throws {
         keys = try KeyPartitions(expecting: expected)
         // Where the first records have every column, nothing but keys has to be looked for behind them.
-        let (columns, fields) = try Self.firstColumns(of: source)
+        let (columns, fields) = try await Self.firstColumns(of: source)
         let isShort = columns.missing.isEmpty
         unknownFields = fields
         var seen = columns
         var records = try isShort ? source.keyReader() : source.reader()
         var reader = isShort ? source.keyDocumentReader() : source.documentReader()
-        while try records.next() {
+        while try await records.nextArrived() {
             for index in 0..<records.window.count {
                 if !isShort { seen.see(records.window, index) }
                 let ordinal = records.firstOrdinal + index
@@ -38,8 +40,10 @@ struct KeyScan: Sendable {
                 try keys.add(KeyEntry(key: reader.keyHash(), document: document, mark: UInt64(ordinal)))
             }
             guard unread.count <= heldUnread else { return nil }
-            step.progress(records: records.firstOrdinal)
+            progress(records.firstOrdinal)
             try Task.checkCancellation()
+            // Others read behind the landing, too.
+            if source.isArriving { await Task.yield() }
         }
         self.records = records.firstOrdinal
         missingColumns = seen.missing
@@ -47,10 +51,10 @@ struct KeyScan: Sendable {
     }
 
     /// Which columns the records of the first windows have, and which fields no column reads.
-    private static func firstColumns(of source: BatchSource) throws -> (SeenColumns, [String]) {
+    private static func firstColumns(of source: BatchSource) async throws -> (SeenColumns, [String]) {
         var columns = SeenColumns(of: source.entity)
         var records = try source.reader()
-        for _ in 0..<4 where try records.next() {
+        for _ in 0..<4 where try await records.nextArrived() {
             for index in 0..<records.window.count { columns.see(records.window, index) }
             if columns.missing.isEmpty { break }
         }

@@ -14,16 +14,31 @@ struct KnownBatch {
     let stage: BatchStage
     /// Takes the typed changes along for silver; nil where silver is not to follow.
     let companion: CompanionMerge?
+    /// Has perhaps read the keys while the batch landed.
+    private let follower: KeyFollower?
     private var table: BronzeTable { stage.table }
     private var batch: Batch { stage.batch }
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
 
+    init(stage: BatchStage, companion: CompanionMerge?, follower: KeyFollower?) {
+        self.stage = stage
+        self.companion = companion
+        self.follower = follower.flatMap { $0.suits(stage.batch) ? $0 : nil }
+    }
+
     /// Writes the changes; nil where a key stands twice in the batch, too many records are rejected, or a guard is going to
     /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
-        async let lastChanges = KnownKeys(stage.last, of: table, expecting: batch.records, on: connection)
-        let scan = try KeyScan(of: source, expecting: batch.records, heldUnread: BatchShortcut.heldRejects, step: step)
+        let expected = follower?.expected ?? batch.records
+        let keys = await follower?.take(source)
+        async let lastChanges = lastChanges(keys?.last, expecting: expected, on: connection)
+        var scan = keys?.scan
+        if scan == nil {
+            scan = try await KeyScan(of: source, expecting: expected, heldUnread: BatchShortcut.heldRejects) {
+                step.progress(records: $0)
+            }
+        }
         let known = try await lastChanges
         guard let scan, !known.haveTimes else { return nil }
         var comparison = try KeyComparison(records: scan.records)
@@ -32,13 +47,22 @@ struct KnownBatch {
         return try await copy(scan, comparison, on: connection, step: step)
     }
 
+    private func lastChanges(
+        _ read: KnownKeys?, expecting expected: Int, on connection: PostgresConnection
+    ) async throws -> KnownKeys {
+        if let read { return read }
+        return try await KnownKeys(stage.last, of: table, expecting: expected, on: connection)
+    }
+
     /// What the second reading came to; its COPY into the log is still open where it has begun.
     private struct Reading {
-        var survey = BatchStage.Survey()
+        var survey: BatchStage.Survey
         var findings = ChangeDetection.Findings()
         /// Rows for the stage.
         var staged: ByteSpool
         var feed: MergeFeed
+        /// True where silver has been told of the absent keys.
+        let isAbsenceFed: Bool
         var log: LogCopy?
     }
 
@@ -46,12 +70,14 @@ struct KnownBatch {
         _ scan: KeyScan, _ comparison: KeyComparison, on connection: PostgresConnection, step: Step
     ) async throws -> DetectedBatch? {
         // Silver must know which columns to carry over before it merges.
-        let feed = try await MergeFeed(
+        var feed = try await MergeFeed(
             scan.missingColumns.isEmpty ? companion : nil, batch, of: entity,
             expecting: comparison.candidates.count + comparison.absent.count, opensHistory: false, at: step.now)
-        var reading = Reading(staged: try ByteSpool(), feed: feed)
-        reading.survey.records = scan.records
-        reading.survey.missingColumns = scan.missingColumns
+        var survey = BatchStage.Survey()
+        survey.records = scan.records
+        survey.missingColumns = scan.missingColumns
+        let isAbsenceFed = try await applyAbsence(of: comparison, survey, keysAreRead: scan.unread.isEmpty, &feed)
+        var reading = Reading(survey: survey, staged: try ByteSpool(), feed: feed, isAbsenceFed: isAbsenceFed)
         if comparison.candidates.count > 0 {
             try await read(comparison, into: &reading, on: connection, step: step)
         }
@@ -66,12 +92,35 @@ struct KnownBatch {
             (reading.findings.live, reading.findings.absent) = (comparison.live, comparison.absent.count)
         }
         guard reading.survey.rejected <= BatchShortcut.heldRejects,
+            detection.detectsAbsence || !reading.isAbsenceFed,
             Guard.objection(to: batch, of: entity, reading.survey, reading.findings) == nil
         else {
             await connection.abortCopyIn("the batch goes another way")
             return nil
         }
         return try await finish(&reading, comparison, detection, on: connection)
+    }
+
+    /// Has silver end the rows of many absent keys, which are known already, while what changed is read.
+    /// - Parameter keysAreRead: Every record's key could be read: absence will not be suspended.
+    private func applyAbsence(
+        of comparison: KeyComparison, _ survey: BatchStage.Survey, keysAreRead: Bool, _ feed: inout MergeFeed
+    ) async throws -> Bool {
+        var findings = ChangeDetection.Findings()
+        (findings.live, findings.absent) = (comparison.live, comparison.absent.count)
+        guard findings.absent >= feed.fewestDeletes, keysAreRead, survey.tellsAbsence(in: batch, of: entity),
+            Guard.objection(to: batch, of: entity, survey, findings) == nil
+        else { return false }
+        try await addAbsent(comparison.absent, to: &feed)
+        try await feed.applyDeletes()
+        return true
+    }
+
+    private func addAbsent(_ absent: KeyPartitions, to feed: inout MergeFeed) async throws {
+        for partition in absent.indices {
+            for entry in try absent.entries(of: partition) { feed.addDelete(of: entry.key) }
+            if feed.needsFlush { try await feed.send() }
+        }
     }
 
     /// The second reading: documents into the log, rows for the stage into a file.
@@ -122,10 +171,7 @@ struct KnownBatch {
         on connection: PostgresConnection
     ) async throws -> DetectedBatch {
         let absent = detection.detectsAbsence ? comparison.absent : nil
-        for partition in absent?.indices ?? 0..<0 {
-            for entry in try absent?.entries(of: partition) ?? [] { reading.feed.addDelete(of: entry.key) }
-            if reading.feed.needsFlush { try await reading.feed.send() }
-        }
+        if let absent, !reading.isAbsenceFed { try await addAbsent(absent, to: &reading.feed) }
         let feed = reading.feed
         async let handedOver: Void = feed.ended()
         try await reading.log?.end(on: connection)

@@ -25,6 +25,9 @@ actor LandingFollower {
     /// A landing of fewer bytes, or of one file, is there before it could be followed.
     private nonisolated let smallest: Int
     private nonisolated let fewest: Int
+    private nonisolated let always: Bool
+    /// Reads the keys of a later full batch.
+    private(set) var keys: KeyFollower?
     private var following: (run: UUIDValue, landing: LandingProgress, work: Task<Followed?, Never>)?
     private nonisolated let state = Mutex(State())
 
@@ -47,19 +50,30 @@ actor LandingFollower {
         self.bronze = bronze
         self.companion = companion
         self.logger = logger
+        always = shortcuts == .always
         smallest = shortcuts == .always ? 1 : 4 << 20
         fewest = shortcuts == .always ? 1 : 2
     }
 
-    /// Begins to read behind the landing of the entity's first full batch.
-    /// - Parameter manifest: What is known of the batch before its files are there.
+    /// Begins to read behind the landing of a full batch: all of the entity's first one, the keys of a later one.
+    /// - Parameters:
+    ///   - manifest: What is known of the batch before its files are there.
+    ///   - largest: The records of the largest batch until now; nil where there was none.
     /// - Returns: What the landing is to be told to; nil where it cannot be followed.
-    func follow(_ manifest: Manifest, in folder: String, step: Step) async -> LandingProgress? {
+    func follow(_ manifest: Manifest, behind largest: Int?, in folder: String, step: Step) async -> LandingProgress? {
         await abandon()
         guard let bronze, bronze.usesShortcuts, BatchShortcut.suits(entity), entity.forEach == nil,
             entity.rawCompression == .none
         else { return nil }
         let landing = LandingProgress()
+        if let largest {
+            let source = BatchSource(
+                ArrivingFiles(landing, folder: folder, patience: nil), of: entity, timezone: system.timezone, manifest)
+            keys = KeyFollower(
+                landing, source, records: largest, into: BronzeTable(entity, schema: system.schemas.bronze), of: bronze,
+                always: always, logger)
+            return keys == nil ? nil : landing
+        }
         let work = Task {
             do {
                 return try await read(landing, manifest, in: folder, into: bronze, step: step)
@@ -125,7 +139,10 @@ actor LandingFollower {
 
     /// The batch as it was read, once it is; nil where bronze has to read it.
     func take(_ batch: Batch, from store: RawStore, step: Step) async throws -> Followed? {
-        guard let (run, landing, work) = following, run == batch.run.id else { return nil }
+        guard let (run, landing, work) = following, run == batch.run.id else {
+            await abandonFollowed()
+            return nil
+        }
         state.withLock { $0.listener = step }
         let result = await withTaskCancellationHandler {
             await work.value
@@ -157,6 +174,13 @@ actor LandingFollower {
 
     /// Nothing of it counts.
     func abandon() async {
+        let asked = keys
+        keys = nil
+        await asked?.abandon()
+        await abandonFollowed()
+    }
+
+    private func abandonFollowed() async {
         let work = following?.work
         following = nil
         work?.cancel()

@@ -7,11 +7,12 @@ final class ArrivingFiles: Sendable {
     let progress: LandingProgress
     let folder: String
     /// So long is waited in all, and half as long as there was something to read.
-    private let patience: Duration
+    private let patience: Duration?
     private let start = ContinuousClock.now
     private let waited = Mutex(Duration.zero)
 
-    init(_ progress: LandingProgress, folder: String, patience: Duration = .seconds(1)) {
+    /// - Parameter patience: nil for whoever holds nothing that others want.
+    init(_ progress: LandingProgress, folder: String, patience: Duration? = .seconds(1)) {
         self.progress = progress
         self.folder = folder
         self.patience = patience
@@ -27,6 +28,13 @@ final class ArrivingFiles: Sendable {
             return false
         }
         return hasCome()
+    }
+
+    /// Waits until so many bytes have come that do not repeat an earlier batch.
+    /// - Returns: False where the landing came to its end before.
+    func wait(forNews bytes: Int) async throws -> Bool {
+        try await wait { progress.news >= bytes }
+        return progress.news >= bytes
     }
 
     /// Waits until the next chunk behind a byte of the file at this place can be read, or there is nothing more to read.
@@ -52,6 +60,7 @@ final class ArrivingFiles: Sendable {
                 waited += now - last
                 return waited
             }
+            guard let patience else { continue }
             guard waited <= patience + (now - start - waited) / 2 else { throw SlowLanding() }
             last = now
         }

@@ -29,7 +29,7 @@ struct RawLayer: Sendable {
         var (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
         if window.loadType == .delta, connector.keepsState { window.state = try await lastState(of: entity.id) }
         window.parents = try await parents(of: entity, window.loadType)
-        let (isFirst, standing) = window.loadType == .full ? try await lastBatch(of: entity.id) : (false, nil)
+        let (largest, standing) = window.loadType == .full ? try await lastBatch(of: entity.id) : (0, nil)
         if connector.revalidates { window.unchangedSince = standing?.manifest.state }
         let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
         do {
@@ -41,7 +41,9 @@ struct RawLayer: Sendable {
             var writer = RawWriter(
                 folder: folder, shape: shape, compresses: entity.rawCompression == .zstd,
                 standing: standing.map { store.folder(of: entity.id, run: $0.holder) })
-            if isFirst, let progress = await follower?.follow(manifest, in: folder, step: step) {
+            if window.loadType == .full,
+                let progress = await follower?.follow(manifest, behind: largest, in: folder, step: step)
+            {
                 writer.tell(progress)
             }
             try await connector.land(entity, window: window, into: &writer)
@@ -206,21 +208,22 @@ struct RawLayer: Sendable {
     private typealias StandingBatch = (manifest: Manifest, holder: UUIDValue)
 
     /// The last batch, where it is a full one that is merged and still stands for the source as it was: a full batch
-    /// of the same bytes may then be skipped unparsed. And whether there was none at all.
-    private func lastBatch(of entity: EntityID) async throws -> (isFirst: Bool, standing: StandingBatch?) {
+    /// of the same bytes may then be skipped unparsed. And the records of the largest batch, nil where there was none at all.
+    private func lastBatch(of entity: EntityID) async throws -> (largest: Int?, standing: StandingBatch?) {
         let last = try await pool.withConnection { connection in
             try await connection.query(
                 """
                 SELECT run_id, coalesce(same_as, run_id) AS holder, state = 'merged' AND load_type = 'full'
-                    AND nr_rejected = 0 AND metadata_hash = \(metadataHash) AS stands
+                    AND nr_rejected = 0 AND metadata_hash = \(metadataHash) AS stands, max(nr_records) OVER () AS largest
                 FROM audit.raw_batch
                 WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
                 ORDER BY run_timestamp DESC LIMIT 1
                 """)
         }
-        guard let row = last.first else { return (true, nil) }
-        guard try row.get("stands") else { return (false, nil) }
-        return (false, (try store.manifest(of: entity, run: row.get("run_id")).manifest, try row.get("holder")))
+        guard let row = last.first else { return (nil, nil) }
+        let largest: Int = try row.get("largest")
+        guard try row.get("stands") else { return (largest, nil) }
+        return (largest, (try store.manifest(of: entity, run: row.get("run_id")).manifest, try row.get("holder")))
     }
 
     /// The rows for each of which the entity is asked; in a delta load perhaps only those touched since its last batch.

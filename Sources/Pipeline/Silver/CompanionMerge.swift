@@ -15,6 +15,21 @@ actor CompanionMerge {
     nonisolated let smallest: Int
     private var connection: PostgresConnection?
     private var opensHistory = false
+    /// The deletes that are applied, while other changes come.
+    private var deletes: Deletes?
+    /// Rows that deletes ended before any other change was staged.
+    private var deleted = 0
+
+    private struct Deletes {
+        let work: Task<Int?, Never>
+        var isDone = false
+        /// What came meanwhile.
+        var waiting: ByteSpool
+    }
+
+    /// So many bytes may wait.
+    private static let mostWaiting = 64 << 20
+
     /// What silver does with a batch once it has all of it; nil comes of it where the long way has to be gone.
     private var ending: (run: UUIDValue, work: Task<RowCounts?, Never>)?
 
@@ -61,7 +76,7 @@ actor CompanionMerge {
             let waiting = try await BatchLedger.batches(of: table.entity.id, in: ["normalized"], on: connection)
             guard waiting.isEmpty else { return false }
             try await EmptyTable.make(table.stage, on: connection)
-            try await connection.beginCopyIn("COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)")
+            try await connection.beginCopyIn(table.copyToStage)
             return true
         }
     }
@@ -81,21 +96,61 @@ actor CompanionMerge {
     /// Takes rows of `ChangeRow`.
     func put(_ rows: CopyBuffer) async throws {
         guard let connection else { return }
-        do { try await connection.putCopyData(rows) } catch is PostgresError {
+        do {
+            if let deletes, !deletes.isDone, deletes.waiting.byteCount < Self.mostWaiting {
+                var rows = rows
+                try self.deletes?.waiting.append(rows.takeBytes())
+                return
+            }
+            try await release(to: connection)
+            try await connection.putCopyData(rows)
+        } catch let error where error is PostgresError || error is StepError {
             // The long way will meet the same fault, and tell it.
             await abandon()
         }
     }
 
+    /// All that was put are deletes, and no other ones are likely: applies them, while what else changed is read.
+    func applyDeletes(_ batch: Batch, count: Int, at now: Instant) throws {
+        guard let connection else { return }
+        let work = Task { [table] () -> Int? in
+            defer { deletes?.isDone = true }
+            do {
+                try await connection.endCopyIn()
+                let merge = StagedMerge(table: table, batch: batch, now: now)
+                let ended = try await merge.applyDeletes(count, on: connection)
+                try await connection.beginCopyIn(table.copyToStage)
+                return ended
+            } catch {
+                // The long way will meet the same fault, and tell it.
+                return nil
+            }
+        }
+        deletes = Deletes(work: work, waiting: try ByteSpool())
+    }
+
+    /// Sends what waited for the deletes.
+    private func release(to connection: PostgresConnection) async throws {
+        guard let work = deletes?.work else { return }
+        guard let ended = await work.value else { throw PostgresError(.usage, "the deletes could not be applied") }
+        guard let waiting = deletes?.waiting else { return }
+        deletes = nil
+        deleted = ended
+        for piece in waiting.pieces { try await connection.putCopyData(waiting.read(piece)) }
+    }
+
     /// Bronze has sent the batch to its end: builds the indexes of a new history, or merges what is staged, while bronze goes
     /// on and commits.
-    func end(_ batch: Batch, changes: Int, opened: Int, at now: Instant) {
+    /// - Parameter bringsDeletes: False where none came behind `applyDeletes`.
+    func end(_ batch: Batch, changes: Int, opened: Int, bringsDeletes: Bool, at now: Instant) {
         guard let connection else { return }
         let work = Task { [table, opensHistory] () -> RowCounts? in
             do {
+                try await release(to: connection)
                 try await connection.endCopyIn()
                 guard opensHistory else {
-                    return try await StagedMerge(table: table, batch: batch, now: now).run(changes, on: connection)
+                    return try await StagedMerge(table: table, batch: batch, now: now).run(
+                        changes, applied: deleted, bringsDeletes: bringsDeletes, on: connection)
                 }
                 for statement in table.closeAfterFirstRows(opened, of: batch, at: now) {
                     try await connection.execute(statement)
@@ -113,10 +168,11 @@ actor CompanionMerge {
 
     /// Nothing of it counts.
     func abandon() async {
-        let (last, closing) = (ending?.work, connection)
-        (ending, connection) = (nil, nil)
+        let (last, deleting, closing) = (ending?.work, deletes?.work, connection)
+        (ending, deletes, connection, deleted) = (nil, nil, nil, 0)
         last?.cancel()
-        _ = await last?.value
+        deleting?.cancel()
+        _ = await (last?.value, deleting?.value)
         // The server rolls back what is open.
         await closing?.close()
     }

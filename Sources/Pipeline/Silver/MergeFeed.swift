@@ -16,6 +16,8 @@ struct MergeFeed {
     private var isGivenUp = false
     private var changes = 0
     private var opened = 0
+    /// True where there are deletes that silver was not told to apply already.
+    private var bringsDeletes = false
 
     /// Begins; feeds nobody where there is no `merge`, or it cannot take the batch.
     /// - Parameter changes: How many are expected at least.
@@ -55,11 +57,15 @@ struct MergeFeed {
     mutating func addDelete(of key: UUIDValue) {
         guard isFed else { return }
         changes += 1
+        bringsDeletes = true
         row.appendDelete(of: key, to: &rows)
     }
 
     /// True where somebody takes the rows.
     var isFed: Bool { merge != nil && !isGivenUp }
+
+    /// Fewer deletes are not worth statements of their own.
+    var fewestDeletes: Int { merge.map { $0.smallest == 0 ? 1 : 200 } ?? .max }
 
     /// True where rows should be sent although the log's buffer is not full.
     var needsFlush: Bool { rows.needsFlush }
@@ -78,6 +84,16 @@ struct MergeFeed {
         try await merge?.put(full)
     }
 
+    /// Nothing but deletes was added: silver applies them, while other changes are read.
+    mutating func applyDeletes() async throws {
+        guard isFed, let merge else { return }
+        rows.finish()
+        try await send()
+        rows = CopyBuffer()
+        bringsDeletes = false
+        try await merge.applyDeletes(batch, count: changes, at: now)
+    }
+
     /// What was added; the rows to come go to another buffer, while it is sent.
     private mutating func swapRows() -> CopyBuffer {
         swap(&rows, &sent)
@@ -90,7 +106,8 @@ struct MergeFeed {
         var last = self
         last.rows.finish()
         try await last.send()
-        try await current()?.end(batch, changes: changes, opened: opened, at: now)
+        try await current()?.end(
+            batch, changes: changes, opened: opened, bringsDeletes: bringsDeletes, at: now)
     }
 
     private func current() async throws -> CompanionMerge? {

@@ -175,6 +175,9 @@ struct SilverTable {
         "CREATE UNIQUE INDEX \(identifier: name + "_open") ON \(fragment: history) (_key_hash) WHERE \(fragment: isOpen())"
     }
 
+    /// Takes rows of `ChangeRow`.
+    var copyToStage: SQLText { "COPY \(fragment: stage) FROM STDIN (FORMAT binary)" }
+
     /// Makes the stage.
     var createStage: SQLText {
         var lines: [SQLText] = entity.storedColumns.map {
