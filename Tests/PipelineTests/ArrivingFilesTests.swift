@@ -95,6 +95,47 @@ struct ArrivingFilesTests {
         #expect(try await impatient.wait(forBytes: 1 << 40) == false)
     }
 
+    @Test("may be those of an earlier batch that come again, or begin as those do")
+    func repeated() async throws {
+        let (earlier, other) = (try TemporaryFolder(), try TemporaryFolder())
+        let payloads = [0..<40_000, 40_000..<80_000, 80_000..<80_001].map(Self.records)
+        var standing = RawWriter(folder: earlier.path, shape: shape)
+        for payload in payloads { try standing.write(payload) }
+
+        var writer = RawWriter(folder: folder.path, shape: shape, standing: earlier.path)
+        writer.tell(progress)
+        async let found = read()
+        try writer.write(payloads[0])
+        #expect((progress.bytes, progress.news) == (payloads[0].count, 0))
+        #expect(try await files.wait(forBytes: 1))
+        try writer.open()
+        let half = payloads[1].count / 2
+        try writer.append(Array(payloads[1][..<half]))
+        #expect(progress.file(at: 1) == nil)
+        let rest = Array(payloads[1][half...].prefix { $0 != 0x0A }) + [0x0A] + Self.records(80_000..<120_000)
+        try writer.append(rest)
+        #expect(progress.news == half + rest.count)
+        try writer.close()
+        try writer.write(payloads[2])
+        writer.tellEnd()
+        let landed = try await places(
+            .landed(writer.files.dropFirst().map(\.self), bytes: 0, folder: folder.path, nil), of: shape)
+        let (ids, numbers) = try await found
+        #expect(ids.count == 40_000 + landed.count)
+        #expect(ids.first == "{\"id\":0}" && ids.last == "{\"id\":80000}")
+        #expect(numbers == [1, 2, 3])
+        #expect(progress.landed == writer.files)
+
+        // All of it comes again.
+        let same = LandingProgress()
+        var again = RawWriter(folder: other.path, shape: shape, standing: earlier.path)
+        again.tell(same)
+        for payload in payloads { try again.write(payload) }
+        again.tellEnd()
+        #expect(try await ArrivingFiles(same, folder: other.path).wait(forNews: 1) == false)
+        #expect(same.landed == standing.files)
+    }
+
     @Test("count for nothing where one did not come to its end, or fewer came than were hoped for")
     func broken() async throws {
         var writer = RawWriter(folder: folder.path, shape: DocumentShape(format: .json))

@@ -90,6 +90,13 @@ struct KnownBatchCase: Sendable, CustomTestStringConvertible {
             attributes: #"{"delete_marker": {"column": "n", "equals": "gone"}, "max_delete_fraction": 1}"#,
             loads: [rows(1...9), rows(1...4) + rows(5...9, "gone"), rows(1...4) + rows(5...9, "gone"), rows(1...9)]),
         KnownBatchCase(
+            testDescription: "deletes by marker and by absence at once",
+            attributes: #"{"delete_marker": {"column": "n", "equals": "gone"}, "max_delete_fraction": 1}"#,
+            loads: [rows(1...9), rows(1...4, "y") + rows(5...6, "gone"), rows(4...9), rows(1...4)]),
+        KnownBatchCase(
+            testDescription: "absent and unreadable keys at once", attributes: #"{"max_reject_fraction": 1}"#,
+            loads: [rows(1...9), rows(1...4) + ["7"], rows(1...4) + [#"{"id":5,"n":"x","v":"no"}"#], rows(1...9)]),
+        KnownBatchCase(
             testDescription: "a column that vanishes, and fields that come",
             loads: [
                 rows(1...150), (1...150).map { #"{"id":\#($0),"n":"x","more":\#($0)}"# },
