@@ -23,8 +23,8 @@ actor CompanionMerge {
     private struct Deletes {
         let work: Task<Int?, Never>
         var isDone = false
-        /// What came meanwhile.
-        var waiting: ByteSpool
+        /// What came meanwhile; nil where there is no temporary file.
+        var waiting: ByteSpool?
     }
 
     /// So many bytes may wait.
@@ -97,11 +97,7 @@ actor CompanionMerge {
     func put(_ rows: CopyBuffer) async throws {
         guard let connection else { return }
         do {
-            if let deletes, !deletes.isDone, deletes.waiting.byteCount < Self.mostWaiting {
-                var rows = rows
-                try self.deletes?.waiting.append(rows.takeBytes())
-                return
-            }
+            if isKept(rows) { return }
             try await release(to: connection)
             try await connection.putCopyData(rows)
         } catch let error where error is PostgresError || error is StepError {
@@ -110,8 +106,19 @@ actor CompanionMerge {
         }
     }
 
+    /// Has the rows wait, where the server is busy with deletes; false where they are to be sent.
+    private func isKept(_ rows: CopyBuffer) -> Bool {
+        guard deletes?.isDone == false, let held = deletes?.waiting?.byteCount, held < Self.mostWaiting else {
+            return false
+        }
+        var rows = rows
+        // Where the disk of temporary files is full, they are sent behind the deletes.
+        do { try deletes?.waiting?.append(rows.takeBytes()) } catch { return false }
+        return true
+    }
+
     /// All that was put are deletes, and no other ones are likely: applies them, while what else changed is read.
-    func applyDeletes(_ batch: Batch, count: Int, at now: Instant) throws {
+    func applyDeletes(_ batch: Batch, count: Int, at now: Instant) {
         guard let connection else { return }
         let work = Task { [table] () -> Int? in
             defer { deletes?.isDone = true }
@@ -126,17 +133,19 @@ actor CompanionMerge {
                 return nil
             }
         }
-        deletes = Deletes(work: work, waiting: try ByteSpool())
+        deletes = Deletes(work: work, waiting: try? ByteSpool())
     }
 
     /// Sends what waited for the deletes.
     private func release(to connection: PostgresConnection) async throws {
         guard let work = deletes?.work else { return }
         guard let ended = await work.value else { throw PostgresError(.usage, "the deletes could not be applied") }
-        guard let waiting = deletes?.waiting else { return }
+        let waiting = deletes?.waiting
         deletes = nil
         deleted = ended
-        for piece in waiting.pieces { try await connection.putCopyData(waiting.read(piece)) }
+        for piece in waiting?.pieces ?? [] {
+            if let rows = try waiting?.read(piece) { try await connection.putCopyData(rows) }
+        }
     }
 
     /// Bronze has sent the batch to its end: builds the indexes of a new history, or merges what is staged, while bronze goes

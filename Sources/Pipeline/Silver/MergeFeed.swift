@@ -91,7 +91,7 @@ struct MergeFeed {
         try await send()
         rows = CopyBuffer()
         bringsDeletes = false
-        try await merge.applyDeletes(batch, count: changes, at: now)
+        await merge.applyDeletes(batch, count: changes, at: now)
     }
 
     /// What was added; the rows to come go to another buffer, while it is sent.
