@@ -7,10 +7,11 @@ internal import Synchronization
 package final class LandingProgress: Sendable {
     /// A file that grows, or has landed.
     package struct File: Sendable {
-        /// Where it is: within the batch's folder, or within that of an earlier batch, whose file came again.
-        package let path: String
-        fileprivate let isNew: Bool
-        /// Bytes that can be read: under the path's `DurableFile.unfinished` as long as the file grows.
+        /// Its name within the batch's folder, or within that of the standing batch, whose file came again.
+        package let name: String
+        /// False where it came again.
+        package let isNew: Bool
+        /// Bytes that can be read: under the name's `DurableFile.unfinished` as long as the file grows.
         package fileprivate(set) var bytes = 0
         /// What it came to, with the XXH3 of its bytes; nil as long as it grows.
         package fileprivate(set) var landed: (file: Manifest.File, fingerprint: UUIDValue)?
@@ -26,28 +27,44 @@ package final class LandingProgress: Sendable {
         case broken
     }
 
-    private let state = Mutex((files: [File](), phase: Phase.landing))
+    private let state = Mutex(State())
+
+    private struct State {
+        var files: [File] = []
+        var phase = Phase.landing
+        /// Bytes of files that are new.
+        var news = 0
+        /// The folder of the files that come again.
+        var standing: String?
+
+        /// The last file has this many bytes.
+        mutating func reach(_ bytes: Int) {
+            let last = files.count - 1
+            if files[last].isNew { news += bytes - files[last].bytes }
+            files[last].bytes = bytes
+        }
+    }
 
     /// A landing that nothing has come of yet.
     package init() {}
 
     /// A file begins; not `isNew` where it came again, and is there already.
-    func begin(_ path: String, isNew: Bool) {
+    func begin(_ name: String, isNew: Bool) {
         state.withLock { state in
             if let last = state.files.last, last.landed == nil { state.phase = .broken }
-            state.files.append(File(path: path, isNew: isNew))
+            state.files.append(File(name: name, isNew: isNew))
         }
     }
 
     /// The file at hand has this many bytes.
     func reach(_ bytes: Int) {
-        state.withLock { $0.files[$0.files.count - 1].bytes = bytes }
+        state.withLock { $0.reach(bytes) }
     }
 
     /// The file at hand is complete.
     func end(_ file: Manifest.File, fingerprint: UUIDValue) {
         state.withLock { state in
-            state.files[state.files.count - 1].bytes = file.bytes
+            state.reach(file.bytes)
             state.files[state.files.count - 1].landed = (file, fingerprint)
         }
     }
@@ -67,7 +84,13 @@ package final class LandingProgress: Sendable {
     package var bytes: Int { state.withLock { $0.files.reduce(0) { $0 + $1.bytes } } }
 
     /// Bytes of the files that do not repeat one of an earlier batch.
-    package var news: Int { state.withLock { $0.files.reduce(0) { $0 + ($1.isNew ? $1.bytes : 0) } } }
+    package var news: Int { state.withLock(\.news) }
+
+    /// The folder of the standing batch, whose files may come again.
+    package var standing: String? { state.withLock(\.standing) }
+
+    /// Tells it, before the first file.
+    func compare(with standing: String?) { state.withLock { $0.standing = standing } }
 
     /// The file at this place, from 0; nil as long as there is none.
     package func file(at place: Int) -> File? {

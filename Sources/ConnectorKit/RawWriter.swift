@@ -77,6 +77,7 @@ public struct RawWriter: ~Copyable {
     package mutating func tell(_ progress: LandingProgress) {
         precondition(!compresses, "these files cannot be read while they come")
         self.progress = progress
+        progress.compare(with: standing)
     }
 
     /// Tells that no more files come.
@@ -172,7 +173,7 @@ public struct RawWriter: ~Copyable {
         guard let progress, let isRepeated = payload?.isRepeated, !isRepeated, let bytes = payload?.bytes else {
             return
         }
-        if !isTold { progress.begin("\(folder)/\(nextName)", isNew: true) }
+        if !isTold { progress.begin(nextName, isNew: true) }
         isTold = true
         progress.reach(bytes)
     }
@@ -180,7 +181,7 @@ public struct RawWriter: ~Copyable {
     /// Tells what the last file came to.
     private mutating func tellFile(_ file: Manifest.File, isWritten: Bool, _ fingerprint: UUIDValue) {
         guard let progress else { return }
-        if !isTold { progress.begin("\(isWritten ? folder : standing ?? folder)/\(file.name)", isNew: isWritten) }
+        if !isTold { progress.begin(file.name, isNew: isWritten) }
         isTold = false
         progress.end(file, fingerprint: fingerprint)
     }

@@ -55,7 +55,18 @@ struct BronzeLayer: Sendable {
         if let followed = try await follower?.take(work[0], from: store, step: step) {
             return try await finish(followed, work[0], entity, system, step: step)
         }
-        let keys = await follower?.keys
+        let keys = await follower?.takeKeys()
+        do { try await normalize(work, entity, system, companion, keys, step: step) } catch {
+            await keys?.abandon()
+            throw error
+        }
+        await keys?.abandon()
+    }
+
+    private func normalize(
+        _ work: [Batch], _ entity: Entity, _ system: SourceSystem, _ companion: CompanionMerge?, _ keys: KeyFollower?,
+        step: Step
+    ) async throws {
         for (position, batch) in work.enumerated() {
             let isLast = position == work.count - 1
             try await pool.withConnection { connection in
@@ -158,6 +169,7 @@ struct BronzeLayer: Sendable {
             if let short = try await shortcut?.take(companion, keys, step: step, on: connection) {
                 detected = short
             } else {
+                await keys?.abandon()
                 detected = try await detect(stage, step: step, on: connection)
             }
             return try await conclude(

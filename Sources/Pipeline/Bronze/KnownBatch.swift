@@ -31,27 +31,26 @@ struct KnownBatch {
     /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         let expected = follower?.expected ?? batch.records
-        let keys = await follower?.take(source)
-        async let lastChanges = lastChanges(keys?.last, expecting: expected, on: connection)
-        var scan = keys?.scan
-        if scan == nil {
-            scan = try await KeyScan(of: source, expecting: expected, heldUnread: BatchShortcut.heldRejects) {
-                step.progress(records: $0)
-            }
-        }
+        async let lastChanges = lastChanges(expecting: expected, on: connection)
+        let keys = try await keys(expecting: expected, step: step)
         let known = try await lastChanges
-        guard let scan, !known.haveTimes else { return nil }
-        var comparison = try KeyComparison(records: scan.records)
-        for ordinal in scan.unread { comparison.addUnread(ordinal) }
-        guard try comparison.compare(scan.keys, with: known) else { return nil }
-        return try await copy(scan, comparison, on: connection, step: step)
+        guard let keys, !known.haveTimes else { return nil }
+        var comparison = try KeyComparison(records: keys.records)
+        for ordinal in keys.unread { comparison.addUnread(ordinal) }
+        guard try comparison.compare(keys.keys, with: known) else { return nil }
+        return try await copy(keys, comparison, on: connection, step: step)
     }
 
-    private func lastChanges(
-        _ read: KnownKeys?, expecting expected: Int, on connection: PostgresConnection
-    ) async throws -> KnownKeys {
-        if let read { return read }
+    private func lastChanges(expecting expected: Int, on connection: PostgresConnection) async throws -> KnownKeys {
+        if let known = await follower?.lastChanges() { return known }
         return try await KnownKeys(stage.last, of: table, expecting: expected, on: connection)
+    }
+
+    private func keys(expecting expected: Int, step: Step) async throws -> KeyScan? {
+        if let scanned = await follower?.scan(of: source, step: step) { return scanned.keys }
+        return try await KeyScan(of: source, expecting: expected, heldUnread: BatchShortcut.heldRejects) {
+            step.progress(records: $0)
+        }
     }
 
     /// What the second reading came to; its COPY into the log is still open where it has begun.
@@ -118,8 +117,10 @@ struct KnownBatch {
 
     private func addAbsent(_ absent: KeyPartitions, to feed: inout MergeFeed) async throws {
         for partition in absent.indices {
-            for entry in try absent.entries(of: partition) { feed.addDelete(of: entry.key) }
-            if feed.needsFlush { try await feed.send() }
+            for entry in try absent.entries(of: partition) {
+                feed.addDelete(of: entry.key)
+                if feed.needsFlush { try await feed.send() }
+            }
         }
     }
 
@@ -156,8 +157,10 @@ struct KnownBatch {
             if log.needsFlush {
                 try await copy.add(&log, feeding: &reading.feed, on: connection)
                 step.progress(records: records.firstOrdinal)
-                try Task.checkCancellation()
             }
+            try Task.checkCancellation()
+            // Silver's deletes and other entities need this thread, too.
+            await Task.yield()
         }
         try reading.staged.append(rows.takeBytes())
         copy.finish(&log)

@@ -27,7 +27,7 @@ actor LandingFollower {
     private nonisolated let fewest: Int
     private nonisolated let always: Bool
     /// Reads the keys of a later full batch.
-    private(set) var keys: KeyFollower?
+    private var keys: KeyFollower?
     private var following: (run: UUIDValue, landing: LandingProgress, work: Task<Followed?, Never>)?
     private nonisolated let state = Mutex(State())
 
@@ -69,9 +69,7 @@ actor LandingFollower {
         if let largest {
             let source = BatchSource(
                 ArrivingFiles(landing, folder: folder, patience: nil), of: entity, timezone: system.timezone, manifest)
-            keys = KeyFollower(
-                landing, source, records: largest, into: BronzeTable(entity, schema: system.schemas.bronze), of: bronze,
-                always: always, logger)
+            keys = await followKeys(of: source, landing, behind: largest, into: bronze, step: step)
             return keys == nil ? nil : landing
         }
         let work = Task {
@@ -85,6 +83,30 @@ actor LandingFollower {
         }
         following = (step.run.id, landing, work)
         return landing
+    }
+
+    /// Begins to read the keys, where bronze would compare them.
+    private func followKeys(
+        of source: BatchSource, _ landing: LandingProgress, behind largest: Int, into bronze: BronzeLayer, step: Step
+    ) async -> KeyFollower? {
+        guard always || largest >= KeyFollower.fewest else { return nil }
+        let table = BronzeTable(entity, schema: system.schemas.bronze)
+        let tell: @Sendable (any Error) -> Void = { [logger, entity] error in
+            logger.debug("the keys of \(entity.id) are read once it has landed: \(step.known.mask("\(error)"))")
+        }
+        do {
+            let last = try await bronze.pool.withConnection { connection in
+                let accepted = AcceptedDocuments(source, under: bronze.catalog)
+                return try await accepted.areCurrent(on: connection)
+                    ? LastChanges(table: table).state(on: connection) : .new
+            }
+            guard last != .new else { return nil }
+            return KeyFollower(
+                landing, source, last, of: table, records: largest, news: always ? 1 : 1 << 20, on: bronze.pool, tell)
+        } catch {
+            tell(error)
+            return nil
+        }
     }
 
     @concurrent
@@ -144,11 +166,7 @@ actor LandingFollower {
             return nil
         }
         state.withLock { $0.listener = step }
-        let result = await withTaskCancellationHandler {
-            await work.value
-        } onCancel: {
-            work.cancel()
-        }
+        let result = await work.endingValue
         following = nil
         guard var followed = result else { return nil }
         do {
@@ -172,11 +190,15 @@ actor LandingFollower {
         await connection.close()
     }
 
+    /// Who reads the keys of the batch that landed; whoever takes him, abandons him.
+    func takeKeys() -> KeyFollower? {
+        defer { keys = nil }
+        return keys
+    }
+
     /// Nothing of it counts.
     func abandon() async {
-        let asked = keys
-        keys = nil
-        await asked?.abandon()
+        await takeKeys()?.abandon()
         await abandonFollowed()
     }
 

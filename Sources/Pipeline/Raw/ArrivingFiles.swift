@@ -18,6 +18,11 @@ final class ArrivingFiles: Sendable {
         self.patience = patience
     }
 
+    /// Where a file is.
+    func path(of file: LandingProgress.File) -> String {
+        "\(file.isNew ? folder : progress.standing ?? folder)/\(file.name)"
+    }
+
     /// Waits until so many bytes have come, and so many files have begun.
     /// - Returns: False where the landing came to its end before, or takes too long.
     func wait(forBytes bytes: Int, files: Int = 1) async throws -> Bool {

@@ -57,7 +57,7 @@ struct RawFileReader: ~Copyable {
 
     /// Opens a file that is landing, or has landed a moment ago. Nobody may ask for more of it than has come.
     init(arriving file: LandingProgress.File, at place: Int, of files: ArrivingFiles) throws {
-        let path = file.path
+        let path = files.path(of: file)
         // It may get its name at any moment.
         let names = file.landed == nil ? [DurableFile.unfinished(path), path] : [path]
         guard let handle = names.lazy.compactMap({ FileHandle(forReadingAtPath: $0) }).first else {

@@ -35,7 +35,7 @@ enum RawFiles {
     func path(at place: Int) -> String {
         switch self {
         case .landed(let files, _, let folder, _): "\(folder)/\(files[place].name)"
-        case .arriving(let files): files.progress.file(at: place)?.path ?? files.folder
+        case .arriving(let files): files.progress.file(at: place).map(files.path) ?? files.folder
         }
     }
 

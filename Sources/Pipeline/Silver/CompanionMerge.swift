@@ -139,7 +139,9 @@ actor CompanionMerge {
     /// Sends what waited for the deletes.
     private func release(to connection: PostgresConnection) async throws {
         guard let work = deletes?.work else { return }
-        guard let ended = await work.value else { throw PostgresError(.usage, "the deletes could not be applied") }
+        guard let ended = await work.endingValue, deletes != nil else {
+            throw PostgresError(.usage, "the deletes could not be applied")
+        }
         let waiting = deletes?.waiting
         deletes = nil
         deleted = ended
@@ -191,11 +193,7 @@ actor CompanionMerge {
         guard let connection, let (run, work) = ending, run == batch.run.id else { return nil }
         ending = nil
         let counts = try await pool.flushingEarly(if: batch.records >= BronzeLayer.largeBatch) {
-            await withTaskCancellationHandler {
-                await work.value
-            } onCancel: {
-                work.cancel()
-            }
+            await work.endingValue
         }
         // It waited for bronze, and may have been lost meanwhile.
         guard let counts, await connection.isUsable else { return nil }

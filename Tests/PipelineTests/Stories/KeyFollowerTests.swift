@@ -145,6 +145,39 @@ struct KeyFollowerTests {
         expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
     }
 
+    @Test("ends with the run that is cancelled while silver ends rows", .timeLimit(.minutes(1)))
+    func cancelledDeletes() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
+        warehouse.use(.always)
+        try await warehouse.load(Self.first)
+        try await warehouse.connection.executeScript(
+            """
+            CREATE FUNCTION public.slow() RETURNS trigger LANGUAGE plpgsql AS $$
+                BEGIN PERFORM pg_sleep(60); RETURN NEW; END $$;
+            CREATE TRIGGER slow BEFORE UPDATE ON silver.t_things FOR EACH ROW EXECUTE FUNCTION public.slow()
+            """)
+        warehouse.clock.advance(seconds: 86_400)
+        try warehouse.put([#"{"id":1,"v":"b"}"#, #"{"id":3,"v":"a"}"#])
+        let running = run(warehouse)
+        #expect(
+            try await eventually {
+                try await warehouse.rows(
+                    """
+                    SELECT count(*) FROM audit.entity_layer_run r, pg_stat_activity s
+                    WHERE r.layer = 'bronze' AND r.status = 'succeeded' AND s.datname = current_database()
+                        AND s.wait_event = 'PgSleep'
+                    """) == ["2"]
+            })
+        let start = ContinuousClock.now
+        running.cancel()
+        await #expect(throws: CancellationError.self) { _ = try await running.value }
+        #expect(ContinuousClock.now - start < .seconds(10))
+        try await warehouse.connection.execute("DROP TRIGGER slow ON silver.t_things")
+        try await warehouse.run()
+        expect(
+            try await warehouse.table(), equals: "1 | a | d1..d2\n1 | b | d2..\n2 | a | d1..d2 deleted\n3 | a | d1..")
+    }
+
     @Test("has silver end the absent keys' rows from the log where it could not do so early")
     func locked() async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
