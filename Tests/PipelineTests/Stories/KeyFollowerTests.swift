@@ -164,10 +164,12 @@ struct KeyFollowerTests {
                 try await warehouse.rows(
                     """
                     SELECT count(*) FROM audit.entity_layer_run r, pg_stat_activity s
-                    WHERE r.layer = 'bronze' AND r.status = 'succeeded' AND s.datname = current_database()
+                    WHERE r.layer = 'silver' AND r.status = 'running' AND s.datname = current_database()
                         AND s.wait_event = 'PgSleep'
-                    """) == ["2"]
+                    """) == ["1"]
             })
+        // Silver's step waits for the companion by now.
+        try await Task.sleep(for: .milliseconds(200))
         let start = ContinuousClock.now
         running.cancel()
         await #expect(throws: CancellationError.self) { _ = try await running.value }
