@@ -20,8 +20,6 @@ struct BronzeLayer: Sendable {
 
     /// From so many records on the server's log is worth a connection of its own.
     static let largeBatch = 5_000
-    /// So many keys are looked up in the log one by one; for more, the last changes are brought into a table.
-    private static let mostLookedUp = 100_000
 
     /// Normalizes the entity's pending batches, oldest first, each in one transaction.
     /// - Parameters:
@@ -283,9 +281,13 @@ struct BronzeLayer: Sendable {
         }
         let superseded = try await stage.parents?.settle(&survey, on: connection) ?? 0
         let detectsAbsence = survey.tellsAbsence(in: batch, of: entity)
-        if stage.last == .inLog, batch.loadType == .full || survey.records > BronzeLayer.mostLookedUp {
-            try await LastChanges(table: table).restore(on: connection)
-            stage.last = .kept
+        if stage.last == .inLog {
+            let lastChanges = LastChanges(table: table)
+            let most = batch.loadType == .full ? -1 : try await lastChanges.mostLookedUp(for: batch, on: connection)
+            if survey.records > most {
+                try await lastChanges.restore(on: connection)
+                stage.last = .kept
+            }
         }
         let detection = ChangeDetection(
             entity: entity, table: table, batch: batch, detectsAbsence: detectsAbsence, last: stage.last)

@@ -30,10 +30,10 @@ typealias KeyPartitions = HashPartitions<KeyEntry>
 /// same one of the other (a hash join that spills, as Shapiro describes it in "Join processing in database systems with
 /// large main memories", 1986). What is more than a chunk per partition goes to a temporary file that has no name.
 struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
-    /// So many entries of a partition are held before they are written: 4 KB.
-    private static var chunkSize: Int { 4096 / MemoryLayout<Entry>.stride }
     /// A partition is meant to hold so many.
-    private static var wantedSize: Int { 16_384 }
+    private static var wantedSize: Int { 32_768 }
+    /// So many entries of a partition are held before they are written: 1 MB for all partitions, 4 to 32 KB for each.
+    private let chunkSize: Int
 
     private var open: [[Entry]]
     /// Where each partition's full chunks stand in the file, by chunk.
@@ -50,6 +50,7 @@ struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
         var bits: UInt64 = 4
         while bits < 10, expected >> bits > Self.wantedSize { bits += 1 }
         shift = 64 - bits
+        chunkSize = min(32 << 10, max(4 << 10, (1 << 20) >> bits)) / MemoryLayout<Entry>.stride
         open = Array(repeating: [], count: 1 << bits)
         chunks = Array(repeating: [], count: 1 << bits)
         file = try SpoolFile()
@@ -63,10 +64,10 @@ struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
         let partition = Int(entry.prefix >> shift)
         open[partition].append(entry)
         count += 1
-        guard open[partition].count == Self.chunkSize else { return }
+        guard open[partition].count == chunkSize else { return }
         try open[partition].withUnsafeBytes { try file.write($0, at: spilled) }
         chunks[partition].append(spilled)
-        spilled += Self.chunkSize * MemoryLayout<Entry>.stride
+        spilled += chunkSize * MemoryLayout<Entry>.stride
         open[partition].removeAll(keepingCapacity: true)
     }
 
@@ -77,7 +78,7 @@ struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
     private func sortedEntries(of partition: Int) throws -> [Entry] {
         let entries = try entries(of: partition)
         guard entries.count > 256 else { return entries.sorted { $0.prefix < $1.prefix } }
-        let bits: UInt64 = 11
+        let bits: UInt64 = 12
         func bucket(_ entry: Entry) -> Int { Int(entry.prefix >> (shift - bits)) & (1 << bits - 1) }
         var places = [Int](repeating: 0, count: 1 << bits + 1)
         for entry in entries { places[bucket(entry) + 1] += 1 }
@@ -122,11 +123,11 @@ struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
     /// Puts every entry of a partition in the place of what is there: memory that is used again costs less than new one.
     func read(_ partition: Int, into entries: inout [Entry]) throws {
         entries.removeAll(keepingCapacity: true)
-        entries.reserveCapacity(chunks[partition].count * Self.chunkSize + open[partition].count)
+        entries.reserveCapacity(chunks[partition].count * chunkSize + open[partition].count)
         for offset in chunks[partition] {
-            let chunk = try [Entry](unsafeUninitializedCapacity: Self.chunkSize) { chunk, count in
+            let chunk = try [Entry](unsafeUninitializedCapacity: chunkSize) { chunk, count in
                 try file.read(UnsafeMutableRawBufferPointer(chunk), at: offset)
-                count = Self.chunkSize
+                count = chunkSize
             }
             entries += chunk
         }

@@ -41,17 +41,28 @@ struct LastChanges {
     var canStayInLog: Bool { table.isLastInLog && table.entity.effectiveTimeColumn == nil }
 
     /// True where reading the log as a whole would cost the batch so much more than reading the table that this is worth
-    /// keeping: its rows take about 90 bytes. The records of the largest batch are taken for the number of keys.
+    /// keeping: its rows take about 90 bytes.
     func areWorthKeeping(for batch: Batch, on connection: PostgresConnection) async throws -> Bool {
-        let row = try await connection.query(
+        let bytes: Int = try await connection.query(
+            "SELECT pg_catalog.pg_relation_size(\(literal: table.log.text)::regclass)")[0].get(0)
+        return try await bytes > (1 << 20) + 700 * keys(of: batch, on: connection)
+    }
+
+    /// So many keys are looked up in the log one by one; for more, the last changes are brought into their table, which reads
+    /// the log as a whole.
+    func mostLookedUp(for batch: Batch, on connection: PostgresConnection) async throws -> Int {
+        try await max(100_000, keys(of: batch, on: connection) / 50)
+    }
+
+    /// The records of the largest batch, which are taken for the number of keys.
+    private func keys(of batch: Batch, on connection: PostgresConnection) async throws -> Int {
+        let largest: Int = try await connection.query(
             """
-            SELECT pg_catalog.pg_relation_size(\(literal: table.log.text)::regclass) AS bytes,
-                (SELECT coalesce(max(nr_records), 0) FROM audit.raw_batch
-                WHERE system_id = \(batch.entity.system.rawValue) AND entity_name = \(batch.entity.name)
-                    AND state IN ('normalized', 'merged')) AS records
-            """)[0]
-        let keys = max(try row.get("records", as: Int.self), batch.loadType == .full ? batch.records : 0)
-        return try row.get("bytes", as: Int.self) > (1 << 20) + 700 * keys
+            SELECT coalesce(max(nr_records), 0) FROM audit.raw_batch
+            WHERE system_id = \(batch.entity.system.rawValue) AND entity_name = \(batch.entity.name)
+                AND state IN ('normalized', 'merged')
+            """)[0].get(0)
+        return max(largest, batch.loadType == .full ? batch.records : 0)
     }
 
     /// Looks at the tables.
