@@ -24,7 +24,7 @@ struct BronzeLayer: Sendable {
     /// Normalizes the entity's pending batches, oldest first, each in one transaction.
     /// - Parameters:
     ///   - companion: Is fed with the typed changes, where silver follows and only one batch is pending.
-    ///   - follower: Has perhaps read the batch already, in a transaction of its own that is still open.
+    ///   - follower: Has perhaps read the batch already, in a transaction of its own that is still open, or its keys.
     func normalize(
         _ entity: Entity, of system: SourceSystem, companion: CompanionMerge? = nil, follower: LandingFollower? = nil,
         step: Step

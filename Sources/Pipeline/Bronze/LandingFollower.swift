@@ -5,9 +5,10 @@ internal import Postgres
 internal import Primitives
 internal import Synchronization
 
-/// The first batch of an entity, normalized while it lands: its files are read right behind the landing, in a transaction of
-/// bronze's own on a connection of its own, which ends behind raw's or not at all.
+/// What bronze does with a full batch while it lands. Of a later one the keys are read (`KeyFollower`).
 ///
+/// The first one of an entity is normalized: its files are read right behind the landing, in a transaction of
+/// bronze's own on a connection of its own, which ends behind raw's or not at all.
 /// So nobody waits for the whole of a large file or of many pages. What raw cannot promise (a landing that fails, that
 /// takes its time, that brings files other than those that were read) undoes it, and bronze reads the batch as ever. Only
 /// bronze's step may bring it to an end that counts. See ADR 0034.

@@ -16,7 +16,7 @@ struct RawLayer: Sendable {
     let catalog: Catalog
 
     /// Lands one batch of the entity.
-    /// - Parameter follower: Reads behind the landing of a first batch, where bronze is to follow.
+    /// - Parameter follower: Reads behind the landing of a full batch, where bronze is to follow.
     func land(
         _ entity: Entity, timezone: String, with connector: AnyConnector, loadType: LoadType,
         follower: LandingFollower? = nil, step: Step
