@@ -33,6 +33,12 @@ struct BatchShortcut {
             let accepted = AcceptedDocuments(stage.source, under: catalog)
             guard stage.batch.loadType == .full, try await accepted.areCurrent(on: connection) else { return nil }
         }
+        var follower = follower
+        if let keys = follower, isFirst || !keys.suits(stage.batch) {
+            // It would go on reading, beside bronze.
+            await keys.abandon()
+            follower = nil
+        }
         try await connection.execute("SAVEPOINT shortcut")
         let batch =
             isFirst

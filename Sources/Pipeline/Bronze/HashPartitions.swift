@@ -32,7 +32,7 @@ typealias KeyPartitions = HashPartitions<KeyEntry>
 struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
     /// A partition is meant to hold so many.
     private static var wantedSize: Int { 32_768 }
-    /// So many entries of a partition are held before they are written: 1 MB for all partitions, 4 to 32 KB for each.
+    /// So many entries of a partition are held before they are written: 4 to 32 KB, which is 0.5 to 4 MB for all partitions.
     private let chunkSize: Int
 
     private var open: [[Entry]]

@@ -8,8 +8,8 @@ internal import Synchronization
 /// The keys of a later full batch, read while it lands, and meanwhile those of the last changes, which they will be compared with.
 ///
 /// The last changes are those that bronze's own transaction would read: in between nobody writes to bronze but the run that
-/// holds the system's lease, and one that has lost it cannot commit (`Step.checkFence`). No table is locked, so that
-/// the landing may take its time. See ADR 0035.
+/// holds the system's lease, and one that has lost it cannot commit (`Step.checkFence`). Nothing is locked for longer than
+/// the server takes to send them, so that the landing may take its time. See ADR 0035.
 final class KeyFollower: Sendable {
     /// What a reading of the batch came to: nil where too many keys could not be read.
     struct Scanned: Sendable {
@@ -36,16 +36,16 @@ final class KeyFollower: Sendable {
     /// Begins, as soon as the landing brings anything new.
     /// - Parameters:
     ///   - source: The files of the landing; its batch would be compared with the last changes.
-    ///   - records: Of the largest batch until now.
-    ///   - news: So many bytes that differ are a reason to begin.
+    ///   - keys: About so many are there, in the batch or among the last changes.
+    ///   - news: So many bytes of files that differ from the last batch's are a reason to begin.
     init(
-        _ landing: LandingProgress, _ source: BatchSource, _ last: LastChanges.State, of table: BronzeTable,
-        records: Int, news: Int, on pool: PostgresPool, _ tell: @escaping @Sendable (any Error) -> Void
+        _ landing: LandingProgress, _ source: BatchSource, of table: BronzeTable, expecting keys: Int, news: Int,
+        on pool: PostgresPool, _ tell: @escaping @Sendable (any Error) -> Void
     ) {
-        let expected = max(records, 1 << 18)
+        let expected = max(keys, 1 << 18)
         self.expected = expected
         self.landing = landing
-        func follow<Found: Sendable>(_ read: @escaping @Sendable () async throws -> Found) -> Task<Found?, Never> {
+        func follow<Found: Sendable>(_ read: @escaping @Sendable () async throws -> Found?) -> Task<Found?, Never> {
             Task {
                 do {
                     let files = ArrivingFiles(landing, folder: source.folder, patience: nil)
@@ -60,7 +60,7 @@ final class KeyFollower: Sendable {
         let keys = follow { [self] in
             try await pool.withConnection { connection in
                 state.withLock { $0.hasAsked = true }
-                return try await KnownKeys(last, of: table, expecting: expected, on: connection)
+                return try await Self.lastChanges(of: table, expecting: expected, on: connection)
             }
         }
         let scan = follow { [self] in
@@ -70,6 +70,20 @@ final class KeyFollower: Sendable {
             return Scanned(keys: keys)
         }
         state.withLock { ($0.last, $0.scan) = (keys, scan) }
+    }
+
+    /// Reads them from where they are now; nil where there are none.
+    private static func lastChanges(
+        of table: BronzeTable, expecting expected: Int, on connection: PostgresConnection
+    ) async throws -> KnownKeys? {
+        // Where they are and what they are must be told by one session: a crash of the server empties their table.
+        try await connection.transaction {
+            // Bronze's transaction waits for this one: the server would not see them wait in a circle.
+            try await connection.execute("SET LOCAL lock_timeout = '2s'")
+            let last = try await LastChanges(table: table).state(on: connection)
+            guard last != .new else { return nil }
+            return try await KnownKeys(last, of: table, expecting: expected, on: connection)
+        }
     }
 
     /// True where a batch may share out its keys as these are: not too many of them are then in memory at once.

@@ -15,22 +15,16 @@ struct KnownBatch {
     /// Takes the typed changes along for silver; nil where silver is not to follow.
     let companion: CompanionMerge?
     /// Has perhaps read the keys while the batch landed.
-    private let follower: KeyFollower?
+    let follower: KeyFollower?
     private var table: BronzeTable { stage.table }
     private var batch: Batch { stage.batch }
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
 
-    init(stage: BatchStage, companion: CompanionMerge?, follower: KeyFollower?) {
-        self.stage = stage
-        self.companion = companion
-        self.follower = follower.flatMap { $0.suits(stage.batch) ? $0 : nil }
-    }
-
     /// Writes the changes; nil where a key stands twice in the batch, too many records are rejected, or a guard is going to
     /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
-        let expected = follower?.expected ?? batch.records
+        let expected = try await expectedKeys(on: connection)
         async let lastChanges = lastChanges(expecting: expected, on: connection)
         let keys = try await keys(expecting: expected, step: step)
         let known = try await lastChanges
@@ -39,6 +33,12 @@ struct KnownBatch {
         for ordinal in keys.unread { comparison.addUnread(ordinal) }
         guard try comparison.compare(keys.keys, with: known) else { return nil }
         return try await copy(keys, comparison, on: connection, step: step)
+    }
+
+    /// Of the batch, or of the last changes where there are more.
+    private func expectedKeys(on connection: PostgresConnection) async throws -> Int {
+        if let follower { return follower.expected }
+        return try await max(batch.records, LastChanges(table: table).estimatedCount(on: connection))
     }
 
     private func lastChanges(expecting expected: Int, on connection: PostgresConnection) async throws -> KnownKeys {

@@ -96,14 +96,15 @@ actor LandingFollower {
             logger.debug("the keys of \(entity.id) are read once it has landed: \(step.known.mask("\(error)"))")
         }
         do {
-            let last = try await bronze.pool.withConnection { connection in
+            let known: Int? = try await bronze.pool.withConnection { connection in
                 let accepted = AcceptedDocuments(source, under: bronze.catalog)
-                return try await accepted.areCurrent(on: connection)
-                    ? LastChanges(table: table).state(on: connection) : .new
+                guard try await accepted.areCurrent(on: connection) else { return nil }
+                return try await LastChanges(table: table).estimatedCount(on: connection)
             }
-            guard last != .new else { return nil }
+            guard let known else { return nil }
             return KeyFollower(
-                landing, source, last, of: table, records: largest, news: always ? 1 : 1 << 20, on: bronze.pool, tell)
+                landing, source, of: table, expecting: max(largest, known), news: always ? 1 : 1 << 20,
+                on: bronze.pool, tell)
         } catch {
             tell(error)
             return nil

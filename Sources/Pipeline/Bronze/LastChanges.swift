@@ -65,6 +65,14 @@ struct LastChanges {
         return max(largest, batch.loadType == .full ? batch.records : 0)
     }
 
+    /// About so many are in their table, as the server's statistics tell without a lock; 0 where they tell nothing.
+    func estimatedCount(on connection: PostgresConnection) async throws -> Int {
+        try await connection.query(
+            """
+            SELECT coalesce(pg_catalog.pg_stat_get_live_tuples(to_regclass(\(literal: table.last.text))), 0)
+            """)[0].get(0)
+    }
+
     /// Looks at the tables.
     func state(on connection: PostgresConnection) async throws -> State {
         let row = try await connection.query(
