@@ -49,92 +49,117 @@ struct FirstBatch {
         for statement in table.closeAfterFirstRows(rows) { try await connection.execute(statement) }
     }
 
+    /// What the reading came to; its COPY into the log is open.
+    private struct Reading {
+        var survey = BatchStage.Survey()
+        var findings = ChangeDetection.Findings()
+        var keys: HashPartitions<KeyPrefix>
+        /// Rows for the stage.
+        var rejects = CopyBuffer()
+        var feed: MergeFeed
+        var copy: CopyQueue
+        /// Rows for the log that are still to be sent.
+        var log = CopyBuffer()
+    }
+
     private func copy(
         feeding begun: MergeFeed, on connection: PostgresConnection, report: (_ records: Int) -> Void
     ) async throws -> DetectedBatch? {
-        var survey = BatchStage.Survey()
-        var findings = ChangeDetection.Findings()
-        var columns = SeenColumns(of: entity)
-        var records = try source.reader()
-        var reader = source.documentReader()
-        let filter = CursorFilter(entity, source.manifest, reader: &reader)
-        var (log, rejects) = (CopyBuffer(), CopyBuffer())
-        var staged = StageRow(entity: entity, masking: step.known)
-        var feed = begun
         // Of files on their way, the first one may be all.
-        var common = CommonValues(
+        let common = CommonValues(
             run: batch.run, change: entity.deleteMarker == nil ? .upsert : nil,
             file: source.isArriving || source.manifest.files.count == 1 ? 1 : nil)
-        var row = LogRow(entity, run: batch.run, filledIn: common)
-        var keys = try HashPartitions<KeyPrefix>(expecting: expected)
+        let row = LogRow(entity, run: batch.run, filledIn: common)
         let defaults = table.logDefaults(common)
         try await connection.execute(defaults.set)
-        try await connection.beginCopyIn(table.copyToLog(row.columns))
-        while try await records.nextArrived() {
-            if common.file != nil, records.fileNumber > 1 {
-                // From here on each row says which.
-                log.finish()
-                try await feed.send(&log, on: connection)
-                try await connection.endCopyIn()
-                common.file = nil
-                (row, log) = (LogRow(entity, run: batch.run, filledIn: common), CopyBuffer())
-                try await connection.beginCopyIn(table.copyToLog(row.columns))
-            }
-            for index in 0..<records.window.count {
-                let verdict = reader.read(records, index)
-                columns.see(records.window, index)
-                defer { survey.records += 1 }
-                if case .rejected(_, _, let keyIsKnown) = verdict {
-                    survey.rejected += 1
-                    if !keyIsKnown { survey.keyless += 1 }
-                    guard survey.rejected <= BatchShortcut.heldRejects else {
-                        await connection.abortCopyIn("too many rejected records")
-                        return nil
-                    }
-                    staged.append(
-                        verdict, key: keyIsKnown ? reader.keyHash() : .zero, ordinal: survey.records, records, index,
-                        reader, to: &rejects)
-                    continue
-                }
-                if let filter, filter.excludes(reader) { continue }
-                let change: LogRow.Change = reader.isDelete ? .delete : .upsert
-                let key = reader.keyHash()
-                row.append(change, records, index, key: key, reader, to: &log)
-                try keys.add(KeyPrefix(key))
-                if reader.isDelete { findings.marked += 1 } else { findings.inserted += 1 }
-                feed.add(change, records, index, key: key, &reader)
-            }
-            if log.needsFlush {
-                try await feed.send(&log, on: connection)
-                report(survey.records)
-                try Task.checkCancellation()
-            }
+        var reading = try await Reading(
+            keys: HashPartitions(expecting: expected), feed: begun,
+            copy: CopyQueue(table.copyToLog(row.columns), on: connection))
+        do {
+            try await read(into: &reading, row, common, on: connection, report: report)
+        } catch {
+            await reading.copy.abort("the batch cannot be read")
+            throw error
         }
-        log.finish()
-        survey.missingColumns = columns.missing
-        survey.unknownFields = records.window.unknownNames
-        guard Guard.objection(to: batch, of: entity, survey, findings) == nil else {
-            await connection.abortCopyIn("a guard objects")
+        let (survey, findings) = (reading.survey, reading.findings)
+        guard survey.rejected <= BatchShortcut.heldRejects,
+            Guard.objection(to: batch, of: entity, survey, findings) == nil
+        else {
+            await reading.copy.abort("the batch goes another way")
             return nil
         }
         // Each layer ends its COPY and builds its indexes on its own connection, at the same time.
-        let whole = feed
-        async let handedOver: Void = whole.ended()
-        try await connection.putCopyData(&log)
-        try await connection.endCopyIn()
-        let isWhole = try await finish(keys, on: connection)
+        let feed = reading.feed
+        async let handedOver: Void = feed.ended()
+        try await reading.copy.end()
+        let isWhole = try await finish(reading.keys, on: connection)
         try await handedOver
         guard isWhole else { return nil }
         try await connection.execute(defaults.drop)
         if survey.rejected > 0 {
             try await connection.beginCopyIn(stage.copyToStage)
-            rejects.finish()
-            try await connection.putCopyData(&rejects)
+            reading.rejects.finish()
+            try await connection.putCopyData(&reading.rejects)
             try await connection.endCopyIn()
         }
         return DetectedBatch(
             stage: stage, survey: survey,
             detection: ChangeDetection(entity: entity, table: table, batch: batch, detectsAbsence: false, last: .new),
             duplicates: 0, marks: nil, findings: findings, isFirst: true)
+    }
+
+    /// Reads the batch to its end, or to the record that makes too many rejected ones.
+    private func read(
+        into reading: inout Reading, _ first: LogRow, _ values: CommonValues, on connection: PostgresConnection,
+        report: (_ records: Int) -> Void
+    ) async throws {
+        var (row, common) = (first, values)
+        var columns = SeenColumns(of: entity)
+        var records = try source.reader()
+        var reader = source.documentReader()
+        let filter = CursorFilter(entity, source.manifest, reader: &reader)
+        var staged = StageRow(entity: entity, masking: step.known)
+        while try await records.nextArrived() {
+            if common.file != nil, records.fileNumber > 1 {
+                // From here on each row says which.
+                reading.log.finish()
+                try await reading.copy.add(&reading.log)
+                try await reading.copy.end()
+                common.file = nil
+                (row, reading.log) = (LogRow(entity, run: batch.run, filledIn: common), CopyBuffer())
+                reading.copy = try await CopyQueue(table.copyToLog(row.columns), on: connection)
+            }
+            for index in 0..<records.window.count {
+                let verdict = reader.read(records, index)
+                columns.see(records.window, index)
+                defer { reading.survey.records += 1 }
+                if case .rejected(_, _, let keyIsKnown) = verdict {
+                    reading.survey.rejected += 1
+                    if !keyIsKnown { reading.survey.keyless += 1 }
+                    guard reading.survey.rejected <= BatchShortcut.heldRejects else { return }
+                    staged.append(
+                        verdict, key: keyIsKnown ? reader.keyHash() : .zero, ordinal: reading.survey.records, records,
+                        index, reader, to: &reading.rejects)
+                    continue
+                }
+                if let filter, filter.excludes(reader) { continue }
+                let change: LogRow.Change = reader.isDelete ? .delete : .upsert
+                let key = reader.keyHash()
+                row.append(change, records, index, key: key, reader, to: &reading.log)
+                try reading.keys.add(KeyPrefix(key))
+                if reader.isDelete { reading.findings.marked += 1 } else { reading.findings.inserted += 1 }
+                reading.feed.add(change, records, index, key: key, &reader)
+            }
+            if reading.log.needsFlush {
+                try await reading.feed.send()
+                try await reading.copy.add(&reading.log)
+                report(reading.survey.records)
+                try Task.checkCancellation()
+            }
+        }
+        reading.survey.missingColumns = columns.missing
+        reading.survey.unknownFields = records.window.unknownNames
+        reading.log.finish()
+        try await reading.copy.add(&reading.log)
     }
 }

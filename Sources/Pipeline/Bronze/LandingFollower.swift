@@ -23,9 +23,8 @@ actor LandingFollower {
     /// Takes the typed rows along for silver; nil where silver is not to follow.
     private nonisolated let companion: CompanionMerge?
     private nonisolated let logger: Logger
-    /// A landing of fewer bytes, or of one file, is there before it could be followed.
+    /// A landing of fewer bytes is there before it could be followed.
     private nonisolated let smallest: Int
-    private nonisolated let fewest: Int
     private nonisolated let always: Bool
     /// Reads the keys of a later full batch.
     private var keys: KeyFollower?
@@ -53,7 +52,6 @@ actor LandingFollower {
         self.logger = logger
         always = shortcuts == .always
         smallest = shortcuts == .always ? 1 : 4 << 20
-        fewest = shortcuts == .always ? 1 : 2
     }
 
     /// Begins to read behind the landing of a full batch: all of the entity's first one, the keys of a later one.
@@ -115,7 +113,7 @@ actor LandingFollower {
     private func read(
         _ landing: LandingProgress, _ manifest: Manifest, in folder: String, into bronze: BronzeLayer, step: Step
     ) async throws -> Followed? {
-        let isWorth = try await ArrivingFiles(landing, folder: folder).wait(forBytes: smallest, files: fewest)
+        let isWorth = try await ArrivingFiles(landing, folder: folder).wait(forBytes: smallest)
         guard isWorth else { return nil }
         state.withLock { $0.hasBegun = true }
         let batch = Batch(

@@ -23,10 +23,10 @@ final class ArrivingFiles: Sendable {
         "\(file.isNew ? folder : progress.standing ?? folder)/\(file.name)"
     }
 
-    /// Waits until so many bytes have come, and so many files have begun.
+    /// Waits until so many bytes have come.
     /// - Returns: False where the landing came to its end before, or takes too long.
-    func wait(forBytes bytes: Int, files: Int = 1) async throws -> Bool {
-        func hasCome() -> Bool { progress.bytes >= bytes && progress.file(at: files - 1) != nil }
+    func wait(forBytes bytes: Int) async throws -> Bool {
+        func hasCome() -> Bool { progress.bytes >= bytes && progress.file(at: 0) != nil }
         do {
             try await wait { hasCome() }
         } catch is SlowLanding {

@@ -10,3 +10,16 @@ extension Task where Failure == Never {
         }
     }
 }
+
+extension Task where Failure == any Error {
+    /// What it came to; whoever waits ends it when he is cancelled.
+    var endingValue: Success {
+        get async throws {
+            try await withTaskCancellationHandler {
+                try await value
+            } onCancel: {
+                cancel()
+            }
+        }
+    }
+}
