@@ -23,21 +23,23 @@ struct BatchShortcut {
     /// Writes the batch's changes; nil for the long way, with everything undone.
     /// - Parameters:
     ///   - companion: Takes the typed changes along for silver.
-    ///   - follower: Has perhaps read the keys.
+    ///   - followed: What following the batch came to.
     func take(
-        _ companion: CompanionMerge?, _ follower: KeyFollower?, step: Step, on connection: PostgresConnection
+        _ companion: CompanionMerge?, _ followed: LandingFollower.Outcome?, step: Step,
+        on connection: PostgresConnection
     ) async throws -> DetectedBatch? {
         guard Self.suits(stage.source.entity) else { return nil }
         let isFirst = stage.isFirst
+        var follower: KeyFollower?
+        switch followed {
+        case .longWay where isFirst: return nil
+        case .keys(let keys) where !isFirst && keys.suits(stage.batch): follower = keys
+        // It would go on reading, beside bronze.
+        default: await followed?.abandon()
+        }
         if !isFirst {
             let accepted = AcceptedDocuments(stage.source, under: catalog)
             guard stage.batch.loadType == .full, try await accepted.areCurrent(on: connection) else { return nil }
-        }
-        var follower = follower
-        if let keys = follower, isFirst || !keys.suits(stage.batch) {
-            // It would go on reading, beside bronze.
-            await keys.abandon()
-            follower = nil
         }
         try await connection.execute("SAVEPOINT shortcut")
         let batch =

@@ -50,20 +50,20 @@ struct BronzeLayer: Sendable {
             return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
         }
         if work.count > 1 { await follower?.abandon() }
-        if let followed = try await follower?.take(work[0], from: store, step: step) {
-            return try await finish(followed, work[0], entity, system, step: step)
+        let followed = try await follower?.take(work[0], from: store, step: step)
+        if case .written(let batch) = followed {
+            return try await finish(batch, work[0], entity, system, step: step)
         }
-        let keys = await follower?.takeKeys()
-        do { try await normalize(work, entity, system, companion, keys, step: step) } catch {
-            await keys?.abandon()
+        do { try await normalize(work, entity, system, companion, followed, step: step) } catch {
+            await followed?.abandon()
             throw error
         }
-        await keys?.abandon()
+        await followed?.abandon()
     }
 
     private func normalize(
-        _ work: [Batch], _ entity: Entity, _ system: SourceSystem, _ companion: CompanionMerge?, _ keys: KeyFollower?,
-        step: Step
+        _ work: [Batch], _ entity: Entity, _ system: SourceSystem, _ companion: CompanionMerge?,
+        _ followed: LandingFollower.Outcome?, step: Step
     ) async throws {
         for (position, batch) in work.enumerated() {
             let isLast = position == work.count - 1
@@ -76,9 +76,8 @@ struct BronzeLayer: Sendable {
                     try await pool.flushingEarly(if: batch.records >= BronzeLayer.largeBatch) {
                         try await normalize(
                             batch, entity, system, table,
-                            companion: work.count == 1 && usesShortcuts ? companion : nil, keys, closes: isLast,
-                            step: step,
-                            on: connection)
+                            companion: work.count == 1 && usesShortcuts ? companion : nil, followed, closes: isLast,
+                            step: step, on: connection)
                     }
                 }
             }
@@ -157,17 +156,18 @@ struct BronzeLayer: Sendable {
 
     private func normalize(
         _ batch: Batch, _ entity: Entity, _ system: SourceSystem, _ table: BronzeTable,
-        companion: CompanionMerge?, _ keys: KeyFollower?, closes: Bool, step: Step, on connection: PostgresConnection
+        companion: CompanionMerge?, _ followed: LandingFollower.Outcome?, closes: Bool, step: Step,
+        on connection: PostgresConnection
     ) async throws {
         await companion?.expect(records: batch.records)
         let blocked: StepError? = try await connection.transaction {
             let stage = try await openStage(batch, entity, system, table, step: step, on: connection)
             let shortcut = usesShortcuts ? BatchShortcut(stage, catalog) : nil
             let detected: DetectedBatch
-            if let short = try await shortcut?.take(companion, keys, step: step, on: connection) {
+            if let short = try await shortcut?.take(companion, followed, step: step, on: connection) {
                 detected = short
             } else {
-                await keys?.abandon()
+                await followed?.abandon()
                 detected = try await detect(stage, step: step, on: connection)
             }
             return try await conclude(

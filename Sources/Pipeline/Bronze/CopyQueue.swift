@@ -3,40 +3,64 @@ internal import Postgres
 /// A COPY whose rows are sent by a task of their own, in their order: whoever makes them goes on while the server is busy,
 /// and feeds another server meanwhile.
 ///
-/// Up to eight full buffers (2 MB) wait, whose memory is used again; whoever is faster than that waits.
+/// About 4 MB wait, or one buffer that is larger; whoever is faster than that waits. The memory of sent buffers is used
+/// again.
 struct CopyQueue {
     private let connection: PostgresConnection
-    private let full: AsyncStream<CopyBuffer>.Continuation
-    private var empty: AsyncStream<CopyBuffer>.Iterator
+    private let full: AsyncStream<Piece>.Continuation
+    private var permits: AsyncStream<CopyBuffer?>.Iterator
     private let work: Task<Void, any Error>
+
+    /// A buffer takes a permit for each half megabyte that it holds, at most all of them.
+    private struct Piece {
+        var rows: CopyBuffer
+        let permits: Int
+
+        static let mostPermits = 8
+
+        init(_ rows: CopyBuffer) {
+            self.rows = rows
+            permits = min(Self.mostPermits, 1 + rows.byteCount >> 19)
+        }
+
+        /// A buffer that grew far is not kept.
+        var isKept: Bool { permits <= 4 }
+    }
 
     /// Begins the COPY.
     init(_ sql: SQLText, on connection: PostgresConnection) async throws {
         try await connection.beginCopyIn(sql)
-        let (rows, full) = AsyncStream.makeStream(of: CopyBuffer.self)
-        let (buffers, empty) = AsyncStream.makeStream(of: CopyBuffer.self)
-        for _ in 0..<8 { empty.yield(CopyBuffer(continues: true)) }
+        let (pieces, full) = AsyncStream.makeStream(of: Piece.self)
+        let (permits, returned) = AsyncStream.makeStream(of: CopyBuffer?.self)
+        for _ in 0..<Piece.mostPermits { returned.yield(nil) }
         self.connection = connection
         self.full = full
-        self.empty = buffers.makeAsyncIterator()
+        self.permits = permits.makeAsyncIterator()
         work = Task {
-            // Whoever waits for a buffer meets the error.
-            defer { empty.finish() }
-            for await var buffer in rows {
-                try await connection.putCopyData(&buffer)
-                empty.yield(buffer)
+            // Whoever waits for a permit meets the error.
+            defer { returned.finish() }
+            for await var piece in pieces {
+                try await connection.putCopyData(&piece.rows)
+                returned.yield(piece.isKept ? piece.rows : nil)
+                for _ in 1..<piece.permits { returned.yield(nil) }
             }
         }
     }
 
-    /// Takes the buffer's rows, and leaves it empty.
+    /// Takes the buffer's rows, and leaves it empty. What the server refuses shows when the COPY is ended.
     mutating func add(_ rows: inout CopyBuffer) async throws {
-        guard let buffer = await empty.next(isolation: #isolation) else {
-            try await sent()
-            throw CancellationError()
+        guard rows.byteCount > 0 else { return }
+        let piece = Piece(rows)
+        var empty: CopyBuffer?
+        for _ in 0..<piece.permits {
+            guard let permit = await permits.next(isolation: #isolation) else {
+                try await sent()
+                throw CancellationError()
+            }
+            if let buffer = permit { empty = buffer }
         }
-        full.yield(rows)
-        rows = buffer
+        full.yield(piece)
+        rows = empty ?? CopyBuffer(continues: true)
     }
 
     /// Ends the COPY, once all is sent.
@@ -47,11 +71,18 @@ struct CopyQueue {
         return try await connection.endCopyIn()
     }
 
-    /// Ends the COPY without storing anything.
-    func abort(_ reason: String) async {
-        // Its error is that of whoever aborts.
-        _ = try? await sent()
+    /// Ends the COPY without storing anything; the connection stays usable.
+    /// - Throws: What has kept rows from being sent.
+    func abort(_ reason: String) async throws {
+        try await sent()
         await connection.abortCopyIn(reason)
+    }
+
+    /// Sends no more. The COPY is left open for whoever rolls back, or closes the connection.
+    func stop() async {
+        full.finish()
+        work.cancel()
+        _ = await work.result
     }
 
     private func sent() async throws {

@@ -78,14 +78,14 @@ struct FirstBatch {
         do {
             try await read(into: &reading, row, common, on: connection, report: report)
         } catch {
-            await reading.copy.abort("the batch cannot be read")
+            await reading.copy.stop()
             throw error
         }
         let (survey, findings) = (reading.survey, reading.findings)
         guard survey.rejected <= BatchShortcut.heldRejects,
             Guard.objection(to: batch, of: entity, survey, findings) == nil
         else {
-            await reading.copy.abort("the batch goes another way")
+            try await reading.copy.abort("the batch goes another way")
             return nil
         }
         // Each layer ends its COPY and builds its indexes on its own connection, at the same time.

@@ -16,6 +16,24 @@ actor LandingFollower {
     /// A first batch that has been written, in a transaction that is still open.
     typealias Followed = (connection: PostgresConnection, batch: DetectedBatch)
 
+    /// What it came to that a batch was followed.
+    enum Outcome {
+        case written(Followed)
+        /// It was read to its end, and has to go the long way.
+        case longWay
+        /// Of a later batch.
+        case keys(KeyFollower)
+
+        /// Nothing of it is wanted.
+        func abandon() async {
+            switch self {
+            case .written(let followed): await followed.connection.close()
+            case .longWay: break
+            case .keys(let keys): await keys.abandon()
+            }
+        }
+    }
+
     /// nil where bronze is not to follow: then nobody reads behind the landing.
     private nonisolated let bronze: BronzeLayer?
     private nonisolated let entity: Entity
@@ -28,7 +46,7 @@ actor LandingFollower {
     private nonisolated let always: Bool
     /// Reads the keys of a later full batch.
     private var keys: KeyFollower?
-    private var following: (run: UUIDValue, landing: LandingProgress, work: Task<Followed?, Never>)?
+    private var following: (run: UUIDValue, landing: LandingProgress, work: Task<Outcome?, Never>)?
     private nonisolated let state = Mutex(State())
 
     private struct State {
@@ -112,7 +130,7 @@ actor LandingFollower {
     @concurrent
     private func read(
         _ landing: LandingProgress, _ manifest: Manifest, in folder: String, into bronze: BronzeLayer, step: Step
-    ) async throws -> Followed? {
+    ) async throws -> Outcome? {
         let isWorth = try await ArrivingFiles(landing, folder: folder).wait(forBytes: smallest)
         guard isWorth else { return nil }
         state.withLock { $0.hasBegun = true }
@@ -124,33 +142,34 @@ actor LandingFollower {
         return try await bronze.pool.flushingEarly(if: landing.bytes >= 1 << 20) {
             let connection = try await bronze.pool.detached(applicationName: "medallion landing follower")
             await companion?.expect(records: Self.expectedRecords)
+            var outcome: Outcome?
             do {
                 try await connection.begin()
                 // Nobody is to wait behind somebody who holds the table.
                 try await connection.execute("SET LOCAL lock_timeout = '2s'")
-                if let written = try await write(source, batch, step: step, on: connection) {
-                    return (connection, written)
-                }
+                outcome = try await write(source, batch, step: step, on: connection)
+                if case .written = outcome { return outcome }
             } catch {
                 await undo(connection)
                 throw error
             }
             await undo(connection)
-            return nil
+            return outcome
         }
     }
 
     private nonisolated func write(
         _ source: BatchSource, _ batch: Batch, step: Step, on connection: PostgresConnection
-    ) async throws -> DetectedBatch? {
+    ) async throws -> Outcome? {
         let table = BronzeTable(entity, schema: system.schemas.bronze)
         guard try await LastChanges(table: table).state(on: connection) == .new else { return nil }
         try await EmptyTable.make(table.stage, on: connection)
         let stage = BatchStage(source: source, table: table, batch: batch, parents: nil, last: .new)
-        return try await FirstBatch(stage: stage, companion: companion, step: step, expected: Self.expectedRecords)
-            .write(on: connection) { records in
-                state.withLock(\.listener)?.progress(records: records)
-            }
+        let first = FirstBatch(stage: stage, companion: companion, step: step, expected: Self.expectedRecords)
+        let written = try await first.write(on: connection) { records in
+            state.withLock(\.listener)?.progress(records: records)
+        }
+        return written.map { .written((connection, $0)) } ?? .longWay
     }
 
     /// So many records have come, and will be durable in a moment: where nobody has read them yet, silver's connection is
@@ -159,29 +178,38 @@ actor LandingFollower {
         if !state.withLock(\.hasBegun) { await companion?.expect(records: records) }
     }
 
-    /// The batch as it was read, once it is; nil where bronze has to read it.
-    func take(_ batch: Batch, from store: RawStore, step: Step) async throws -> Followed? {
+    /// What following the batch came to, once it has; nil where bronze has to read it as ever. Whoever takes it uses or abandons it.
+    func take(_ batch: Batch, from store: RawStore, step: Step) async throws -> Outcome? {
         guard let (run, landing, work) = following, run == batch.run.id else {
             await abandonFollowed()
-            return nil
+            defer { keys = nil }
+            return keys.map { .keys($0) }
         }
         state.withLock { $0.listener = step }
         let result = await work.endingValue
         following = nil
-        guard var followed = result else { return nil }
+        guard let outcome = result else { return nil }
         do {
             let source = try BatchSource(batch.run.id, of: entity, parent: nil, timezone: system.timezone, in: store)
-            // It waited for raw, and may have been lost meanwhile.
-            if source.manifest.files == landing.landed, await followed.connection.isUsable {
-                followed.batch.settle(batch, source)
-                return followed
+            if source.manifest.files == landing.landed {
+                guard case .written(var followed) = outcome else { return outcome }
+                // It waited for raw, and may have been lost meanwhile.
+                if await followed.connection.isUsable {
+                    followed.batch.settle(batch, source)
+                    return .written(followed)
+                }
             }
         } catch {
-            await undo(followed.connection)
+            await undo(outcome)
             throw error
         }
-        await undo(followed.connection)
+        await undo(outcome)
         return nil
+    }
+
+    private nonisolated func undo(_ outcome: Outcome) async {
+        await companion?.abandon()
+        await outcome.abandon()
     }
 
     /// Nothing of it counts, the server rolls back what is open.
@@ -190,15 +218,11 @@ actor LandingFollower {
         await connection.close()
     }
 
-    /// Who reads the keys of the batch that landed; whoever takes him, abandons him.
-    func takeKeys() -> KeyFollower? {
-        defer { keys = nil }
-        return keys
-    }
-
     /// Nothing of it counts.
     func abandon() async {
-        await takeKeys()?.abandon()
+        let reading = keys
+        keys = nil
+        await reading?.abandon()
         await abandonFollowed()
     }
 
@@ -206,7 +230,7 @@ actor LandingFollower {
         let work = following?.work
         following = nil
         work?.cancel()
-        if let followed = await work?.value { await undo(followed.connection) }
+        if let outcome = await work?.value { await undo(outcome) }
         state.withLock { $0 = State() }
     }
 

@@ -84,6 +84,38 @@ struct KeyFollowerTests {
         try await LastChanges(table: BronzeTable(warehouse.entity(), schema: "bronze")).keep(on: warehouse.connection)
     }
 
+    /// Bronze would take a document that it finds changed for a change.
+    @Test("does not read the last changes again")
+    func once() async throws {
+        let folder = try TemporaryFolder()
+        let warehouse = try await warehouse(folder)
+        try day(Self.first, in: folder, of: warehouse)
+        try await warehouse.run()
+        try day(
+            after: waiting(for: "begin", in: folder), [#"{"id":1,"v":"b"}"#],
+            then: waiting(in: folder) + #"; echo '{"id":2,"v":"a"}'"#, in: folder, of: warehouse)
+        let (running, other) = try await runHeld(warehouse, folder)
+        #expect(try await eventually { try await warehouse.rows(Self.asks) == ["true"] })
+        await other.close()
+        #expect(
+            try await eventually {
+                try await warehouse.rows(
+                    """
+                    SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query = 'COMMIT'
+                        AND state = 'idle' AND pid IN (SELECT pid FROM pg_stat_activity WHERE application_name = 'story')
+                        AND xact_start IS NULL AND NOT EXISTS (
+                            SELECT FROM pg_locks WHERE relation = 'bronze.t_things'::regclass)
+                    """) != ["0"]
+            })
+        try await warehouse.connection.execute(
+            "UPDATE bronze.t_things SET _doc_hash = _key_hash WHERE doc->>'id' = '2'")
+        try folder.write([], to: "go")
+        expect(try await running.value?.status, equals: .succeeded)
+        expect(
+            try await warehouse.rows("SELECT doc->>'id', count(*) FROM bronze.t_things GROUP BY 1 ORDER BY 1"),
+            equals: ["1 | 2", "2 | 1", "3 | 1", "NULL | 1"])
+    }
+
     /// As a crash of the server does.
     @Test("knows the last changes where their table is emptied while the source says nothing")
     func emptied() async throws {

@@ -74,6 +74,37 @@ struct LandingFollowerTests {
         expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
     }
 
+    @Test("is written before raw has registered it, be it one file, as soon as it is worth it")
+    func large() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
+        warehouse.use(.whereWorth)
+        try await meet("pid", in: warehouse)
+        let text = String(repeating: "a", count: 1000)
+        let count = 6000
+        expect(
+            try await warehouse.load((1...count).map { #"{"id":\#($0),"v":"\#(text)"}"# }).status, equals: .succeeded)
+        try await expectMet(in: warehouse)
+        expect(
+            try await warehouse.rows("SELECT count(*), sum(length(v)) FROM silver.t_things"),
+            equals: ["\(count) | \(count * 1000)"])
+    }
+
+    /// As the server counts the rows that ever came to the log.
+    @Test("is written once in vain, not twice, where keys stand twice in it")
+    func duplicates() async throws {
+        let warehouse = try await warehouse()
+        expect(
+            try await warehouse.load(Self.days[0] + [#"{"id":2,"v":"c"}"#]).status, equals: .succeeded)
+        expect(try await warehouse.table(), equals: "1 | a | d1..\n2 | c | d1..")
+        // A session tells the statistics what it did when it ends.
+        await warehouse.workspace.pool.close()
+        #expect(
+            try await eventually {
+                try await warehouse.rows(
+                    "SELECT n_tup_ins FROM pg_stat_user_tables WHERE relid = 'bronze.t_things'::regclass") == ["5"]
+            })
+    }
+
     @Test("is read again where the session that wrote it was lost while it waited for raw")
     func lost() async throws {
         let warehouse = try await warehouse()
