@@ -7,42 +7,33 @@ internal import Postgres
 /// again.
 struct CopyQueue {
     private let connection: PostgresConnection
-    private let full: AsyncStream<Piece>.Continuation
+    private let full: AsyncStream<CopyBuffer>.Continuation
     private var permits: AsyncStream<CopyBuffer?>.Iterator
     private let work: Task<Void, any Error>
 
-    /// A buffer takes a permit for each half megabyte that it holds, at most all of them.
-    private struct Piece {
-        var rows: CopyBuffer
-        let permits: Int
+    private static let mostPermits = 8
 
-        static let mostPermits = 8
-
-        init(_ rows: CopyBuffer) {
-            self.rows = rows
-            permits = min(Self.mostPermits, 1 + rows.byteCount >> 19)
-        }
-
-        /// A buffer that grew far is not kept.
-        var isKept: Bool { permits <= 4 }
-    }
+    /// A buffer takes one for each half megabyte that it holds, at most all of them.
+    private static func permits(for rows: CopyBuffer) -> Int { min(mostPermits, 1 + rows.byteCount >> 19) }
 
     /// Begins the COPY.
     init(_ sql: SQLText, on connection: PostgresConnection) async throws {
         try await connection.beginCopyIn(sql)
-        let (pieces, full) = AsyncStream.makeStream(of: Piece.self)
+        let (buffers, full) = AsyncStream.makeStream(of: CopyBuffer.self)
         let (permits, returned) = AsyncStream.makeStream(of: CopyBuffer?.self)
-        for _ in 0..<Piece.mostPermits { returned.yield(nil) }
+        for _ in 0..<Self.mostPermits { returned.yield(nil) }
         self.connection = connection
         self.full = full
         self.permits = permits.makeAsyncIterator()
         work = Task {
             // Whoever waits for a permit meets the error.
             defer { returned.finish() }
-            for await var piece in pieces {
-                try await connection.putCopyData(&piece.rows)
-                returned.yield(piece.isKept ? piece.rows : nil)
-                for _ in 1..<piece.permits { returned.yield(nil) }
+            for await var rows in buffers {
+                let permits = Self.permits(for: rows)
+                try await connection.putCopyData(&rows)
+                for _ in 1..<permits { returned.yield(nil) }
+                // A buffer that grew far is not kept. Nobody else may hold the other ones, or they are copied when they are written to.
+                returned.yield(permits <= 4 ? consume rows : nil)
             }
         }
     }
@@ -50,16 +41,15 @@ struct CopyQueue {
     /// Takes the buffer's rows, and leaves it empty. What the server refuses shows when the COPY is ended.
     mutating func add(_ rows: inout CopyBuffer) async throws {
         guard rows.byteCount > 0 else { return }
-        let piece = Piece(rows)
         var empty: CopyBuffer?
-        for _ in 0..<piece.permits {
+        for _ in 0..<Self.permits(for: rows) {
             guard let permit = await permits.next(isolation: #isolation) else {
                 try await sent()
                 throw CancellationError()
             }
             if let buffer = permit { empty = buffer }
         }
-        full.yield(piece)
+        full.yield(rows)
         rows = empty ?? CopyBuffer(continues: true)
     }
 
