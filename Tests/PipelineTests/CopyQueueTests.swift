@@ -101,7 +101,15 @@ struct CopyQueueTests {
     func stops() async throws {
         try await slowDown()
         var queue = try await begin()
-        try await add(5_000, to: &queue)
+        var buffer = CopyBuffer()
+        for count in [1_000_000, 1] {
+            // The second one waits for the first one.
+            for _ in 0..<count {
+                buffer.beginRow(columns: 1)
+                buffer.append(int32: 1)
+            }
+            try await queue.add(&buffer)
+        }
         let start = ContinuousClock.now
         await queue.stop()
         #expect(ContinuousClock.now - start < .seconds(5))

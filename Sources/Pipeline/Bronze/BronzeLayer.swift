@@ -54,7 +54,10 @@ struct BronzeLayer: Sendable {
         if case .written(let batch) = followed {
             return try await finish(batch, work[0], entity, system, step: step)
         }
-        do { try await normalize(work, entity, system, companion, followed, step: step) } catch {
+        var fed = companion
+        // Of such a batch silver is told nothing.
+        if case .longWay = followed { fed = nil }
+        do { try await normalize(work, entity, system, fed, followed, step: step) } catch {
             await followed?.abandon()
             throw error
         }

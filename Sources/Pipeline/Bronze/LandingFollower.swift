@@ -19,7 +19,7 @@ actor LandingFollower {
     /// What it came to that a batch was followed.
     enum Outcome {
         case written(Followed)
-        /// It was read to its end, and has to go the long way.
+        /// What was read shows that it has to go the long way.
         case longWay
         /// Of a later batch.
         case keys(KeyFollower)

@@ -6,11 +6,13 @@ internal import Synchronization
 final class ArrivingFiles: Sendable {
     let progress: LandingProgress
     let folder: String
-    /// So long is waited in all, and half as long as there was something to read; but not for much longer at a time.
+    /// So long is waited in all, and half as long as there was something to read; but at a time for half a minute at most.
     private let patience: Duration?
     private static let longest = Duration.seconds(30)
+    /// Where somebody else had the thread for longer, the landing is not to blame.
+    private static let turn = Duration.milliseconds(50)
     private let start = ContinuousClock.now
-    private let waited = Mutex(Duration.zero)
+    private let spent = Mutex((waiting: Duration.zero, without: Duration.zero))
 
     /// - Parameter patience: nil for whoever holds nothing that others want.
     init(_ progress: LandingProgress, folder: String, patience: Duration? = .seconds(1)) {
@@ -55,7 +57,7 @@ final class ArrivingFiles: Sendable {
     /// Waits until something is so, or the landing is at its end.
     private func wait(until isSo: () -> Bool) async throws {
         var last = ContinuousClock.now
-        let begun = last
+        var stretch = Duration.zero
         while true {
             // What is asked first is older than what is asked next.
             let phase = progress.phase
@@ -63,16 +65,17 @@ final class ArrivingFiles: Sendable {
             if isSo() || phase == .landed { return }
             try await Task.sleep(for: .milliseconds(5))
             let now = ContinuousClock.now
-            let waited = waited.withLock { waited in
-                // Where somebody else had the thread meanwhile, the landing is not to blame.
-                waited += min(now - last, .milliseconds(50))
-                return waited
-            }
-            guard let patience else { continue }
-            guard waited <= patience + (now - start - waited) / 2, now - begun <= patience + Self.longest else {
-                throw SlowLanding()
+            let waited = min(now - last, Self.turn)
+            stretch += waited
+            let (waiting, without) = spent.withLock { spent in
+                spent.waiting += waited
+                spent.without += now - last - waited
+                return spent
             }
             last = now
+            guard let patience else { continue }
+            let reading = now - start - waiting - without
+            guard waiting <= patience + reading / 2, stretch <= Self.longest else { throw SlowLanding() }
         }
     }
 }
