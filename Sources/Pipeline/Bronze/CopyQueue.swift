@@ -32,7 +32,7 @@ struct CopyQueue {
                 let permits = Self.permits(for: rows)
                 try await connection.putCopyData(&rows)
                 for _ in 1..<permits { returned.yield(nil) }
-                // A buffer that grew far is not kept. Nobody else may hold the other ones, or they are copied when they are written to.
+                // A buffer that grew far is not kept. Whoever still held one here would have it copied by the next writer.
                 returned.yield(permits <= 4 ? consume rows : nil)
             }
         }
