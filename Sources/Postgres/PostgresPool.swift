@@ -1,3 +1,5 @@
+internal import Primitives
+
 /// Up to `size` connections to one database, lent one at a time, first come first served.
 ///
 /// A connection that was cancelled, lost or left in the middle of a COPY is closed and replaced; one that was left in
@@ -68,11 +70,7 @@ public actor PostgresPool {
             return try await PostgresConnection.connect(configuration, applicationName: applicationName)
         }
         do {
-            let connection = try await withTaskCancellationHandler {
-                try await opening.value
-            } onCancel: {
-                opening.cancel()
-            }
+            let connection = try await opening.endingValue
             try await connection.execute("SELECT pg_catalog.set_config('application_name', \(applicationName), false)")
             return connection
         } catch {

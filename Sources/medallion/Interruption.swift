@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import Primitives
 import Synchronization
 
 /// Ctrl-C and SIGTERM cancel the work at hand: landing finishes its file, a merge rolls back, the audit says so.
@@ -39,10 +40,6 @@ enum Interruption {
             return source
         }
         defer { for source in sources { source.cancel() } }
-        return try await withTaskCancellationHandler {
-            try await task.value
-        } onCancel: {
-            task.cancel()
-        }
+        return try await task.endingValue
     }
 }

@@ -145,7 +145,7 @@ struct CopyQueueTests {
         await #expect(throws: CancellationError.self) { try await filling.value }
     }
 
-    @Test("takes a buffer of any size", .timeLimit(.minutes(1)))
+    @Test("takes a buffer of any size")
     func large() async throws {
         try await connection.execute("CREATE TABLE public.texts (text text)")
         var queue = try await CopyQueue("COPY public.texts FROM STDIN (FORMAT binary)", on: connection)

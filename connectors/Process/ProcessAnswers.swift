@@ -1,3 +1,5 @@
+import Primitives
+
 /// What a program said of itself: asked once for all entities that call it with the same arguments.
 ///
 /// Entities are landed side by side, so the first one asks and the others wait for its answer. A failed answer is
@@ -12,11 +14,7 @@ actor ProcessAnswers {
         let answer = asked[arguments] ?? Task { try await ask() }
         asked[arguments] = answer
         do {
-            return try await withTaskCancellationHandler {
-                try await answer.value
-            } onCancel: {
-                answer.cancel()
-            }
+            return try await answer.endingValue
         } catch {
             asked[arguments] = nil
             throw error

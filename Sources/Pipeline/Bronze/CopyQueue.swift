@@ -1,4 +1,5 @@
 internal import Postgres
+internal import Primitives
 
 /// A COPY whose rows are sent by a task of their own, in their order: whoever makes them goes on while the server is busy,
 /// and feeds another server meanwhile.

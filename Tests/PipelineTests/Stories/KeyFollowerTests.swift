@@ -10,7 +10,7 @@ import Testing
 @Suite("A known batch whose keys are read while it lands", .fewAtOnce)
 struct KeyFollowerTests {
     private static let first = [#"{"id":1,"v":"a"}"#, #"{"id":2,"v":"a"}"#, #"{"id":3,"v":"a"}"#]
-    /// True while somebody wants to read what `held` holds.
+    /// True while somebody wants to read what `runHeld` holds.
     private static let asks: SQLText = """
         SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database()
             AND wait_event_type = 'Lock' AND query LIKE '%FROM "bronze"."t_things"%'
@@ -102,8 +102,7 @@ struct KeyFollowerTests {
                 try await warehouse.rows(
                     """
                     SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query = 'COMMIT'
-                        AND state = 'idle' AND pid IN (SELECT pid FROM pg_stat_activity WHERE application_name = 'story')
-                        AND xact_start IS NULL AND NOT EXISTS (
+                        AND state = 'idle' AND application_name = 'story' AND NOT EXISTS (
                             SELECT FROM pg_locks WHERE relation = 'bronze.t_things'::regclass)
                     """) != ["0"]
             })

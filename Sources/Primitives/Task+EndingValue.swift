@@ -1,6 +1,6 @@
 extension Task where Failure == Never {
     /// What it came to; whoever waits ends it when he is cancelled.
-    var endingValue: Success {
+    package var endingValue: Success {
         get async {
             await withTaskCancellationHandler {
                 await value
@@ -13,7 +13,7 @@ extension Task where Failure == Never {
 
 extension Task where Failure == any Error {
     /// What it came to; whoever waits ends it when he is cancelled.
-    var endingValue: Success {
+    package var endingValue: Success {
         get async throws {
             try await withTaskCancellationHandler {
                 try await value
