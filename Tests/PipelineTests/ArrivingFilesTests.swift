@@ -156,6 +156,28 @@ struct ArrivingFilesTests {
         #expect(try await ArrivingFiles(few, folder: other.path).wait(forBytes: 1))
     }
 
+    @Test("can be opened at the very moment when they get their names")
+    func named() async throws {
+        var writer = writer()
+        for place in 0..<100 {
+            try writer.open()
+            try writer.append(Self.records(0..<3))
+            let file = try #require(progress.file(at: place))
+            #expect(file.landed == nil)
+            async let opened = Task.detached { [files, progress] in
+                var count = 0
+                repeat {
+                    _ = try RawFileReader(arriving: file, at: place, of: files)
+                    count += 1
+                } while progress.file(at: place)?.landed == nil
+                return count
+            }.value
+            try await Task.sleep(for: .microseconds(200))
+            try writer.close()
+            #expect(try await opened > 0)
+        }
+    }
+
     @Test("are what was landed, or are refused")
     func changed() async throws {
         var writer = writer()

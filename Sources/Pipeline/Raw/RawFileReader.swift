@@ -59,8 +59,8 @@ struct RawFileReader: ~Copyable {
     init(arriving file: LandingProgress.File, at place: Int, of files: ArrivingFiles) throws {
         let path = files.path(of: file)
         // It may get its name at any moment.
-        let names = file.landed == nil ? [DurableFile.unfinished(path), path] : [path]
-        guard let handle = names.lazy.compactMap({ FileHandle(forReadingAtPath: $0) }).first else {
+        let unfinished = file.landed == nil ? FileHandle(forReadingAtPath: DurableFile.unfinished(path)) : nil
+        guard let handle = unfinished ?? FileHandle(forReadingAtPath: path) else {
             throw StepError(.internal, "raw file \(path) is missing")
         }
         decompressor = nil
