@@ -19,8 +19,7 @@ extension PostgresPool {
     private nonisolated func keepWALWriterAwake() async {
         var opened: PostgresConnection?
         do {
-            let connection = try await PostgresConnection.connect(
-                configuration, applicationName: "medallion early flush")
+            let connection = try await detached(applicationName: "medallion early flush")
             opened = connection
             try await connection.execute("SET synchronous_commit = off")
             while true {

@@ -5,17 +5,20 @@ internal import Primitives
 /// A connection that was cancelled, lost or left in the middle of a COPY is closed and replaced; one that was left in
 /// a transaction is rolled back. Session settings and session locks are the borrower's to undo.
 public actor PostgresPool {
-    let configuration: PostgresConfiguration
+    /// What it connects to.
+    public nonisolated let configuration: PostgresConfiguration
     private let applicationName: String
-    private var idle: [PostgresConnection] = []
+    /// Each with the name that the server knows it by.
+    private var idle: [(connection: PostgresConnection, name: String)] = []
     /// How many more borrowers may be let in.
     private var permits: Int
     private let size: Int
     private var waiters: [(number: Int, continuation: CheckedContinuation<Void, any Error>)] = []
     private var lastWaiter = 0
     private var isClosed = false
-    /// What `connectAhead` began.
-    private var ahead: Task<PostgresConnection, any Error>?
+    /// What `connectAhead` began and nobody has taken yet.
+    private var ahead: [(number: Int, opening: Task<PostgresConnection, any Error>)] = []
+    private var lastAhead = 0
 
     /// A pool without connections yet; they are made when first needed.
     public init(configuration: PostgresConfiguration, size: Int, applicationName: String) {
@@ -48,47 +51,72 @@ public actor PostgresPool {
         isClosed = true
         for waiter in waiters { waiter.continuation.resume(throwing: closedError) }
         waiters = []
-        let connections = idle
-        idle = []
-        for connection in connections { await connection.close() }
-        if let ahead = takeAhead() { await PostgresPool.end(ahead) }
+        let (connections, openings) = (idle, ahead)
+        (idle, ahead) = ([], [])
+        for (_, opening) in openings { opening.cancel() }
+        for (connection, _) in connections { await connection.close() }
+        for (_, opening) in openings {
+            if case .success(let connection) = await opening.result { await connection.close() }
+        }
     }
 
     // MARK: Connections for keeps
 
-    /// Begins to open a connection that `detached` will hand out: it takes about 10 ms, in which something else can be done.
-    public func connectAhead() {
-        guard ahead == nil, !isClosed else { return }
-        ahead = Task { [configuration, applicationName] in
-            try await PostgresConnection.connect(configuration, applicationName: applicationName)
+    /// Sees to it that so many connections are there, or on their way, for whoever asks next: to open one takes about 10 ms, in
+    /// which something else can be done. What fails before anybody asks is forgotten.
+    public func connectAhead(_ count: Int = 1) {
+        while !isClosed, idle.count + ahead.count < count {
+            lastAhead += 1
+            let number = lastAhead
+            let opening = Task { [configuration, applicationName] in
+                do {
+                    let connection = try await PostgresConnection.connect(
+                        configuration, applicationName: applicationName)
+                    if forget(number) { idle.append((connection, applicationName)) }
+                    return connection
+                } catch {
+                    forget(number)
+                    throw error
+                }
+            }
+            ahead.append((number, opening))
         }
     }
 
-    /// A connection of its own for somebody who keeps it and closes it; no permit is needed.
-    public nonisolated func detached(applicationName: String) async throws -> PostgresConnection {
-        guard let opening = await takeAhead() else {
-            return try await PostgresConnection.connect(configuration, applicationName: applicationName)
-        }
-        do {
-            let connection = try await opening.endingValue
-            try await connection.execute("SELECT pg_catalog.set_config('application_name', \(applicationName), false)")
-            return connection
-        } catch {
-            await PostgresPool.end(opening)
-            try Task.checkCancellation()
-            // Whatever became of it meanwhile: another one works, or says why not.
-            return try await PostgresConnection.connect(configuration, applicationName: applicationName)
+    /// False where somebody has taken it.
+    @discardableResult
+    private func forget(_ number: Int) -> Bool {
+        guard let index = ahead.firstIndex(where: { $0.number == number }) else { return false }
+        ahead.remove(at: index)
+        return true
+    }
+
+    /// A connection of its own for somebody who keeps it, and closes it or has it taken back; no permit is needed.
+    public func detached(applicationName: String) async throws -> PostgresConnection {
+        try await next(named: applicationName)
+    }
+
+    /// Takes back what was detached, for whoever asks next: the end of a session keeps the server busy for a while.
+    public func takeBack(_ connection: PostgresConnection, named name: String) async {
+        if await connection.isReadyForTheNext(), !isClosed, idle.count < size {
+            idle.append((connection, name))
+        } else {
+            await connection.close()
         }
     }
 
-    private func takeAhead() -> Task<PostgresConnection, any Error>? {
-        defer { ahead = nil }
-        return ahead
-    }
-
-    private static func end(_ opening: Task<PostgresConnection, any Error>) async {
-        opening.cancel()
-        if case .success(let connection) = await opening.result { await connection.close() }
+    /// One that is there, or about to be, else a new one.
+    private func next(named name: String) async throws -> PostgresConnection {
+        while let (connection, known) = idle.popLast() {
+            if await connection.isUsable, await connection.isCalled(name, after: known) { return connection }
+            await connection.close()
+        }
+        guard !ahead.isEmpty else { return try await PostgresConnection.connect(configuration, applicationName: name) }
+        let connection = try await ahead.removeFirst().opening.endingValue
+        if await connection.isCalled(name, after: applicationName) { return connection }
+        await connection.close()
+        try Task.checkCancellation()
+        return try await PostgresConnection.connect(configuration, applicationName: name)
     }
 
     /// How many wait for a connection.
@@ -104,11 +132,7 @@ public actor PostgresPool {
         do {
             try Task.checkCancellation()
             if isClosed { throw closedError }
-            while let connection = idle.popLast() {
-                if await connection.isUsable { return connection }
-                await connection.close()
-            }
-            return try await PostgresConnection.connect(configuration, applicationName: applicationName)
+            return try await next(named: applicationName)
         } catch {
             passPermitOn()
             throw error
@@ -116,11 +140,7 @@ public actor PostgresPool {
     }
 
     private func giveBack(_ connection: PostgresConnection) async {
-        if await connection.isReadyForTheNext(), !isClosed {
-            idle.append(connection)
-        } else {
-            await connection.close()
-        }
+        await takeBack(connection, named: applicationName)
         passPermitOn()
     }
 
@@ -158,6 +178,15 @@ public actor PostgresPool {
 }
 
 extension PostgresConnection {
+    /// Has the server know it by the name; false where the connection is lost.
+    fileprivate func isCalled(_ name: String, after known: String) async -> Bool {
+        guard name != known else { return true }
+        let rename: SQLText = "SELECT pg_catalog.set_config('application_name', \(name), false)"
+        // Whoever asked for it goes on with another one.
+        do { try await execute(rename) } catch { return false }
+        return true
+    }
+
     /// Rolls back what was left open; false when the connection cannot be lent again.
     fileprivate func isReadyForTheNext() async -> Bool {
         guard isUsable else { return false }

@@ -64,25 +64,35 @@ struct Composition {
 
     /// Lends a connection pool with an up-to-date schema: the server of the URL, else the private cluster.
     func withDatabase<Result: Sendable>(
-        migrates: Bool = true, leases: Bool = false,
-        _ body: @escaping @Sendable (PostgresConfiguration, PostgresPool) async throws -> Result
+        migrates: Bool = true,
+        _ body: @escaping @Sendable (PostgresPool) async throws -> Result
     ) async throws -> Result {
-        let logger = options.logger
-        if let password = options.serverURL.flatMap({ URLComponents(string: $0)?.password }) {
-            Composition.known.register(Secret(password))
+        if let server = try serverPool() { return try await use(server, migrates: migrates, body) }
+        return try await withPrivateCluster { try await use($0, migrates: migrates, body) }
+    }
+
+    /// Connections to the server of the URL; nil where there is none.
+    private func serverPool() throws -> PostgresPool? {
+        guard let url = options.serverURL else { return nil }
+        if let password = URLComponents(string: url)?.password { Composition.known.register(Secret(password)) }
+        return try pool(PostgresConfiguration(url: url))
+    }
+
+    private func pool(_ database: PostgresConfiguration) -> PostgresPool {
+        PostgresPool(configuration: database, size: Composition.connections, applicationName: "medallion")
+    }
+
+    private func withPrivateCluster<Result>(_ body: (PostgresPool) async throws -> Result) async throws -> Result {
+        let cluster = PrivateCluster(projectFolder: options.projectFolder, logger: options.logger)
+        let lease = try await cluster.acquire()
+        do {
+            let result = try await body(pool(lease.configuration))
+            await lease.release()
+            return result
+        } catch {
+            await lease.release()
+            throw error
         }
-        guard let url = options.serverURL else {
-            let lease = try await PrivateCluster(projectFolder: options.projectFolder, logger: logger).acquire()
-            do {
-                let result = try await use(lease.configuration, migrates: migrates, leases: leases, body)
-                await lease.release()
-                return result
-            } catch {
-                await lease.release()
-                throw error
-            }
-        }
-        return try await use(PostgresConfiguration(url: url), migrates: migrates, leases: leases, body)
     }
 
     /// Has secrets looked up for the mask alone; says which are not known.
@@ -96,18 +106,14 @@ struct Composition {
     }
 
     private func use<Result: Sendable>(
-        _ database: PostgresConfiguration, migrates: Bool, leases: Bool,
-        _ body: @Sendable (PostgresConfiguration, PostgresPool) async throws -> Result
+        _ pool: PostgresPool, migrates: Bool, _ body: (PostgresPool) async throws -> Result
     ) async throws -> Result {
-        let pool = PostgresPool(configuration: database, size: Composition.connections, applicationName: "medallion")
         do {
-            // A lease keeps a connection of its own: both are opened at once.
-            if leases { await pool.connectAhead() }
             if migrates {
                 let migrations = Migrations.platform(appVersion: Version.current, logger: options.logger)
                 try await pool.withConnection { _ = try await migrations.apply(on: $0) }
             }
-            let result = try await body(database, pool)
+            let result = try await body(pool)
             await pool.close()
             return result
         } catch {
@@ -118,7 +124,7 @@ struct Composition {
 
     /// Lends the whole workspace.
     /// - Parameters:
-    ///   - leases: The command takes the right to run a system.
+    ///   - leases: The command takes the right to run a system, which takes a connection of its own.
     ///   - showsSources: The command shows what sources sent: their secrets are fetched first, so that they can be masked in
     ///     it.
     func withWorkspace<Result: Sendable>(
@@ -126,21 +132,35 @@ struct Composition {
         showsSources: Bool = false,
         _ body: @escaping @Sendable (Workspace) async throws -> Result
     ) async throws -> Result {
-        let (catalog, gold) = try loadMetadata()
-        let options = self.options
-        let secrets = try secretChain()
-        if showsSources { try await learn(catalog.secretNames, from: secrets) }
-        return try await withDatabase(migrates: migrates, leases: leases) { _, pool in
-            let environment = ProcessInfo.processInfo.environment
-            return try await body(
-                Workspace(
-                    projectFolder: options.projectFolder, catalog: catalog, gold: gold,
-                    connectors: Composition.connectors, environment: environment,
-                    secrets: secrets,
-                    store: RawStore(root: options.rawFolder), pool: pool,
-                    connections: Composition.connections, clock: SystemClock(),
-                    logger: options.logger, observer: observer, appVersion: Version.current,
-                    host: ProcessInfo.processInfo.hostName, processID: Int(ProcessInfo.processInfo.processIdentifier)))
+        // A server answers while the metadata is read; the private cluster is not started for metadata that is wrong.
+        let server = try serverPool()
+        await server?.connectAhead(leases ? 2 : 1)
+        do {
+            let (catalog, gold) = try loadMetadata()
+            let secrets = try secretChain()
+            if showsSources { try await learn(catalog.secretNames, from: secrets) }
+            func work(on pool: PostgresPool) async throws -> Result {
+                try await use(pool, migrates: migrates) { pool in
+                    try await body(
+                        Workspace(
+                            projectFolder: options.projectFolder, catalog: catalog, gold: gold,
+                            connectors: Composition.connectors, environment: ProcessInfo.processInfo.environment,
+                            secrets: secrets,
+                            store: RawStore(root: options.rawFolder), pool: pool,
+                            connections: Composition.connections, clock: SystemClock(),
+                            logger: options.logger, observer: observer, appVersion: Version.current,
+                            host: ProcessInfo.processInfo.hostName,
+                            processID: Int(ProcessInfo.processInfo.processIdentifier)))
+                }
+            }
+            if let server { return try await work(on: server) }
+            return try await withPrivateCluster { pool in
+                await pool.connectAhead(leases ? 2 : 1)
+                return try await work(on: pool)
+            }
+        } catch {
+            await server?.close()
+            throw error
         }
     }
 }

@@ -28,25 +28,71 @@ struct PostgresPoolTests {
         try await pool.withConnection { await $0.backendPID }
     }
 
-    @Test("opens a connection ahead, hands it out once under its new name, and closes one that nobody took")
+    @Test("opens connections ahead, hands each out once under its new name, and closes those that nobody took")
     func ahead() async throws {
-        try await withPool(size: 1) { pool, configuration async throws in
+        try await withPool(size: 2) { pool, configuration async throws in
             await pool.connectAhead()
             await pool.connectAhead()
             #expect(try await eventually { try await connections(configuration) == 1 })
             // It needs no permit.
             try await pool.withConnection { lent async throws in
+                await pool.connectAhead(2)
                 let own = try await pool.detached(applicationName: "own")
                 let name = try await own.query("SHOW application_name")[0].get(0, as: String.self)
                 let other = try await pool.detached(applicationName: "pool")
-                #expect(name == "own" && lent !== own && own !== other)
-                for connection in [own, other] { await connection.close() }
+                let third = try await pool.detached(applicationName: "pool")
+                #expect(name == "own" && Set([lent, own, other, third].map(ObjectIdentifier.init)).count == 4)
+                #expect(try await connections(configuration) == 3)
+                for connection in [own, other, third] { await connection.close() }
             }
-            await pool.connectAhead()
+            await pool.connectAhead(2)
             #expect(try await eventually { try await connections(configuration) == 2 })
             await pool.close()
             #expect(try await eventually { try await connections(configuration) == 0 })
         }
+    }
+
+    @Test("takes a connection back that was kept, rolls back what it left, and lends it under its own name")
+    func takeBack() async throws {
+        try await withPool(size: 1) { pool, configuration async throws in
+            let own = try await pool.detached(applicationName: "own")
+            try await own.begin()
+            try await own.execute("CREATE TABLE public.left_open (id int)")
+            await pool.takeBack(own, named: "own")
+            try await pool.withConnection { lent async throws in
+                let name = try await lent.query("SHOW application_name")[0].get(0, as: String.self)
+                let made = try await lent.query("SELECT to_regclass('public.left_open') IS NOT NULL")[0]
+                #expect(try lent === own && name == "pool" && made.get(0) == false)
+            }
+            // One that waits is as good as one that is opened ahead.
+            await pool.connectAhead()
+            try await Task.sleep(for: .milliseconds(50))
+            #expect(try await connections(configuration) == 1)
+            // No more are kept than are lent at once, and none that cannot be used.
+            let (first, second) = (
+                try await pool.detached(applicationName: "first"), try await pool.detached(applicationName: "second")
+            )
+            await first.close()
+            await pool.takeBack(first, named: "first")
+            await pool.takeBack(second, named: "second")
+            let third = try await PostgresConnection.connect(configuration, applicationName: "third")
+            await pool.takeBack(third, named: "third")
+            #expect(try await pool.withConnection { $0 === second })
+            #expect(await !third.isUsable)
+        }
+    }
+
+    @Test("says why no connection can be opened to whoever waits for it, and forgets it where nobody does")
+    func aheadInVain() async throws {
+        let configuration = try PostgresConfiguration(url: "postgresql://nobody@127.0.0.1:1/none")
+        let pool = PostgresPool(configuration: configuration, size: 1, applicationName: "pool")
+        for wait in [0, 100] {
+            await pool.connectAhead()
+            try await Task.sleep(for: .milliseconds(wait))
+            await #expect(throws: PostgresError.self) { try await pool.withConnection { _ in } }
+        }
+        #expect(await pool.lentCount == 0)
+        await pool.close()
     }
 
     @Test("replaces a connection opened ahead that was lost meanwhile")

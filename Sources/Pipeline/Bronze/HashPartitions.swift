@@ -28,7 +28,7 @@ typealias KeyPartitions = HashPartitions<KeyEntry>
 ///
 /// Two sets with the same number of partitions can be compared partition by partition: the keys of one are only in the
 /// same one of the other (a hash join that spills, as Shapiro describes it in "Join processing in database systems with
-/// large main memories", 1986). What is more than a chunk per partition goes to a temporary file that has no name.
+/// large main memories", 1986). What is more than a chunk per partition goes to a `SpoolFile`.
 struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
     /// A partition is meant to hold so many.
     private static var wantedSize: Int { 32_768 }
@@ -36,24 +36,22 @@ struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
     private let chunkSize: Int
 
     private var open: [[Entry]]
-    /// Where each partition's full chunks stand in the file, by chunk.
+    /// Where each partition's full chunks stand in the file.
     private var chunks: [[Int]]
-    private var spilled = 0
-    private let file: SpoolFile
+    private let file = SpoolFile()
     /// A key's bits behind those that tell its partition.
     private let shift: UInt64
     /// Entries of all partitions.
     private(set) var count = 0
 
     /// Partitions for about `expected` entries: 16 to 1,024.
-    init(expecting expected: Int) throws {
+    init(expecting expected: Int) {
         var bits: UInt64 = 4
         while bits < 10, expected >> bits > Self.wantedSize { bits += 1 }
         shift = 64 - bits
         chunkSize = min(32 << 10, max(4 << 10, (1 << 20) >> bits)) / MemoryLayout<Entry>.stride
         open = Array(repeating: [], count: 1 << bits)
         chunks = Array(repeating: [], count: 1 << bits)
-        file = try SpoolFile()
     }
 
     /// The places of the partitions.
@@ -65,9 +63,7 @@ struct HashPartitions<Entry: Hashed & Sendable>: Sendable {
         open[partition].append(entry)
         count += 1
         guard open[partition].count == chunkSize else { return }
-        try open[partition].withUnsafeBytes { try file.write($0, at: spilled) }
-        chunks[partition].append(spilled)
-        spilled += chunkSize * MemoryLayout<Entry>.stride
+        chunks[partition].append(try open[partition].withUnsafeBytes { try file.append($0) })
         open[partition].removeAll(keepingCapacity: true)
     }
 

@@ -22,11 +22,11 @@ struct KeyComparison {
     private(set) var absent: KeyPartitions
 
     /// Nothing compared yet of so many records.
-    init(records: Int) throws {
+    init(records: Int) {
         candidates = ChangeMarks(records: records)
         isKnown = ChangeMarks(records: records)
         isDeleted = ChangeMarks(records: records)
-        absent = try KeyPartitions(expecting: 0)
+        absent = KeyPartitions(expecting: 0)
     }
 
     /// A record without a readable key.

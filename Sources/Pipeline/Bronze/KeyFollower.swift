@@ -60,6 +60,8 @@ final class KeyFollower: Sendable {
         let keys = follow { [self] in
             try await pool.withConnection { connection in
                 state.withLock { $0.hasAsked = true }
+                // Raw needs one as well, before this one is back, and bronze needs three.
+                await pool.connectAhead(2)
                 return try await Self.lastChanges(of: table, expecting: expected, on: connection)
             }
         }

@@ -20,7 +20,7 @@ struct KeyScan: Sendable {
     init?(
         of source: BatchSource, expecting expected: Int, heldUnread: Int, progress: @Sendable (Int) -> Void
     ) async throws {
-        keys = try KeyPartitions(expecting: expected)
+        keys = KeyPartitions(expecting: expected)
         // Where the first records have every column, nothing but keys has to be looked for behind them.
         let (columns, fields) = try await Self.firstColumns(of: source)
         let isShort = columns.missing.isEmpty

@@ -29,7 +29,7 @@ struct KnownBatch {
         let keys = try await keys(expecting: expected, step: step)
         let known = try await lastChanges
         guard let keys, !known.haveTimes else { return nil }
-        var comparison = try KeyComparison(records: keys.records)
+        var comparison = KeyComparison(records: keys.records)
         for ordinal in keys.unread { comparison.addUnread(ordinal) }
         guard try comparison.compare(keys.keys, with: known) else { return nil }
         return try await copy(keys, comparison, on: connection, step: step)
@@ -76,7 +76,7 @@ struct KnownBatch {
         survey.records = scan.records
         survey.missingColumns = scan.missingColumns
         let isAbsenceFed = try await applyAbsence(of: comparison, survey, keysAreRead: scan.unread.isEmpty, &feed)
-        var reading = Reading(survey: survey, staged: try ByteSpool(), feed: feed, isAbsenceFed: isAbsenceFed)
+        var reading = Reading(survey: survey, staged: ByteSpool(), feed: feed, isAbsenceFed: isAbsenceFed)
         if comparison.candidates.count > 0 {
             try await read(comparison, into: &reading, on: connection, step: step)
         }

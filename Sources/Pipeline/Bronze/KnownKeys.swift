@@ -14,8 +14,8 @@ struct KnownKeys: Sendable {
     init(_ last: LastChanges.State, of table: BronzeTable, expecting expected: Int, on connection: PostgresConnection)
         async throws
     {
-        first = try KeyPartitions(expecting: expected)
-        others = try KeyPartitions(expecting: expected)
+        first = KeyPartitions(expecting: expected)
+        others = KeyPartitions(expecting: expected)
         // A delete is told by the file that it came from, 0 for one by absence: most rows have none to tell.
         var source: SQLText = """
             SELECT _key_hash, _doc_hash, CASE WHEN _by_absence THEN 0 WHEN _is_deleted THEN 1 END, NULL::timestamptz

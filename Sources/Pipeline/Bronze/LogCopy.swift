@@ -19,8 +19,7 @@ struct LogCopy: Sendable {
         on connection: PostgresConnection
     ) async throws {
         self.limit = limit
-        // Without a temporary file both go at the same pace.
-        waiting = waits ? try? ByteSpool() : nil
+        waiting = waits ? ByteSpool() : nil
         try await connection.beginCopyIn(table.copyToLog(columns))
     }
 

@@ -1,46 +1,91 @@
 internal import Foundation
+internal import Synchronization
+
 #if canImport(Glibc)
     internal import Glibc
 #endif
 
-/// A temporary file without a name, for what memory should not hold. Source: mkstemp(3), pwrite(2), pread(2).
+/// Bytes for what memory should not hold: the first few megabytes are held all the same, so that a small batch needs no file;
+/// more goes to a temporary file without a name. Source: mkstemp(3), pwrite(2), pread(2).
 final class SpoolFile: Sendable {
-    private let descriptor: Int32
+    /// So many bytes are held, as long as there are not more.
+    static let mostHeld = 4 << 20
 
-    /// Makes it in the system's temporary folder (TMPDIR).
-    init() throws {
+    private struct State {
+        /// All bytes, as long as there is no file.
+        var held: [UInt8] = []
+        /// -1 where there is none.
+        var descriptor: Int32 = -1
+        var count = 0
+    }
+
+    private let state = Mutex(State())
+
+    deinit {
+        let descriptor = state.withLock(\.descriptor)
+        if descriptor >= 0 { close(descriptor) }
+    }
+
+    /// Adds the bytes.
+    /// - Returns: Where they stand.
+    func append(_ bytes: UnsafeRawBufferPointer) throws -> Int {
+        try state.withLock { state in
+            let place = state.count
+            if state.descriptor < 0, place + bytes.count <= Self.mostHeld {
+                if place == 0 { state.held.reserveCapacity(Self.mostHeld) }
+                state.held.append(contentsOf: bytes)
+            } else {
+                if state.descriptor < 0 {
+                    state.descriptor = try Self.make()
+                    try state.held.withUnsafeBytes { try Self.write($0, to: state.descriptor, at: 0) }
+                    state.held = []
+                }
+                try Self.write(bytes, to: state.descriptor, at: place)
+            }
+            state.count += bytes.count
+            return place
+        }
+    }
+
+    /// Fills the buffer with what stands there.
+    func read(_ buffer: UnsafeMutableRawBufferPointer, at place: Int) throws {
+        try state.withLock { state in
+            guard state.descriptor >= 0 else {
+                return state.held.withUnsafeBytes {
+                    buffer.copyMemory(from: .init(rebasing: $0[place..<place + buffer.count]))
+                }
+            }
+            try Self.transfer(buffer.count, "read") { done in
+                pread(state.descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(place + done))
+            }
+        }
+    }
+
+    /// Makes the file in the system's temporary folder (TMPDIR).
+    private static func make() throws -> Int32 {
         let folder = FileManager.default.temporaryDirectory.path
         var template = Array((folder + "/medallion-XXXXXX").utf8CString)
-        descriptor = mkstemp(&template)
-        guard descriptor >= 0 else { throw SpoolFile.failure("make") }
+        let descriptor = mkstemp(&template)
+        guard descriptor >= 0 else { throw failure("make") }
         unlink(template)
         // Nothing that this process starts has any business with it.
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        return descriptor
     }
 
-    deinit { close(descriptor) }
-
-    /// Writes all bytes.
-    func write(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws {
+    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int) throws {
         try transfer(bytes.count, "write to") { done in
             pwrite(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
         }
     }
 
-    /// Fills the buffer.
-    func read(_ buffer: UnsafeMutableRawBufferPointer, at offset: Int) throws {
-        try transfer(buffer.count, "read") { done in
-            pread(descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(offset + done))
-        }
-    }
-
     /// Goes on until all is done: the system may do less at once.
-    private func transfer(_ size: Int, _ attempt: String, _ move: (_ done: Int) -> Int) throws {
+    private static func transfer(_ size: Int, _ attempt: String, _ move: (_ done: Int) -> Int) throws {
         var done = 0
         while done < size {
             let count = move(done)
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw SpoolFile.failure(attempt) }
+            guard count > 0 else { throw failure(attempt) }
             done += count
         }
     }
@@ -54,22 +99,19 @@ final class SpoolFile: Sendable {
     }
 }
 
-/// Pieces of bytes that are written one after the other and read again later, in a temporary file.
+/// Pieces of bytes that are written one after the other and read again later.
 struct ByteSpool: Sendable {
     /// Where the pieces stand, in the order in which they came.
     private(set) var pieces: [Range<Int>] = []
-    private let file: SpoolFile
+    private let file = SpoolFile()
 
     /// Bytes of all pieces.
     var byteCount: Int { pieces.last?.upperBound ?? 0 }
 
-    init() throws { file = try SpoolFile() }
-
     /// Adds a piece, where it is not empty.
     mutating func append(_ bytes: [UInt8]) throws {
         guard !bytes.isEmpty else { return }
-        let start = byteCount
-        try bytes.withUnsafeBytes { try file.write($0, at: start) }
+        let start = try bytes.withUnsafeBytes { try file.append($0) }
         pieces.append(start..<start + bytes.count)
     }
 

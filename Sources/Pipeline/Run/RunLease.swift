@@ -12,38 +12,46 @@ struct RunLease: Sendable {
 
     private let connection: PostgresConnection
     private let system: SystemID
+    private let pool: PostgresPool
 
     /// Takes the lock.
     /// - Returns: nil and who holds it, when another process runs the system.
     static func take(_ system: SystemID, in workspace: Workspace) async throws -> (lease: RunLease?, holder: String) {
-        let connection = try await workspace.pool.detached(applicationName: "medallion lock \(system)")
+        let lease = try await RunLease(system, on: workspace.pool)
         do {
-            let lease = RunLease(connection: connection, system: system)
             if try await lease.lock() { return (lease, "") }
             if try await lease.endStaleHolder(now: workspace.clock.now()), try await lease.lock(waiting: true) {
                 return (lease, "")
             }
             let holder = try await lease.holder()
-            await connection.close()
+            await lease.connection.close()
             return (nil, holder)
         } catch {
-            await connection.close()
+            await lease.connection.close()
             throw error
         }
     }
 
     /// Waits for the lock: gold builds queue up, they never skip.
     static func wait(for system: SystemID, in workspace: Workspace) async throws -> RunLease {
-        let connection = try await workspace.pool.detached(applicationName: "medallion lock \(system)")
-        let lease = RunLease(connection: connection, system: system)
+        let lease = try await RunLease(system, on: workspace.pool)
         do {
             _ = try await lease.lock(waiting: true)
             return lease
         } catch {
-            await connection.close()
+            await lease.connection.close()
             throw error
         }
     }
+
+    private init(_ system: SystemID, on pool: PostgresPool) async throws {
+        connection = try await pool.detached(applicationName: Self.name(system))
+        self.system = system
+        self.pool = pool
+    }
+
+    /// The session's name for the server.
+    private static func name(_ system: SystemID) -> String { "medallion lock \(system)" }
 
     private static func key(_ system: SystemID) -> String { "medallion/system/\(system)" }
 
@@ -97,7 +105,7 @@ struct RunLease: Sendable {
         }
     }
 
-    /// Gives the lock back, and ends the session.
+    /// Gives the lock back, and the connection to the pool.
     ///
     /// Unlocked in so many words: a server that is busy ends a closed session, and its locks, only a while later, and a
     /// run that follows at once would be skipped.
@@ -106,10 +114,11 @@ struct RunLease: Sendable {
             do {
                 try await connection.execute(
                     "SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended(\(RunLease.key(system)), 0))")
+                await pool.takeBack(connection, named: Self.name(system))
             } catch {
-                // A session that is lost has lost its lock, too.
+                // A session that is lost, or ended here, has lost its lock, too.
+                await connection.close()
             }
-            await connection.close()
         }
     }
 }

@@ -17,7 +17,7 @@ struct ChangeReader: ~Copyable {
             spool = nil
             return
         }
-        var spool = try ByteSpool()
+        var spool = ByteSpool()
         while let chunk = try await source.nextCopyChunk() { try spool.append(chunk) }
         self.spool = spool
     }

@@ -11,6 +11,8 @@ internal import Primitives
 actor CompanionMerge {
     private nonisolated let table: SilverTable
     private nonisolated let pool: PostgresPool
+    /// What the server knows the connection by.
+    private static let session = "medallion companion merge"
     /// Fewer changes are not worth a connection.
     nonisolated let smallest: Int
     private var connection: PostgresConnection?
@@ -23,8 +25,8 @@ actor CompanionMerge {
     private struct Deletes {
         let work: Task<Int?, Never>
         var isDone = false
-        /// What came meanwhile; nil where there is no temporary file.
-        var waiting: ByteSpool?
+        /// What came meanwhile.
+        var waiting = ByteSpool()
     }
 
     /// So many bytes may wait.
@@ -83,7 +85,7 @@ actor CompanionMerge {
 
     private func attempt(_ body: (PostgresConnection) async throws -> Bool) async throws -> Bool {
         do {
-            let connection = try await pool.detached(applicationName: "medallion companion merge")
+            let connection = try await pool.detached(applicationName: Self.session)
             self.connection = connection
             if try await body(connection) { return true }
         } catch is PostgresError {
@@ -108,12 +110,12 @@ actor CompanionMerge {
 
     /// Has the rows wait, where the server is busy with deletes; false where they are to be sent.
     private func isKept(_ rows: CopyBuffer) -> Bool {
-        guard deletes?.isDone == false, let held = deletes?.waiting?.byteCount, held < Self.mostWaiting else {
+        guard deletes?.isDone == false, let held = deletes?.waiting.byteCount, held < Self.mostWaiting else {
             return false
         }
         var rows = rows
         // Where the disk of temporary files is full, they are sent behind the deletes.
-        do { try deletes?.waiting?.append(rows.takeBytes()) } catch { return false }
+        do { try deletes?.waiting.append(rows.takeBytes()) } catch { return false }
         return true
     }
 
@@ -133,21 +135,19 @@ actor CompanionMerge {
                 return nil
             }
         }
-        deletes = Deletes(work: work, waiting: try? ByteSpool())
+        deletes = Deletes(work: work)
     }
 
     /// Sends what waited for the deletes.
     private func release(to connection: PostgresConnection) async throws {
         guard let work = deletes?.work else { return }
-        guard let ended = await work.endingValue, deletes != nil else {
+        guard let ended = await work.endingValue, let deletes else {
             throw PostgresError(.usage, "the deletes could not be applied")
         }
-        let waiting = deletes?.waiting
-        deletes = nil
+        let waiting = deletes.waiting
+        self.deletes = nil
         deleted = ended
-        for piece in waiting?.pieces ?? [] {
-            if let rows = try waiting?.read(piece) { try await connection.putCopyData(rows) }
-        }
+        for piece in waiting.pieces { try await connection.putCopyData(waiting.read(piece)) }
     }
 
     /// Bronze has sent the batch to its end: builds the indexes of a new history, or merges what is staged, while bronze goes
@@ -175,6 +175,13 @@ actor CompanionMerge {
             }
         }
         ending = (batch.run.id, work)
+    }
+
+    /// The transaction that was taken has been ended.
+    func giveBack() async {
+        let connection = self.connection
+        self.connection = nil
+        if let connection { await pool.takeBack(connection, named: Self.session) }
     }
 
     /// Nothing of it counts.

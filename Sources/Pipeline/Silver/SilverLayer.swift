@@ -36,7 +36,7 @@ struct SilverLayer: Sendable {
             let isLast = position == pending.count - 1
             if let (writer, counts) = try await companion?.take(batch) {
                 try await finish(counts, of: batch, gate, closes: isLast, step, on: writer)
-                await companion?.abandon()
+                await companion?.giveBack()
                 continue
             }
             await companion?.abandon()

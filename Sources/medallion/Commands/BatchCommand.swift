@@ -37,7 +37,7 @@ struct BatchCommand: AsyncParsableCommand {
 
         mutating func run() async throws {
             let all = all
-            let batches = try await Composition(options: options).withDatabase { _, pool in
+            let batches = try await Composition(options: options).withDatabase { pool in
                 try await AuditQueries(pool: pool).batches(all: all)
             }
             if json { return JSONOutput.print(batches.map(\.json)) }

@@ -19,10 +19,10 @@ struct PsqlCommand: AsyncParsableCommand {
     mutating func run() async throws {
         let composition = Composition(options: options)
         let arguments = self.arguments
-        let status = try await composition.withDatabase { database, _ in
+        let status = try await composition.withDatabase { pool in
             let psql = Process()
             psql.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            psql.arguments = ["psql", "--no-psqlrc", "--dbname", database.url] + arguments
+            psql.arguments = ["psql", "--no-psqlrc", "--dbname", pool.configuration.url] + arguments
             // Ctrl-C belongs to psql while it runs.
             signal(SIGINT, SIG_IGN)
             try psql.run()

@@ -72,10 +72,11 @@ struct RunCommand: AsyncParsableCommand {
         let composition = Composition(options: options)
         let reports = try await Interruption.guarding {
             try await composition.withWorkspace(observer: display, leases: true) { workspace in
-                try await Invocation(workspace: workspace, request: request).run()
+                let reports = try await Invocation(workspace: workspace, request: request).run()
+                display.close(reports)
+                return reports
             }
         }
-        display.close(reports)
         let status = ExitStatus(of: reports)
         if status != .done { throw ExitCode(status.rawValue) }
     }

@@ -21,7 +21,7 @@ struct RunsCancelCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         let text = run
-        let run = try await Composition(options: options).withDatabase { _, pool in
+        let run = try await Composition(options: options).withDatabase { pool in
             try await AuditQueries(pool: pool).run(matching: text)
         }
         guard run.status == "running" else {

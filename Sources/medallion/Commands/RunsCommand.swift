@@ -46,7 +46,7 @@ struct RunsCommand: AsyncParsableCommand {
 
         mutating func run() async throws {
             let (wanted, limit) = (system.map { SystemID(rawValue: $0) }, limit)
-            let runs = try await Composition(options: options).withDatabase { _, pool in
+            let runs = try await Composition(options: options).withDatabase { pool in
                 try await AuditQueries(pool: pool).runs(of: wanted, limit: limit)
             }
             if json { return JSONOutput.print(runs.map { .object($0.members) }) }

@@ -25,7 +25,7 @@ struct RunsShowCommand: AsyncParsableCommand {
 
     mutating func run() async throws {
         let text = run
-        let (run, steps, rejects) = try await Composition(options: options).withDatabase { _, pool in
+        let (run, steps, rejects) = try await Composition(options: options).withDatabase { pool in
             let audit = AuditQueries(pool: pool)
             let run = try await audit.run(matching: text)
             return (run, try await audit.steps(of: run.run.id), try await audit.rejects(of: run.run.id))
