@@ -1,6 +1,7 @@
 internal import Primitives
 
-/// Up to `size` connections to one database, lent one at a time, first come first served.
+/// Up to `size` connections to one database, lent one at a time, first come first served; beside them those that somebody keeps
+/// (`detached`). As many at most wait to be lent again.
 ///
 /// A connection that was cancelled, lost or left in the middle of a COPY is closed and replaced; one that was left in
 /// a transaction is rolled back. Session settings and session locks are the borrower's to undo.
@@ -46,18 +47,17 @@ public actor PostgresPool {
         }
     }
 
-    /// Closes the idle connections now, lent ones when they come back; those who wait get an error.
+    /// Closes the idle connections now, lent ones when they come back, and those that are being opened once they are; those who
+    /// wait get an error.
     public func close() async {
         isClosed = true
         for waiter in waiters { waiter.continuation.resume(throwing: closedError) }
         waiters = []
         let (connections, openings) = (idle, ahead)
         (idle, ahead) = ([], [])
+        // Where a name is looked up, that may take a while: it is not waited for.
         for (_, opening) in openings { opening.cancel() }
         for (connection, _) in connections { await connection.close() }
-        for (_, opening) in openings {
-            if case .success(let connection) = await opening.result { await connection.close() }
-        }
     }
 
     // MARK: Connections for keeps
@@ -72,7 +72,11 @@ public actor PostgresPool {
                 do {
                     let connection = try await PostgresConnection.connect(
                         configuration, applicationName: applicationName)
-                    if forget(number) { idle.append((connection, applicationName)) }
+                    if forget(number) {
+                        idle.append((connection, applicationName))
+                    } else if isClosed {
+                        await connection.close()
+                    }
                     return connection
                 } catch {
                     forget(number)
@@ -107,17 +111,32 @@ public actor PostgresPool {
 
     /// One that is there, or about to be, else a new one.
     private func next(named name: String) async throws -> PostgresConnection {
-        while let (connection, known) = idle.popLast() {
+        while let (connection, known) = try await ready() {
             if await connection.isUsable, await connection.isCalled(name, after: known) { return connection }
             await connection.close()
+            try Task.checkCancellation()
         }
-        guard !ahead.isEmpty else { return try await PostgresConnection.connect(configuration, applicationName: name) }
-        let connection = try await ahead.removeFirst().opening.endingValue
-        if await connection.isCalled(name, after: applicationName) { return connection }
-        await connection.close()
-        try Task.checkCancellation()
         return try await PostgresConnection.connect(configuration, applicationName: name)
     }
+
+    /// An idle connection, or one that was begun ahead, with the name that the server knows it by; nil where there is none.
+    private func ready() async throws -> (connection: PostgresConnection, name: String)? {
+        while true {
+            try Task.checkCancellation()
+            if let connection = idle.popLast() { return connection }
+            guard !ahead.isEmpty else { return nil }
+            let start = ContinuousClock.now
+            do {
+                return (try await ahead.removeFirst().opening.endingValue, applicationName)
+            } catch let error as PostgresError {
+                // Another one may be there, or the server have one to spare now; who waited long would wait as long again.
+                if ContinuousClock.now - start > .seconds(1) { throw error }
+            }
+        }
+    }
+
+    /// How many are being opened that nobody has asked for yet.
+    package var aheadCount: Int { ahead.count }
 
     /// How many wait for a connection.
     package var waitingCount: Int { waiters.count }

@@ -12,7 +12,7 @@ import Secrets
 struct Composition {
     let options: GlobalOptions
 
-    /// Connections to the database at once; with the system's lock one more.
+    /// Connections that are borrowed at once; beside them the system's lock keeps one, and what reads behind a landing up to three.
     static let connections = 10
 
     /// The connector types of this program.

@@ -156,6 +156,19 @@ struct ArrivingFilesTests {
         #expect(try await ArrivingFiles(few, folder: other.path).wait(forBytes: 1))
     }
 
+    /// Opens the file again and again, until it has landed.
+    @concurrent
+    private func open(_ file: LandingProgress.File, at place: Int) async throws -> Int {
+        var count = 0
+        repeat {
+            _ = try RawFileReader(arriving: file, at: place, of: files)
+            count += 1
+            await Task.yield()
+            try Task.checkCancellation()
+        } while progress.file(at: place)?.landed == nil
+        return count
+    }
+
     @Test("can be opened at the very moment when they get their names")
     func named() async throws {
         var writer = writer()
@@ -164,14 +177,7 @@ struct ArrivingFilesTests {
             try writer.append(Self.records(0..<3))
             let file = try #require(progress.file(at: place))
             #expect(file.landed == nil)
-            async let opened = Task.detached { [files, progress] in
-                var count = 0
-                repeat {
-                    _ = try RawFileReader(arriving: file, at: place, of: files)
-                    count += 1
-                } while progress.file(at: place)?.landed == nil
-                return count
-            }.value
+            async let opened = open(file, at: place)
             try await Task.sleep(for: .microseconds(200))
             try writer.close()
             #expect(try await opened > 0)

@@ -1,6 +1,7 @@
-import Postgres
 import TestKit
 import Testing
+
+@testable import Postgres
 
 @Suite("A pool")
 struct PostgresPoolTests {
@@ -66,8 +67,7 @@ struct PostgresPoolTests {
             }
             // One that waits is as good as one that is opened ahead.
             await pool.connectAhead()
-            try await Task.sleep(for: .milliseconds(50))
-            #expect(try await connections(configuration) == 1)
+            #expect(await pool.aheadCount == 0)
             // No more are kept than are lent at once, and none that cannot be used.
             let (first, second) = (
                 try await pool.detached(applicationName: "first"), try await pool.detached(applicationName: "second")
@@ -82,17 +82,58 @@ struct PostgresPoolTests {
         }
     }
 
-    @Test("says why no connection can be opened to whoever waits for it, and forgets it where nobody does")
+    @Test("forgets what cannot be opened ahead, and says why to whoever asks then, or while it is tried")
     func aheadInVain() async throws {
         let configuration = try PostgresConfiguration(url: "postgresql://nobody@127.0.0.1:1/none")
         let pool = PostgresPool(configuration: configuration, size: 1, applicationName: "pool")
-        for wait in [0, 100] {
-            await pool.connectAhead()
-            try await Task.sleep(for: .milliseconds(wait))
+        for waits in [false, true] {
+            await pool.connectAhead(2)
+            if waits { #expect(try await eventually { await pool.aheadCount == 0 }) }
             await #expect(throws: PostgresError.self) { try await pool.withConnection { _ in } }
         }
         #expect(await pool.lentCount == 0)
+        await pool.connectAhead()
         await pool.close()
+        #expect(await pool.aheadCount == 0)
+        await pool.connectAhead()
+        #expect(await pool.aheadCount == 0)
+    }
+
+    @Test("gives a borrower another connection where the one that was begun for him is refused")
+    func aheadAndRefused() async throws {
+        let configuration = try await TestCluster.shared.database()
+        let role = "one_session_of_\(configuration.database ?? "")"
+        try await withConnection(to: configuration) { observer in
+            let password = configuration.parameters["password"] ?? "none"
+            try await observer.execute(
+                "CREATE ROLE \(identifier: role) LOGIN CONNECTION LIMIT 1 PASSWORD \(literal: password)")
+        }
+        let few = PostgresConfiguration(parameters: configuration.parameters.merging(["user": role]) { $1 })
+        for _ in 0..<8 {
+            let pool = PostgresPool(configuration: few, size: 4, applicationName: "pool")
+            // Two of them are refused.
+            await pool.connectAhead(3)
+            #expect(try await pool.withConnection { try await $0.query("SELECT 1")[0].get(0, as: Int.self) } == 1)
+            await pool.close()
+            #expect(try await eventually { try await connections(configuration) == 0 })
+        }
+        try await withConnection(to: configuration) { try await $0.execute("DROP ROLE \(identifier: role)") }
+    }
+
+    @Test("leaves idle connections to others where whoever asks is cancelled")
+    func cancelledAsking() async throws {
+        try await withPool(size: 3) { pool, configuration async throws in
+            await pool.connectAhead(3)
+            #expect(try await eventually { await pool.aheadCount == 0 })
+            let asking = Task {
+                withUnsafeCurrentTask { unsafe $0?.cancel() }
+                return try await pool.detached(applicationName: "own")
+            }
+            await #expect(throws: CancellationError.self) { try await asking.value }
+            await pool.connectAhead(3)
+            #expect(await pool.aheadCount == 0)
+            #expect(try await connections(configuration) == 3)
+        }
     }
 
     @Test("replaces a connection opened ahead that was lost meanwhile")

@@ -124,7 +124,7 @@ struct KnownBatch {
         }
     }
 
-    /// The second reading: documents into the log, rows for the stage into a file.
+    /// The second reading: documents into the log, rows for the stage into a `ByteSpool`.
     private func read(
         _ comparison: KeyComparison, into reading: inout Reading, on connection: PostgresConnection, step: Step
     ) async throws {

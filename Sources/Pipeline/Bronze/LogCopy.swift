@@ -2,7 +2,7 @@ internal import Postgres
 
 /// The COPY of a batch's changes into the log.
 ///
-/// While silver is fed as well, the log's rows wait in a temporary file: silver has all of its rows at once and merges them
+/// While silver is fed as well, the log's rows wait (`ByteSpool`): silver has all of its rows at once and merges them
 /// while the log is written, where both used to go at the pace of the log, whose key is all over its index. What would fill
 /// more than `limit` goes to both at the same pace.
 struct LogCopy: Sendable {

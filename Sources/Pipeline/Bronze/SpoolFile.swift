@@ -19,7 +19,11 @@ final class SpoolFile: Sendable {
         var count = 0
     }
 
+    private let folder: String
     private let state = Mutex(State())
+
+    /// - Parameter folder: Where a file would be: the system's temporary folder (TMPDIR).
+    init(in folder: String = FileManager.default.temporaryDirectory.path) { self.folder = folder }
 
     deinit {
         let descriptor = state.withLock(\.descriptor)
@@ -36,11 +40,10 @@ final class SpoolFile: Sendable {
                 state.held.append(contentsOf: bytes)
             } else {
                 if state.descriptor < 0 {
-                    state.descriptor = try Self.make()
-                    try state.held.withUnsafeBytes { try Self.write($0, to: state.descriptor, at: 0) }
+                    state.descriptor = try state.held.withUnsafeBytes { try make(of: $0) }
                     state.held = []
                 }
-                try Self.write(bytes, to: state.descriptor, at: place)
+                try write(bytes, to: state.descriptor, at: place)
             }
             state.count += bytes.count
             return place
@@ -55,32 +58,35 @@ final class SpoolFile: Sendable {
                     buffer.copyMemory(from: .init(rebasing: $0[place..<place + buffer.count]))
                 }
             }
-            try Self.transfer(buffer.count, "read") { done in
+            try transfer(buffer.count, "read") { done in
                 pread(state.descriptor, buffer.baseAddress.map { $0 + done }, buffer.count - done, off_t(place + done))
             }
         }
     }
 
-    /// Makes the file in the system's temporary folder (TMPDIR).
-    private static func make() throws -> Int32 {
-        let folder = FileManager.default.temporaryDirectory.path
+    /// Makes the file, with these bytes or not at all.
+    private func make(of bytes: UnsafeRawBufferPointer) throws -> Int32 {
         var template = Array((folder + "/medallion-XXXXXX").utf8CString)
         let descriptor = mkstemp(&template)
         guard descriptor >= 0 else { throw failure("make") }
         unlink(template)
         // Nothing that this process starts has any business with it.
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+        do { try write(bytes, to: descriptor, at: 0) } catch {
+            close(descriptor)
+            throw error
+        }
         return descriptor
     }
 
-    private static func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int) throws {
+    private func write(_ bytes: UnsafeRawBufferPointer, to descriptor: Int32, at offset: Int) throws {
         try transfer(bytes.count, "write to") { done in
             pwrite(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
         }
     }
 
     /// Goes on until all is done: the system may do less at once.
-    private static func transfer(_ size: Int, _ attempt: String, _ move: (_ done: Int) -> Int) throws {
+    private func transfer(_ size: Int, _ attempt: String, _ move: (_ done: Int) -> Int) throws {
         var done = 0
         while done < size {
             let count = move(done)
@@ -90,11 +96,11 @@ final class SpoolFile: Sendable {
         }
     }
 
-    private static func failure(_ attempt: String) -> StepError {
+    private func failure(_ attempt: String) -> StepError {
         let reason = String(cString: strerror(errno))
         return StepError(
             .internal,
-            "cannot \(attempt) a temporary file in \(FileManager.default.temporaryDirectory.path): \(reason); free space "
+            "cannot \(attempt) a temporary file in \(folder): \(reason); free space "
                 + "there, or set TMPDIR to a folder on a larger disk")
     }
 }

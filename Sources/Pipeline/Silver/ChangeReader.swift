@@ -3,7 +3,7 @@ internal import Postgres
 /// Hands over what a COPY of bronze sends, chunk by chunk.
 ///
 /// As a rule bronze is read on a second connection, since COPY out and COPY in cannot share one. A preview reads what
-/// its own transaction has written; then the chunks go through a temporary file that has no name.
+/// its own transaction has written; then the chunks go through a `ByteSpool`.
 struct ChangeReader: ~Copyable {
     private let source: PostgresConnection
     private let spool: ByteSpool?
