@@ -6,8 +6,11 @@ import Testing
 /// Bytes that are held, or written to a temporary file.
 @Suite("A spool")
 struct SpoolFileTests {
+    /// Four pieces are held, a fifth one is not.
+    private static let size = SpoolFile.mostHeld / 4
+
     private static func piece(_ number: Int) -> [UInt8] {
-        [UInt8](repeating: UInt8(number + 1), count: 1 << 20)
+        [UInt8](repeating: UInt8(number + 1), count: size)
     }
 
     @discardableResult
@@ -16,7 +19,7 @@ struct SpoolFileTests {
     }
 
     private func read(at place: Int, of spool: SpoolFile) throws -> [UInt8] {
-        try [UInt8](unsafeUninitializedCapacity: 1 << 20) { buffer, count in
+        try [UInt8](unsafeUninitializedCapacity: Self.size) { buffer, count in
             try spool.read(UnsafeMutableRawBufferPointer(buffer), at: place)
             count = buffer.count
         }
@@ -34,7 +37,7 @@ struct SpoolFileTests {
             }
             #expect(try folder.names() == [])
         }
-        #expect(places == (0..<9).map { $0 << 20 })
+        #expect(places == (0..<9).map { $0 * Self.size })
     }
 
     @Test("that cannot make its file says where, and still gives back what it held")
@@ -44,10 +47,10 @@ struct SpoolFileTests {
         for number in 0..<4 { try append(number, to: spool) }
         let error = #expect(throws: StepError.self) { try append(4, to: spool) }
         #expect(error?.description.contains("\(folder.path)/none") == true)
-        for number in 0..<4 { #expect(try read(at: number << 20, of: spool) == Self.piece(number)) }
+        for number in 0..<4 { #expect(try read(at: number * Self.size, of: spool) == Self.piece(number)) }
         // Once there is a place for it, it goes on.
         try folder.makeFolder("none")
-        #expect(try append(4, to: spool) == 4 << 20)
-        for number in 0..<5 { #expect(try read(at: number << 20, of: spool) == Self.piece(number)) }
+        #expect(try append(4, to: spool) == 4 * Self.size)
+        for number in 0..<5 { #expect(try read(at: number * Self.size, of: spool) == Self.piece(number)) }
     }
 }

@@ -5,11 +5,11 @@ internal import Synchronization
     internal import Glibc
 #endif
 
-/// Bytes for what memory should not hold: the first few megabytes are held all the same, so that a small batch needs no file;
-/// more goes to a temporary file without a name. Source: mkstemp(3), pwrite(2), pread(2).
+/// Bytes for what memory should not hold: the first few are held all the same, so that a small batch needs no file; more goes
+/// to a temporary file without a name. Source: mkstemp(3), pwrite(2), pread(2).
 final class SpoolFile: Sendable {
     /// So many bytes are held, as long as there are not more.
-    static let mostHeld = 4 << 20
+    static let mostHeld = 256 << 10
 
     private struct State {
         /// All bytes, as long as there is no file.
