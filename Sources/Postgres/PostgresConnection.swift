@@ -17,8 +17,12 @@ public actor PostgresConnection {
     /// The connection's own queue.
     public nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe executor.asUnownedSerialExecutor() }
 
-    private init(_ configuration: PostgresConfiguration) {
+    /// What the server knows it by.
+    public private(set) var applicationName: String
+
+    private init(_ configuration: PostgresConfiguration, applicationName: String) {
         session = LibPQSession(configuration, signal: signal)
+        self.applicationName = applicationName
     }
 
     /// Connects and fixes the session's settings, so that no role's or database's defaults change what we read.
@@ -26,14 +30,14 @@ public actor PostgresConnection {
     public static func connect(
         _ configuration: PostgresConfiguration, applicationName: String
     ) async throws -> PostgresConnection {
-        let connection = PostgresConnection(configuration)
-        try await connection.open(applicationName)
+        let connection = PostgresConnection(configuration, applicationName: applicationName)
+        try await connection.open()
         return connection
     }
 
-    private func open(_ applicationName: String) async throws {
+    private func open() async throws {
         try await cancellable { connection in
-            try connection.session.connect(applicationName: applicationName)
+            try connection.session.connect(applicationName: connection.applicationName)
             guard unsafe PQserverVersion(try connection.session.open()) >= 140_000 else {
                 connection.session.close()
                 throw PostgresError(.usage, "the server is older than PostgreSQL 14", hint: "upgrade the server")
@@ -47,6 +51,14 @@ public actor PostgresConnection {
                 pg_catalog.set_config('client_min_messages', 'warning', false)
                 """)
         }
+    }
+
+    /// Has the server know it by another name.
+    /// - Throws: PostgresError; CancellationError.
+    func rename(to name: String) async throws {
+        guard name != applicationName else { return }
+        try await execute("SELECT pg_catalog.set_config('application_name', \(name), false)")
+        applicationName = name
     }
 
     /// Runs one statement and returns its rows.

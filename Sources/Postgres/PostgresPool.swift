@@ -9,8 +9,7 @@ public actor PostgresPool {
     /// What it connects to.
     public nonisolated let configuration: PostgresConfiguration
     private let applicationName: String
-    /// Each with the name that the server knows it by.
-    private var idle: [(connection: PostgresConnection, name: String)] = []
+    private var idle: [PostgresConnection] = []
     /// How many more borrowers may be let in.
     private var permits: Int
     private let size: Int
@@ -57,7 +56,7 @@ public actor PostgresPool {
         (idle, ahead) = ([], [])
         // Where a name is looked up, that may take a while: it is not waited for.
         for (_, opening) in openings { opening.cancel() }
-        for (connection, _) in connections { await connection.close() }
+        for connection in connections { await connection.close() }
     }
 
     // MARK: Connections for keeps
@@ -73,7 +72,7 @@ public actor PostgresPool {
                     let connection = try await PostgresConnection.connect(
                         configuration, applicationName: applicationName)
                     if forget(number) {
-                        idle.append((connection, applicationName))
+                        idle.append(connection)
                     } else if isClosed {
                         await connection.close()
                     }
@@ -101,9 +100,9 @@ public actor PostgresPool {
     }
 
     /// Takes back what was detached, for whoever asks next: the end of a session keeps the server busy for a while.
-    public func takeBack(_ connection: PostgresConnection, named name: String) async {
+    public func takeBack(_ connection: PostgresConnection) async {
         if await connection.isReadyForTheNext(), !isClosed, idle.count < size {
-            idle.append((connection, name))
+            idle.append(connection)
         } else {
             await connection.close()
         }
@@ -111,23 +110,23 @@ public actor PostgresPool {
 
     /// One that is there, or about to be, else a new one.
     private func next(named name: String) async throws -> PostgresConnection {
-        while let (connection, known) = try await ready() {
-            if await connection.isUsable, await connection.isCalled(name, after: known) { return connection }
+        while let connection = try await ready() {
+            if await connection.isUsable, await connection.isCalled(name) { return connection }
             await connection.close()
             try Task.checkCancellation()
         }
         return try await PostgresConnection.connect(configuration, applicationName: name)
     }
 
-    /// An idle connection, or one that was begun ahead, with the name that the server knows it by; nil where there is none.
-    private func ready() async throws -> (connection: PostgresConnection, name: String)? {
+    /// An idle connection, or one that was begun ahead; nil where there is none.
+    private func ready() async throws -> PostgresConnection? {
         while true {
             try Task.checkCancellation()
             if let connection = idle.popLast() { return connection }
             guard !ahead.isEmpty else { return nil }
             let start = ContinuousClock.now
             do {
-                return (try await ahead.removeFirst().opening.endingValue, applicationName)
+                return try await ahead.removeFirst().opening.endingValue
             } catch let error as PostgresError {
                 // Another one may be there, or the server have one to spare now; who waited long would wait as long again.
                 if ContinuousClock.now - start > .seconds(1) { throw error }
@@ -159,7 +158,7 @@ public actor PostgresPool {
     }
 
     private func giveBack(_ connection: PostgresConnection) async {
-        await takeBack(connection, named: applicationName)
+        await takeBack(connection)
         passPermitOn()
     }
 
@@ -197,12 +196,10 @@ public actor PostgresPool {
 }
 
 extension PostgresConnection {
-    /// Has the server know it by the name; false where the connection is lost.
-    fileprivate func isCalled(_ name: String, after known: String) async -> Bool {
-        guard name != known else { return true }
-        let rename: SQLText = "SELECT pg_catalog.set_config('application_name', \(name), false)"
+    /// Gives it the name; false where the connection is lost.
+    fileprivate func isCalled(_ name: String) async -> Bool {
         // Whoever asked for it goes on with another one.
-        do { try await execute(rename) } catch { return false }
+        do { try await rename(to: name) } catch { return false }
         return true
     }
 

@@ -59,7 +59,7 @@ struct PostgresPoolTests {
             let own = try await pool.detached(applicationName: "own")
             try await own.begin()
             try await own.execute("CREATE TABLE public.left_open (id int)")
-            await pool.takeBack(own, named: "own")
+            await pool.takeBack(own)
             try await pool.withConnection { lent async throws in
                 let name = try await lent.query("SHOW application_name")[0].get(0, as: String.self)
                 let made = try await lent.query("SELECT to_regclass('public.left_open') IS NOT NULL")[0]
@@ -73,10 +73,10 @@ struct PostgresPoolTests {
                 try await pool.detached(applicationName: "first"), try await pool.detached(applicationName: "second")
             )
             await first.close()
-            await pool.takeBack(first, named: "first")
-            await pool.takeBack(second, named: "second")
+            await pool.takeBack(first)
+            await pool.takeBack(second)
             let third = try await PostgresConnection.connect(configuration, applicationName: "third")
-            await pool.takeBack(third, named: "third")
+            await pool.takeBack(third)
             #expect(try await pool.withConnection { $0 === second })
             #expect(await !third.isUsable)
         }

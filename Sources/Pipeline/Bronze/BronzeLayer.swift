@@ -196,7 +196,7 @@ struct BronzeLayer: Sendable {
             await connection.close()
             throw error
         }
-        await pool.takeBack(connection, named: LandingFollower.session)
+        await pool.takeBack(connection)
     }
 
     /// Writes what a batch turned out to be, with its state and its audit; the last thing in its transaction.

@@ -16,9 +16,6 @@ actor LandingFollower {
     /// A first batch that has been written, in a transaction that is still open.
     typealias Followed = (connection: PostgresConnection, batch: DetectedBatch)
 
-    /// What the server knows the connection by.
-    static let session = "medallion landing follower"
-
     /// What it came to that a batch was followed.
     enum Outcome {
         case written(Followed)
@@ -143,7 +140,7 @@ actor LandingFollower {
         let source = BatchSource(
             ArrivingFiles(landing, folder: folder), of: entity, timezone: system.timezone, manifest)
         return try await bronze.pool.flushingEarly(if: landing.bytes >= 1 << 20) {
-            let connection = try await bronze.pool.detached(applicationName: Self.session)
+            let connection = try await bronze.pool.detached(applicationName: "medallion landing follower")
             await companion?.expect(records: Self.expectedRecords)
             var outcome: Outcome?
             do {

@@ -45,13 +45,10 @@ struct RunLease: Sendable {
     }
 
     private init(_ system: SystemID, on pool: PostgresPool) async throws {
-        connection = try await pool.detached(applicationName: Self.name(system))
+        connection = try await pool.detached(applicationName: "medallion lock \(system)")
         self.system = system
         self.pool = pool
     }
-
-    /// The session's name for the server.
-    private static func name(_ system: SystemID) -> String { "medallion lock \(system)" }
 
     private static func key(_ system: SystemID) -> String { "medallion/system/\(system)" }
 
@@ -114,7 +111,7 @@ struct RunLease: Sendable {
             do {
                 try await connection.execute(
                     "SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended(\(RunLease.key(system)), 0))")
-                await pool.takeBack(connection, named: Self.name(system))
+                await pool.takeBack(connection)
             } catch {
                 // A session that is lost, or ended here, has lost its lock, too.
                 await connection.close()

@@ -11,8 +11,6 @@ internal import Primitives
 actor CompanionMerge {
     private nonisolated let table: SilverTable
     private nonisolated let pool: PostgresPool
-    /// What the server knows the connection by.
-    private static let session = "medallion companion merge"
     /// Fewer changes are not worth a connection.
     nonisolated let smallest: Int
     private var connection: PostgresConnection?
@@ -85,7 +83,7 @@ actor CompanionMerge {
 
     private func attempt(_ body: (PostgresConnection) async throws -> Bool) async throws -> Bool {
         do {
-            let connection = try await pool.detached(applicationName: Self.session)
+            let connection = try await pool.detached(applicationName: "medallion companion merge")
             self.connection = connection
             if try await body(connection) { return true }
         } catch is PostgresError {
@@ -181,7 +179,7 @@ actor CompanionMerge {
     func giveBack() async {
         let connection = self.connection
         self.connection = nil
-        if let connection { await pool.takeBack(connection, named: Self.session) }
+        if let connection { await pool.takeBack(connection) }
     }
 
     /// Nothing of it counts.
