@@ -17,7 +17,7 @@ struct BatchCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Batches on their way to silver, and why blocked ones are.",
+            commandName: "list", abstract: "Batches on their way to silver, and why blocked ones are.",
             discussion: """
                 A blocked batch goes on with 'medallion run --entity E --allow-deletes' or '--accept-rejects', or is given
                 up with 'medallion batch discard RUN E'.
@@ -54,7 +54,7 @@ struct BatchCommand: AsyncParsableCommand {
 
     struct Discard: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Give a landed or blocked batch up; its raw files stay.",
+            commandName: "discard", abstract: "Give a landed or blocked batch up; its raw files stay.",
             discussion: """
                 The cursor stays where the batch set it: 'medallion reset ENTITY' makes the next load a full one, if what
                 the batch brought is still wanted.

@@ -28,7 +28,8 @@ struct ConnectorsCommand: ParsableCommand {
 
     struct List: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The types, a line each.", discussion: "Example:\n  medallion connectors list --json")
+            commandName: "list", abstract: "The types, a line each.",
+            discussion: "Example:\n  medallion connectors list --json")
 
         @OptionGroup var options: GlobalOptions
 
@@ -48,7 +49,7 @@ struct ConnectorsCommand: ParsableCommand {
 
     struct Describe: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The attributes of one type, with an example.",
+            commandName: "describe", abstract: "The attributes of one type, with an example.",
             discussion: "Example:\n  medallion connectors describe file")
 
         @OptionGroup var options: GlobalOptions

@@ -18,7 +18,7 @@ struct CursorCommand: AsyncParsableCommand {
 
     struct Show: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The cursors in force.",
+            commandName: "show", abstract: "The cursors in force.",
             discussion: "Examples:\n  medallion cursor show\n  medallion cursor show shop.orders --json")
 
         @OptionGroup var options: GlobalOptions
@@ -48,7 +48,7 @@ struct CursorCommand: AsyncParsableCommand {
 
     struct Set: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Let the next delta load begin at a value.",
+            commandName: "set", abstract: "Let the next delta load begin at a value.",
             discussion: """
                 The value is sent to the source as it is written here. Records that are loaded again change nothing.
 
@@ -86,7 +86,7 @@ struct CursorCommand: AsyncParsableCommand {
 
     struct Reset: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Forget the cursor; the same as 'medallion reset'.",
+            commandName: "reset", abstract: "Forget the cursor; the same as 'medallion reset'.",
             discussion: "Example:\n  medallion cursor reset shop.orders")
 
         @OptionGroup var options: GlobalOptions

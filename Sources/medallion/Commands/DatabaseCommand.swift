@@ -21,7 +21,7 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Start: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Start the private cluster and keep it until 'db stop'.",
+            commandName: "start", abstract: "Start the private cluster and keep it until 'db stop'.",
             discussion: "Example:\n  medallion db start")
         @OptionGroup var options: GlobalOptions
 
@@ -34,7 +34,7 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Stop: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Stop the private cluster.", discussion: "Example:\n  medallion db stop")
+            commandName: "stop", abstract: "Stop the private cluster.", discussion: "Example:\n  medallion db stop")
         @OptionGroup var options: GlobalOptions
 
         mutating func run() async throws {
@@ -49,7 +49,8 @@ struct DatabaseCommand: AsyncParsableCommand {
 
     struct Status: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Where the database is, and whether it runs.", discussion: "Example:\n  medallion db status")
+            commandName: "status", abstract: "Where the database is, and whether it runs.",
+            discussion: "Example:\n  medallion db status")
         @OptionGroup var options: GlobalOptions
 
         mutating func run() async throws {

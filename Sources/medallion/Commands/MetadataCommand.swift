@@ -17,7 +17,7 @@ struct MetadataCommand: ParsableCommand {
         }
 
         static let configuration = CommandConfiguration(
-            abstract: "Print the JSON Schema of systems.json or entities.json.",
+            commandName: "schema", abstract: "Print the JSON Schema of systems.json or entities.json.",
             discussion: """
                 In a project whose metadata is valid, the schema of entities.json knows the attributes that the source of
                 each system takes.

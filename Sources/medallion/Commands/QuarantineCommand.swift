@@ -18,7 +18,7 @@ struct QuarantineCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Rejected records with their reasons, newest first.",
+            commandName: "list", abstract: "Rejected records with their reasons, newest first.",
             discussion: """
                 Examples:
                   medallion quarantine list --entity shop.orders

@@ -21,7 +21,7 @@ struct RunsCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "The newest runs.",
+            commandName: "list", abstract: "The newest runs.",
             discussion: """
                 Examples:
                   medallion runs list

@@ -28,6 +28,7 @@ struct SecretsCommand: AsyncParsableCommand {
 
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "Names, who needs them, which provider answers, when they were set; no values.",
             discussion: "Example:\n  medallion secrets list --json")
 
@@ -82,7 +83,7 @@ struct SecretsCommand: AsyncParsableCommand {
 
     struct Rotate: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Encrypt the store with a new key.",
+            commandName: "rotate", abstract: "Encrypt the store with a new key.",
             discussion: """
                 The new key takes the place of the old one in its file. A key that comes from MEDALLION_SECRETS_KEY needs
                 --key-file, a new file for the new key.
@@ -108,7 +109,7 @@ struct SecretsCommand: AsyncParsableCommand {
 
     struct Key: ParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Make a key for the encrypted store; never replaces one.",
+            commandName: "key", abstract: "Make a key for the encrypted store; never replaces one.",
             discussion: """
                 The key is written where it is looked for: the file that MEDALLION_SECRETS_KEY_FILE names, else key_file of
                 metadata/secrets.json, else ~/.config/medallion/secrets.key. Keep a copy where the store's backup is not.
@@ -134,7 +135,7 @@ struct SecretsCommand: AsyncParsableCommand {
 
     struct Test: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Which provider answers for a secret; does not show it.",
+            commandName: "test", abstract: "Which provider answers for a secret; does not show it.",
             discussion: "Example:\n  medallion secrets test shop_token")
 
         @OptionGroup var options: GlobalOptions
