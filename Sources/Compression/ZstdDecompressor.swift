@@ -10,6 +10,8 @@ import CZstd
     private let context: OpaquePointer
     private var buffer = [UInt8](repeating: 0, count: lentBytes)
     private var isAtFrameEnd = false
+    /// True where it may give more without more input: a full buffer may leave decoded bytes inside the context.
+    public private(set) var holdsBack = false
     private var decoded: DecodedBytes
 
     /// A decompressor that refuses to give out more than `limit` bytes.
@@ -33,27 +35,31 @@ import CZstd
     /// - Throws: `CompressionError`, or whatever `output` throws.
     public mutating func push(_ input: Span<UInt8>, _ output: (Span<UInt8>) throws -> Void) throws {
         var used = 0
-        var isBufferFull = false
-        // A full buffer may leave decoded bytes inside the context even when all input is used.
-        while used < input.count || isBufferFull {
-            var produced = 0
-            let available = buffer.count
-            let code = unsafe input.withUnsafeBufferPointer { source in
-                unsafe buffer.withUnsafeMutableBufferPointer { target in
-                    var from = unsafe ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: used)
-                    var to = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: available, pos: 0)
-                    let code = unsafe ZSTD_decompressStream(context, &to, &from)
-                    unsafe used = from.pos
-                    unsafe produced = to.pos
-                    return code
-                }
+        while used < input.count || holdsBack { used += try step(input.extracting(droppingFirst: used), output) }
+    }
+
+    /// Takes as much of the input as decodes to one piece of at most 256 KB, and lends it.
+    /// - Returns: How many bytes it took.
+    /// - Throws: `CompressionError`, or whatever `output` throws.
+    public mutating func step(_ input: Span<UInt8>, _ output: (Span<UInt8>) throws -> Void) throws -> Int {
+        let available = buffer.count
+        var (used, produced) = (0, 0)
+        let code = unsafe input.withUnsafeBufferPointer { source in
+            unsafe buffer.withUnsafeMutableBufferPointer { target in
+                var from = unsafe ZSTD_inBuffer(src: source.baseAddress, size: source.count, pos: 0)
+                var to = unsafe ZSTD_outBuffer(dst: target.baseAddress, size: available, pos: 0)
+                let code = unsafe ZSTD_decompressStream(context, &to, &from)
+                unsafe used = from.pos
+                unsafe produced = to.pos
+                return code
             }
-            try check(code)
-            isAtFrameEnd = code == 0
-            isBufferFull = produced == available && !isAtFrameEnd
-            try decoded.add(produced)
-            if produced > 0 { try output(buffer.span.extracting(0..<produced)) }
         }
+        try check(code)
+        isAtFrameEnd = code == 0
+        holdsBack = produced == available && !isAtFrameEnd
+        try decoded.add(produced)
+        if produced > 0 { try output(buffer.span.extracting(0..<produced)) }
+        return used
     }
 
     /// Says that no more bytes will come.

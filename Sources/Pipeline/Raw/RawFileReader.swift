@@ -23,6 +23,9 @@ struct RawFileReader: ~Copyable {
     private let known: UUIDValue?
     private let landed: LandedFiles?
     private var decompressor: ZstdDecompressor?
+    /// Bytes of `chunk` that are still to be decompressed.
+    private var compressed = 0..<0
+    private var decompressed: [UInt8] = []
     private var bytes = 0
     private var chunk: [UInt8]
     /// Bytes read of the file as it is stored.
@@ -85,9 +88,7 @@ struct RawFileReader: ~Copyable {
     ///
     /// Whoever lets go of a chunk before the next one spares a copy: its memory is used again.
     mutating func next() throws -> [UInt8]? {
-        while case let count = try fill(), count > 0 {
-            let stored = count == chunk.count ? chunk : Array(chunk[..<count])
-            let received = decompressor == nil ? stored : try decompressed(stored)
+        while let received = try decompressor == nil ? nextStored() : nextDecompressed() {
             digest?.update(received.span)
             fingerprint.update(received.span)
             bytes += received.count
@@ -121,10 +122,27 @@ struct RawFileReader: ~Copyable {
         return count
     }
 
-    private mutating func decompressed(_ stored: [UInt8]) throws -> [UInt8] {
-        var output: [UInt8] = []
-        try decompressor?.push(stored.span) { output.append(bytes: $0) }
-        return output
+    private mutating func nextStored() throws -> [UInt8]? {
+        let count = try fill()
+        guard count > 0 else { return nil }
+        return count == chunk.count ? chunk : Array(chunk[..<count])
+    }
+
+    /// At least a chunk, as long as there is more, and less than two, however little they were compressed to.
+    private mutating func nextDecompressed() throws -> [UInt8]? {
+        var output = exchange(&decompressed, with: [])
+        output.removeAll(keepingCapacity: true)
+        while output.count < Self.chunkSize {
+            if compressed.isEmpty, decompressor?.holdsBack != true {
+                compressed = 0..<(try fill())
+                if compressed.isEmpty { break }
+            }
+            let stored = chunk
+            let used = try decompressor?.step(stored.span.extracting(compressed)) { output.append(bytes: $0) }
+            compressed = compressed.dropFirst(used ?? 0)
+        }
+        decompressed = output
+        return output.isEmpty ? nil : output
     }
 
     /// What the file came to, where it was read while it landed.
