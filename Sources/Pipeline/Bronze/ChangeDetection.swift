@@ -85,7 +85,12 @@ struct ChangeDetection {
             }
         }
         if last == .inLog { try await set(joinsOfAll: "TO DEFAULT", on: connection) }
-        guard detectsAbsence else { return (marks, findings) }
+        if detectsAbsence { try await countAbsent(into: &findings, on: connection) }
+        return (marks, findings)
+    }
+
+    private func countAbsent(into findings: inout Findings, on connection: PostgresConnection) async throws {
+        try await set(joinsAsWritten: true, on: connection)
         // NOT EXISTS in a WHERE is an anti-join; in a FILTER it would look each live key up one by one.
         let absence = try await connection.query(
             """
@@ -98,11 +103,19 @@ struct ChangeDetection {
         if entity.explosion != nil {
             findings.orphaned = try await connection.query(
                 """
-                SELECT count(*) FROM \(fragment: table.last) l WHERE \(fragment: isAbsent)
-                    AND l._scope IN (SELECT _scope FROM \(fragment: table.scopes) WHERE _parent < 0)
+                SELECT count(*) FROM \(fragment: table.last) l
+                WHERE l._scope IN (SELECT _scope FROM \(fragment: table.scopes) WHERE _parent < 0)
+                    AND \(fragment: isAbsent)
                 """)[0].get(0)
         }
-        return (marks, findings)
+        try await set(joinsAsWritten: false, on: connection)
+    }
+
+    /// Has the server join in the order in which a statement says it, for the transaction: scopes first, then what is absent.
+    /// It takes the latter for one row, and would then look through all scopes for each row that there is.
+    private func set(joinsAsWritten: Bool, on connection: PostgresConnection) async throws {
+        guard entity.explosion != nil || entity.fullScope != nil else { return }
+        try await connection.execute("SET LOCAL join_collapse_limit \(verbatim: joinsAsWritten ? "= 1" : "TO DEFAULT")")
     }
 
     /// Sets, for the transaction, whether the server may join by reading both sides as a whole.
@@ -150,6 +163,7 @@ struct ChangeDetection {
         if last == .new, effective == nil { return try await fillLast(on: connection) }
         if let effective { try await connection.execute(effective.placePresent) }
         if detectsAbsence {
+            try await set(joinsAsWritten: true, on: connection)
             let appliesAt: SQLText =
                 effective == nil
                 ? "NULL::timestamptz"
@@ -162,6 +176,7 @@ struct ChangeDetection {
                 FROM \(fragment: absentIsStaged ? table.stage : table.last) l
                 WHERE \(fragment: absentIsStaged ? "l._ordinal < 0" : isAbsent)
                 """)
+            try await set(joinsAsWritten: false, on: connection)
         }
         guard last != .inLog else { return }
         try await connection.execute(effective?.applyToLast ?? applyToLast)
