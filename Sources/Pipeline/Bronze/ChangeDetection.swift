@@ -68,29 +68,29 @@ struct ChangeDetection {
         var marks = ChangeMarks(records: records)
         var findings = Findings()
         // A log that was never analyzed looks as if each key stood in it a thousand times.
-        if last == .inLog { try await set(joinsOfAll: "= off", on: connection) }
-        try await connection.beginCopyOut(
-            "COPY (\(fragment: effective?.decisions ?? decisions)) TO STDOUT (FORMAT binary)")
-        while let chunk = try await connection.nextCopyChunk() {
-            var rows = BinaryRowReader(chunk)
-            while rows.next() {
-                guard let ordinal = rows.int64(0), let kind = rows.int64(1).map(Int.init) else { continue }
-                marks.mark(Int(ordinal), isRestore: kind == Self.restore || kind == Self.restoreOfLive)
-                switch kind {
-                case Self.update, Self.restoreOfLive: findings.updated += 1
-                case Self.delete: findings.marked += 1
-                default: findings.inserted += 1
+        try await (last == .inLog ? Joins.byLookup : .asEver).inForce(on: connection) {
+            try await connection.beginCopyOut(
+                "COPY (\(fragment: effective?.decisions ?? decisions)) TO STDOUT (FORMAT binary)")
+            while let chunk = try await connection.nextCopyChunk() {
+                var rows = BinaryRowReader(chunk)
+                while rows.next() {
+                    guard let ordinal = rows.int64(0), let kind = rows.int64(1).map(Int.init) else { continue }
+                    marks.mark(Int(ordinal), isRestore: kind == Self.restore || kind == Self.restoreOfLive)
+                    switch kind {
+                    case Self.update, Self.restoreOfLive: findings.updated += 1
+                    case Self.delete: findings.marked += 1
+                    default: findings.inserted += 1
+                    }
+                    if kind == Self.restoreOfLive { findings.wentBack += 1 }
                 }
-                if kind == Self.restoreOfLive { findings.wentBack += 1 }
             }
         }
-        if last == .inLog { try await set(joinsOfAll: "TO DEFAULT", on: connection) }
-        if detectsAbsence { try await countAbsent(into: &findings, on: connection) }
+        guard detectsAbsence else { return (marks, findings) }
+        try await joinsOfAbsent.inForce(on: connection) { try await countAbsent(into: &findings, on: connection) }
         return (marks, findings)
     }
 
     private func countAbsent(into findings: inout Findings, on connection: PostgresConnection) async throws {
-        try await set(joinsAsWritten: true, on: connection)
         // NOT EXISTS in a WHERE is an anti-join; in a FILTER it would look each live key up one by one.
         let absence = try await connection.query(
             """
@@ -107,21 +107,6 @@ struct ChangeDetection {
                 WHERE l._scope IN (SELECT _scope FROM \(fragment: table.scopes) WHERE _parent < 0)
                     AND \(fragment: isAbsent)
                 """)[0].get(0)
-        }
-        try await set(joinsAsWritten: false, on: connection)
-    }
-
-    /// Has the server join in the order in which a statement says it, for the transaction: scopes first, then what is absent.
-    /// It takes the latter for one row, and would then look through all scopes for each row that there is.
-    private func set(joinsAsWritten: Bool, on connection: PostgresConnection) async throws {
-        guard entity.explosion != nil || entity.fullScope != nil else { return }
-        try await connection.execute("SET LOCAL join_collapse_limit \(verbatim: joinsAsWritten ? "= 1" : "TO DEFAULT")")
-    }
-
-    /// Sets, for the transaction, whether the server may join by reading both sides as a whole.
-    private func set(joinsOfAll value: SQLText, on connection: PostgresConnection) async throws {
-        for setting in ["enable_hashjoin", "enable_mergejoin"] as [SQLText] {
-            try await connection.execute("SET LOCAL \(fragment: setting) \(fragment: value)")
         }
     }
 
@@ -150,6 +135,9 @@ struct ChangeDetection {
         """
     }
 
+    /// Scopes first: what is absent of them counts for one row.
+    private var joinsOfAbsent: Joins { entity.explosion != nil || entity.fullScope != nil ? .asWritten : .asEver }
+
     private var inScope: SQLText {
         if entity.explosion != nil { return " AND l._scope IN (SELECT _scope FROM \(fragment: table.scopes))" }
         guard entity.fullScope != nil else { return "" }
@@ -161,25 +149,31 @@ struct ChangeDetection {
     func apply(on connection: PostgresConnection) async throws {
         let instant = batch.run.timestamp
         if last == .new, effective == nil { return try await fillLast(on: connection) }
-        if let effective { try await connection.execute(effective.placePresent) }
+        if let effective { try await place(effective, on: connection) }
         if detectsAbsence {
-            try await set(joinsAsWritten: true, on: connection)
             let appliesAt: SQLText =
                 effective == nil
                 ? "NULL::timestamptz"
                 : "greatest(\(instant), coalesce(l._applies_at, l._run_timestamp) + INTERVAL '1 microsecond')"
-            try await connection.execute(
-                """
-                INSERT INTO \(fragment: table.log) (_key_hash, _change, _run_id, _run_timestamp, _raw_file, _record_no,
-                    _applies_at)
-                SELECT l._key_hash, 'delete', \(batch.run.id), \(instant), 0, 0, \(fragment: appliesAt)
-                FROM \(fragment: absentIsStaged ? table.stage : table.last) l
-                WHERE \(fragment: absentIsStaged ? "l._ordinal < 0" : isAbsent)
-                """)
-            try await set(joinsAsWritten: false, on: connection)
+            try await joinsOfAbsent.inForce(on: connection) {
+                try await connection.execute(
+                    """
+                    INSERT INTO \(fragment: table.log) (_key_hash, _change, _run_id, _run_timestamp, _raw_file,
+                        _record_no, _applies_at)
+                    SELECT l._key_hash, 'delete', \(batch.run.id), \(instant), 0, 0, \(fragment: appliesAt)
+                    FROM \(fragment: absentIsStaged ? table.stage : table.last) l
+                    WHERE \(fragment: absentIsStaged ? "l._ordinal < 0" : isAbsent)
+                    """)
+            }
         }
         guard last != .inLog else { return }
         try await connection.execute(effective?.applyToLast ?? applyToLast)
+    }
+
+    private func place(_ changes: EffectiveChanges, on connection: PostgresConnection) async throws {
+        try await connection.execute(changes.placeRestores)
+        guard batch.loadType == .full, entity.deleteMarker != nil else { return }
+        try await Joins.ofWholeTables.inForce(on: connection) { try await connection.execute(changes.placeDeletes) }
     }
 
     /// Every change that the batch has logged is the last one of its key. In the order of the keys, in which the last changes

@@ -59,27 +59,38 @@ struct EffectiveChanges {
         """
     }
 
-    /// Places the logged changes that are the present whatever their effective time says, behind what they restore.
-    var placePresent: SQLText {
-        let present: SQLText = "greatest(\(batch.run.timestamp), \(fragment: known) + INTERVAL '1 microsecond')"
-        return """
-            UPDATE \(fragment: table.log) g SET
-                _order = CASE WHEN g._change = 'restore' AND g._effective_at <= \(fragment: known)
-                        OR \(fragment: isCorrection)
-                    THEN coalesce(l._order, '') || '\\xff' ELSE g._order END,
-                _applies_at = CASE WHEN \(fragment: isCorrection) THEN l._applies_at
-                WHEN g._change = 'restore' AND l._is_deleted THEN greatest(g._effective_at, \(fragment: known))
+    /// Places the logged restores and corrections, which are the present whatever their effective time says, behind what they restore.
+    var placeRestores: SQLText {
+        """
+        UPDATE \(fragment: table.log) g SET
+            _order = CASE WHEN \(fragment: isCorrection) OR g._effective_at <= \(fragment: known)
+                THEN coalesce(l._order, '') || '\\xff' ELSE g._order END,
+            _applies_at = CASE WHEN \(fragment: isCorrection) THEN l._applies_at
+                WHEN l._is_deleted THEN greatest(g._effective_at, \(fragment: known))
                 ELSE \(fragment: present) END
-            FROM \(fragment: table.last) l
-            WHERE l._key_hash = g._key_hash AND g._run_timestamp = \(batch.run.timestamp)
-                AND (g._change = 'restore' OR \(fragment: isCorrection)
-                    OR \(fragment: isFull) AND g._change = 'delete' AND NOT l._is_deleted
-                    AND g._effective_at < \(fragment: known) AND NOT EXISTS (
-                        SELECT FROM \(fragment: table.stage) n
-                        WHERE n._key_hash = g._key_hash AND (n._reject_reason IS NOT NULL
-                            OR (n._effective_at, coalesce(n._order, ''), n._raw_file, n._record_no)
-                                > (g._effective_at, coalesce(g._order, ''), g._raw_file, g._record_no))))
-            """
+        FROM \(fragment: table.last) l
+        WHERE l._key_hash = g._key_hash AND g._run_timestamp = \(batch.run.timestamp)
+            AND (g._change = 'restore' OR \(fragment: isCorrection))
+        """
+    }
+
+    /// Places the logged deletes of a full batch that are the present likewise: those of keys of which nothing newer is in the batch.
+    var placeDeletes: SQLText {
+        """
+        UPDATE \(fragment: table.log) g SET _applies_at = \(fragment: present)
+        FROM \(fragment: table.last) l
+        WHERE l._key_hash = g._key_hash AND g._run_timestamp = \(batch.run.timestamp) AND g._change = 'delete'
+            AND NOT l._is_deleted AND g._effective_at < \(fragment: known)
+            AND NOT EXISTS (SELECT FROM \(fragment: table.stage) n
+                WHERE n._key_hash = g._key_hash AND (n._reject_reason IS NOT NULL
+                    OR (n._effective_at, coalesce(n._order, ''), n._raw_file, n._record_no)
+                        > (g._effective_at, coalesce(g._order, ''), g._raw_file, g._record_no)))
+        """
+    }
+
+    /// From when the present counts: behind all that is known.
+    private var present: SQLText {
+        "greatest(\(batch.run.timestamp), \(fragment: known) + INTERVAL '1 microsecond')"
     }
 
     /// A document of the same effective time as the present one, which counts from later than that: it corrects the

@@ -225,26 +225,4 @@ struct ExplodeRunStoriesTests {
             try await warehouse.rows("SELECT count(*), count(*) FILTER (WHERE _is_current) FROM silver.t_lines"),
             equals: ["36000 | 35000"])
     }
-
-    /// The server takes what is absent for one row, where as many others have come.
-    @Test("parents are not looked through for each item that is gone")
-    func manyGone() async throws {
-        let warehouse = try await ExplodedOrders().warehouse
-        try await warehouse.load((1...5_000).map { order($0, 1...3) })
-        try await warehouse.connection.execute(
-            "VACUUM ANALYZE bronze.t_lines__last, bronze.t_lines, stage.t_lines__bronze")
-        try await warehouse.load((1...5_000).map { order($0, $0 % 5 == 0 ? 2...4 : 1...3) })
-        expect(
-            try await warehouse.rows("SELECT count(*), count(*) FILTER (WHERE _is_current) FROM silver.t_lines"),
-            equals: ["16000 | 15000"])
-        // The server counts for others what a session has done once that ends.
-        await warehouse.workspace.pool.close()
-        var read = 0
-        while read == 0 {
-            try await Task.sleep(for: .milliseconds(20))
-            read = try await warehouse.connection.query(
-                "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = 't_lines__scopes'")[0].get(0)
-        }
-        #expect(read < 50 * 5_000, "\(read) rows of parents were read for 1,000 items that are gone")
-    }
 }

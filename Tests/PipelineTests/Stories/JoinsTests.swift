@@ -1,0 +1,62 @@
+import Pipeline
+import Postgres
+import TestKit
+import Testing
+
+/// The server takes thousands of rows that have just come for one, and would read all of a table for each of them.
+@Suite("What a batch is compared with is read a few times, however much it changes", .fewAtOnce)
+struct JoinsTests {
+    private static let keys = 5_000
+    /// So often a table may be read as a whole.
+    private static let mostReadings = 50
+
+    /// Rows of a table that were read one after the other until now, which ends the warehouse's runs.
+    private func rowsRead(of table: String, in warehouse: TestWarehouse) async throws -> Int {
+        // The server counts for others what a session has done once that ends.
+        await warehouse.workspace.pool.close()
+        while true {
+            let read: Int = try await warehouse.connection.query(
+                "SELECT seq_tup_read FROM pg_stat_user_tables WHERE relname = \(table)")[0].get(0)
+            if read > 0 { return read }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+    }
+
+    @Test("items that are gone, where as many others have come")
+    func items() async throws {
+        func order(_ id: Int, _ lines: ClosedRange<Int>) -> String {
+            let items = lines.map { #"{"sku":"s\#($0)"}"# }.joined(separator: ",")
+            return #"{"order_id":\#(id),"total":1,"lines":[\#(items)]}"#
+        }
+        let warehouse = try await ExplodedOrders().warehouse
+        try await warehouse.load((1...Self.keys).map { order($0, 1...3) })
+        try await warehouse.connection.execute("VACUUM ANALYZE bronze.t_lines__last, stage.t_lines__bronze")
+        try await warehouse.load((1...Self.keys).map { order($0, $0 % 5 == 0 ? 2...4 : 1...3) })
+        expect(
+            try await warehouse.rows("SELECT count(*), count(*) FILTER (WHERE _is_current) FROM silver.t_lines"),
+            equals: ["16000 | 15000"])
+        #expect(try await rowsRead(of: "t_lines__scopes", in: warehouse) < Self.mostReadings * Self.keys)
+    }
+
+    @Test("deletes that a full snapshot shows at an older time than what is known")
+    func olderDeletes() async throws {
+        let warehouse = try await TestWarehouse(
+            TestEntity(
+                columns: "id int key, at timestamptz stored=false, gone boolean stored=false",
+                #"{"effective_time_column": "at", "delete_marker": {"column": "gone", "equals": true}}"#))
+        func rows(gone isGone: (Int) -> Bool) -> [String] {
+            (1...Self.keys).map { id in
+                #"{"id":\#(id),"at":"2026-01-01T0\#(isGone(id) ? 1 : 2):00:00Z","gone":\#(isGone(id))}"#
+            }
+        }
+        try await warehouse.load(rows { _ in false })
+        try await warehouse.connection.execute(
+            "VACUUM ANALYZE bronze.t_things, bronze.t_things__last, stage.t_things__bronze")
+        try await warehouse.load(rows { $0 % 5 == 0 })
+        expect(
+            try await warehouse.rows(
+                "SELECT count(*), count(*) FILTER (WHERE _is_current), max(_valid_to) FROM silver.t_things"),
+            equals: ["5000 | 4000 | 2026-01-02T00:00:00+00:00"])
+        #expect(try await rowsRead(of: "t_things__bronze", in: warehouse) < Self.mostReadings * Self.keys)
+    }
+}
