@@ -53,7 +53,7 @@ struct FoldedMerge {
         var stager = FoldStager(
             table, batch: batch, timezone: timezone, missing: missing, mode: .fill(now: step.now))
         try await copy(
-            events(of: "_run_timestamp = \(fragment: instant)", late: "false"), through: &stager,
+            events(in: log, where: "g._run_timestamp = \(fragment: instant)", late: "false"), through: &stager,
             into: "COPY \(fragment: table.history) (\(identifiers: columns)) FROM STDIN (FORMAT binary)", from: source,
             on: writer)
         for statement in table.addIndexes { try await writer.execute(statement) }
@@ -95,12 +95,18 @@ struct FoldedMerge {
         on writer: PostgresConnection
     ) async throws -> Chained {
         var stager = FoldStager(table, batch: batch, timezone: timezone, missing: missing, mode: .chain)
-        let others: SQLText =
-            hasLate
-            ? " AND NOT EXISTS (SELECT FROM (\(fragment: keysToDerive)) AS k WHERE k._key_hash = g._key_hash)" : ""
+        // Not joined with the keys to derive: the server takes either for one row, and would look through all of these for
+        // each change.
+        let marked: SQLText = """
+            (SELECT n.*, bool_or(\(fragment: isLate)) OVER (PARTITION BY n._key_hash) AS is_derived
+            FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant))
+            """
         try await copy(
-            events(of: "_run_timestamp = \(fragment: instant)\(fragment: others)", late: "false"), through: &stager,
-            into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", from: source, on: writer)
+            hasLate
+                ? events(in: marked, where: "NOT g.is_derived", late: "false")
+                : events(in: log, where: "g._run_timestamp = \(fragment: instant)", late: "false"),
+            through: &stager, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", from: source, on: writer
+        )
         var counts = stager.effects.counts
         counts.input = stager.changes
         return Chained(counts: counts, keys: stager.chains, hasFirstChanges: stager.firstChanges > 0)
@@ -141,9 +147,16 @@ struct FoldedMerge {
         }
         return """
             SELECT DISTINCT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)
-                AND EXISTS (SELECT FROM \(fragment: log) o WHERE o._key_hash = n._key_hash
-                    AND o._run_timestamp < \(fragment: instant) AND \(fragment: position("o")) >= \(fragment: position("n")))
+                AND \(fragment: isLate)
             """
+    }
+
+    /// Whether `n` does not come behind all that earlier batches know of its key.
+    private var isLate: SQLText {
+        """
+        EXISTS (SELECT FROM \(fragment: log) o WHERE o._key_hash = n._key_hash
+            AND o._run_timestamp < \(fragment: instant) AND \(fragment: position("o")) >= \(fragment: position("n")))
+        """
     }
 
     private func derive(
@@ -153,8 +166,9 @@ struct FoldedMerge {
         var stager = FoldStager(table, batch: batch, timezone: timezone, missing: missing, mode: .derive)
         try await copy(
             events(
-                of: """
-                    _run_timestamp <= \(fragment: instant)
+                in: log,
+                where: """
+                    g._run_timestamp <= \(fragment: instant)
                         AND EXISTS (SELECT FROM (\(fragment: keysToDerive)) AS k WHERE k._key_hash = g._key_hash)
                     """, late: cameLate),
             through: &stager, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", from: source,
@@ -175,11 +189,11 @@ struct FoldedMerge {
     // MARK: Both
 
     /// Changes in the order in which they count, key by key.
-    private func events(of condition: SQLText, late: SQLText) -> SQLText {
+    private func events(in source: SQLText, where condition: SQLText, late: SQLText) -> SQLText {
         """
         COPY (SELECT g._key_hash, g._change, \(fragment: position("g")), g._run_id, g._run_timestamp, g._raw_file,
                 g._record_no, \(fragment: late), g.doc::text
-            FROM \(fragment: log) g WHERE \(fragment: condition)
+            FROM \(fragment: source) g WHERE \(fragment: condition)
             ORDER BY g._key_hash, \(fragment: position("g")), g._order NULLS FIRST, g._run_timestamp, g._raw_file,
                 g._record_no) TO STDOUT (FORMAT binary)
         """
