@@ -148,7 +148,12 @@ struct ChangeDetection {
     /// Logs the absent keys as deleted, and brings the last change of every key up to date, where they are kept.
     func apply(on connection: PostgresConnection) async throws {
         let instant = batch.run.timestamp
-        if last == .new, effective == nil { return try await fillLast(on: connection) }
+        guard last != .new else {
+            try await connection.execute(table.dropLastKey)
+            try await connection.execute(effective?.fillLast ?? fillLast)
+            try await connection.execute(table.addLastKey)
+            return
+        }
         if let effective { try await place(effective, on: connection) }
         if detectsAbsence {
             let appliesAt: SQLText =
@@ -196,15 +201,12 @@ struct ChangeDetection {
     }
 
     /// The first batch: every key of the stage gets its last change.
-    private func fillLast(on connection: PostgresConnection) async throws {
-        try await connection.execute(table.dropLastKey)
-        try await connection.execute(
-            """
-            INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _scope)
-            SELECT s._key_hash, s._doc_hash, \(batch.run.timestamp), s._is_delete, false, s._scope
-            FROM \(fragment: table.stage) s WHERE s._reject_reason IS NULL
-            """)
-        try await connection.execute(table.addLastKey)
+    private var fillLast: SQLText {
+        """
+        INSERT INTO \(fragment: table.last) (_key_hash, _doc_hash, _run_timestamp, _is_deleted, _by_absence, _scope)
+        SELECT s._key_hash, s._doc_hash, \(batch.run.timestamp), s._is_delete, false, s._scope
+        FROM \(fragment: table.stage) s WHERE s._reject_reason IS NULL
+        """
     }
 
     /// Keeps the rejected records of the batch where people find them.

@@ -102,18 +102,33 @@ struct EffectiveChanges {
         """
     }
 
+    /// The first batch: every key of the log gets its newest change, in effective order.
+    var fillLast: SQLText { addNewest("") }
+
     /// Brings the newest change of each key, in effective order, up to date.
     var applyToLast: SQLText {
         """
-        INSERT INTO \(fragment: table.last) AS l (\(fragment: LastChanges.columns), _scope)
-        SELECT DISTINCT ON (g._key_hash) \(fragment: LastChanges.values), s._scope
-        FROM \(fragment: table.log) g LEFT JOIN \(fragment: table.stage) s
-            ON s._key_hash = g._key_hash AND s._raw_file = g._raw_file AND s._record_no = g._record_no
-        WHERE g._run_timestamp = \(batch.run.timestamp)
-        ORDER BY g._key_hash, g._applies_at DESC, g._order DESC NULLS LAST, g._raw_file DESC, g._record_no DESC
+        \(fragment: addNewest("WHERE g._run_timestamp = \(batch.run.timestamp)"))
         ON CONFLICT (_key_hash) DO UPDATE SET \(fragment: LastChanges.replacements),
             _scope = coalesce(excluded._scope, l._scope)
         WHERE (excluded._applies_at, coalesce(excluded._order, '')) >= (\(fragment: known), coalesce(l._order, ''))
         """
+    }
+
+    /// Of the logged changes that `condition` tells, adds the newest of each key.
+    private func addNewest(_ condition: SQLText) -> SQLText {
+        // The log does not tell scopes.
+        let stage: SQLText = """
+            LEFT JOIN \(fragment: table.stage) s
+                ON s._key_hash = g._key_hash AND s._raw_file = g._raw_file AND s._record_no = g._record_no
+            """
+        let hasScope = !table.isLastInLog
+        return """
+            INSERT INTO \(fragment: table.last) AS l (\(fragment: LastChanges.columns), _scope)
+            SELECT DISTINCT ON (g._key_hash) \(fragment: LastChanges.values),
+                \(fragment: hasScope ? "s._scope" : "NULL::uuid")
+            FROM \(fragment: table.log) g \(fragment: hasScope ? stage : "") \(fragment: condition)
+            ORDER BY g._key_hash, g._applies_at DESC, g._order DESC NULLS LAST, g._raw_file DESC, g._record_no DESC
+            """
     }
 }
