@@ -279,7 +279,7 @@ struct BronzeLayer: Sendable {
         let (entity, table, batch) = (stage.source.entity, stage.table, stage.batch)
         var stage = stage
         var survey = try await stage.fill(on: connection, step: step)
-        if survey.records > 5_000 {
+        if survey.records > 1_000 {
             try await connection.execute("ANALYZE \(fragment: table.stage) (_key_hash, _reject_reason)")
         }
         let superseded = try await stage.parents?.settle(&survey, on: connection) ?? 0
@@ -344,7 +344,7 @@ struct BronzeLayer: Sendable {
         if isFirst {
             for statement in table.closeAfterFirstRows(findings.changes) { try await connection.execute(statement) }
         }
-        try await detection.apply(on: connection)
+        try await detection.apply(findings, on: connection)
         try await handedOver
     }
 

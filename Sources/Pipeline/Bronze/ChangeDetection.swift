@@ -136,7 +136,9 @@ struct ChangeDetection {
     }
 
     /// Scopes first: what is absent of them counts for one row.
-    private var joinsOfAbsent: Joins { entity.explosion != nil || entity.fullScope != nil ? .asWritten : .asEver }
+    private var joinsOfAbsent: Joins {
+        entity.explosion != nil || entity.fullScope != nil ? .asWritten : absentIsStaged ? .asEver : .ofWholeTables
+    }
 
     private var inScope: SQLText {
         if entity.explosion != nil { return " AND l._scope IN (SELECT _scope FROM \(fragment: table.scopes))" }
@@ -146,7 +148,7 @@ struct ChangeDetection {
     }
 
     /// Logs the absent keys as deleted, and brings the last change of every key up to date, where they are kept.
-    func apply(on connection: PostgresConnection) async throws {
+    func apply(_ findings: Findings, on connection: PostgresConnection) async throws {
         let instant = batch.run.timestamp
         guard last != .new else {
             try await connection.execute(table.dropLastKey)
@@ -154,7 +156,7 @@ struct ChangeDetection {
             try await connection.execute(table.addLastKey)
             return
         }
-        if let effective { try await place(effective, on: connection) }
+        if let effective { try await place(effective, deletes: findings.marked, on: connection) }
         if detectsAbsence {
             let appliesAt: SQLText =
                 effective == nil
@@ -175,10 +177,15 @@ struct ChangeDetection {
         try await connection.execute(effective?.applyToLast ?? applyToLast)
     }
 
-    private func place(_ changes: EffectiveChanges, on connection: PostgresConnection) async throws {
+    private func place(
+        _ changes: EffectiveChanges, deletes: Int, on connection: PostgresConnection
+    ) async throws {
         try await connection.execute(changes.placeRestores)
-        guard batch.loadType == .full, entity.deleteMarker != nil else { return }
-        try await Joins.ofWholeTables.inForce(on: connection) { try await connection.execute(changes.placeDeletes) }
+        guard batch.loadType == .full, deletes > 0 else { return }
+        // A batch of one scope need not read what is known of the others.
+        try await (entity.fullScope == nil ? Joins.ofWholeTables : .asEver).inForce(on: connection) {
+            try await connection.execute(changes.placeDeletes)
+        }
     }
 
     /// Every change that the batch has logged is the last one of its key. In the order of the keys, in which the last changes

@@ -182,7 +182,7 @@ struct KnownBatch {
             try await fill(with: reading.staged, absent, on: connection)
         }
         if reading.findings.changes + reading.findings.absent > 0 {
-            try await detection.apply(on: connection)
+            try await detection.apply(reading.findings, on: connection)
         }
         try await handedOver
         return DetectedBatch(

@@ -68,7 +68,6 @@ struct FoldedMerge {
         on writer: PostgresConnection
     ) async throws -> RowCounts {
         let plan = FoldPlan(table: table, run: batch.run, now: step.now)
-        try await EmptyTable.make(table.stage, on: writer)
         let late = try await source.query("SELECT count(*) FROM (\(fragment: keysToDerive)) AS k")[0].get(
             0, as: Int.self)
         var counts = RowCounts()
@@ -84,6 +83,8 @@ struct FoldedMerge {
 
     private struct Chained {
         var counts: RowCounts
+        /// What was staged.
+        var rows: Int
         /// Keys whose chain begins with a version.
         var keys: Int
         /// True where some chain's first change has to be looked at on its own.
@@ -95,13 +96,14 @@ struct FoldedMerge {
         on writer: PostgresConnection
     ) async throws -> Chained {
         var stager = FoldStager(table, batch: batch, timezone: timezone, missing: missing, mode: .chain)
+        try await EmptyTable.make(table.stage, on: writer)
         // Not joined with the keys to derive: the server takes either for one row, and would look through all of these for
         // each change.
         let marked: SQLText = """
             (SELECT n.*, bool_or(\(fragment: isLate)) OVER (PARTITION BY n._key_hash) AS is_derived
             FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant))
             """
-        try await copy(
+        let rows = try await copy(
             hasLate
                 ? events(in: marked, where: "NOT g.is_derived", late: "false")
                 : events(in: log, where: "g._run_timestamp = \(fragment: instant)", late: "false"),
@@ -109,7 +111,7 @@ struct FoldedMerge {
         )
         var counts = stager.effects.counts
         counts.input = stager.changes
-        return Chained(counts: counts, keys: stager.chains, hasFirstChanges: stager.firstChanges > 0)
+        return Chained(counts: counts, rows: rows, keys: stager.chains, hasFirstChanges: stager.firstChanges > 0)
     }
 
     /// Brings the chains into the history and counts their first changes, whose effect only the history tells.
@@ -117,12 +119,11 @@ struct FoldedMerge {
         _ chained: Chained, _ plan: FoldPlan, on writer: PostgresConnection
     ) async throws -> RowCounts {
         guard chained.counts.input > 0 else { return chained.counts }
-        if chained.counts.input > 5_000 {
-            try await writer.execute("ANALYZE \(fragment: plan.table.stage) (_key_hash, _kind)")
-        }
+        try await analyze(chained.rows, on: writer)
         try await writer.execute("SET LOCAL random_page_cost = 1.1")
         var counts = chained.counts
         let continued = try await writer.execute(plan.markContinued)
+        if chained.hasFirstChanges { try await analyze(continued, on: writer) }
         let overwriting =
             chained.hasFirstChanges ? try await writer.query(plan.countOverwriting)[0].get(0, as: Int.self) : nil
         let overwritten = try await writer.execute(plan.overwriteContinued)
@@ -164,7 +165,9 @@ struct FoldedMerge {
         on writer: PostgresConnection
     ) async throws -> RowCounts {
         var stager = FoldStager(table, batch: batch, timezone: timezone, missing: missing, mode: .derive)
-        try await copy(
+        // Chains are in the history by now; beside many of them the server would take few derived rows for one.
+        try await EmptyTable.make(table.stage, on: writer)
+        let rows = try await copy(
             events(
                 in: log,
                 where: """
@@ -173,9 +176,7 @@ struct FoldedMerge {
                     """, late: cameLate),
             through: &stager, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)", from: source,
             on: writer)
-        if stager.changes > 5_000 {
-            try await writer.execute("ANALYZE \(fragment: table.stage) (_key_hash, _kind)")
-        }
+        try await analyze(rows, on: writer)
         try await writer.execute("SET LOCAL random_page_cost = 1.1")
         if !table.isBitemporal { try await writer.execute(plan.keepCreation) }
         try await writer.execute(plan.removeOutdated)
@@ -187,6 +188,11 @@ struct FoldedMerge {
     }
 
     // MARK: Both
+
+    /// Tells the server of so many staged rows, which it would take for one.
+    private func analyze(_ rows: Int, on writer: PostgresConnection) async throws {
+        if rows > 1_000 { try await writer.execute("ANALYZE \(fragment: table.stage) (_key_hash, _kind)") }
+    }
 
     /// Changes in the order in which they count, key by key.
     private func events(in source: SQLText, where condition: SQLText, late: SQLText) -> SQLText {
@@ -207,10 +213,12 @@ struct FoldedMerge {
         """
     }
 
+    /// Sends what the changes of `query` come to; returns how many rows that is.
+    @discardableResult
     private func copy(
         _ query: SQLText, through stager: inout FoldStager, into statement: SQLText, from source: PostgresConnection,
         on writer: PostgresConnection
-    ) async throws {
+    ) async throws -> Int {
         var changes = try await ChangeReader(query, from: source, besides: writer)
         try await writer.beginCopyIn(statement)
         while let chunk = try await changes.next() {
@@ -223,7 +231,7 @@ struct FoldedMerge {
         }
         try stager.finish()
         try await writer.putCopyData(&stager.buffer)
-        try await writer.endCopyIn()
+        return try await writer.endCopyIn()
     }
 
     /// Columns that no record of some full batches had, by run: their changes keep what was known.
