@@ -137,7 +137,8 @@ struct ChangeDetection {
 
     /// Scopes first: what is absent of them counts for one row.
     private var joinsOfAbsent: Joins {
-        entity.explosion != nil || entity.fullScope != nil ? .asWritten : absentIsStaged ? .asEver : .ofWholeTables
+        guard table.isLastInLog else { return .asWritten }
+        return absentIsStaged ? .asEver : .ofWholeTables
     }
 
     private var inScope: SQLText {
