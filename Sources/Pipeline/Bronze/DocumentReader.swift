@@ -100,6 +100,11 @@ package struct DocumentReader: ~Copyable {
         window.withCell(record, index) { kind, cell in readers[index].read(kind, cell, into: &row, at: index) }
     }
 
+    /// Gives a column of the record just read another value, as binary COPY sends it; nil is NULL.
+    mutating func carry(_ value: Span<UInt8>?, into column: Int) {
+        if let value { row.set(column, stored: value, as: columns[column].type) } else { row.setNull(column) }
+    }
+
     /// Appends the typed values of these columns, as COPY takes them.
     func appendValues(of columns: [Int], to buffer: inout CopyBuffer) {
         row.appendFields(columns, to: &buffer)

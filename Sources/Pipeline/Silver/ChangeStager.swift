@@ -5,14 +5,9 @@ internal import Primitives
 
 /// Turns bronze changes into typed rows: for the stage, or for an empty history itself.
 struct ChangeStager: ~Copyable {
-    private struct Origin {
-        var key: UUIDValue
-        var change: String
-        var file: Int
-        var record: Int
-    }
-
     private let row: ChangeRow
+    /// Columns whose values come behind the document.
+    private let carried: [Int]
     private var reader: DocumentReader
     private var window: RecordWindow
     /// Rows on their way to the stage.
@@ -22,46 +17,58 @@ struct ChangeStager: ~Copyable {
     /// Of them, those that are no delete.
     private(set) var opened = 0
 
-    init(_ entity: Entity, timezone: String, into row: ChangeRow) {
+    init(_ entity: Entity, timezone: String, carrying carried: [Int] = [], into row: ChangeRow) {
         self.row = row
+        self.carried = carried
         // What bronze holds was accepted under its own batch's rules: CSV booleans must be read again.
         reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: true)
         window = RecordWindow(.lines, paths: DocumentReader.paths(of: entity))
     }
 
-    /// Adds the changes of one chunk of COPY (key hash, change, raw file, record number, document).
+    /// Adds the changes of one chunk of COPY (key hash, change, raw file, record number, document, and with carried columns
+    /// whether there is an open row and its values).
     mutating func add(_ chunk: [UInt8]) throws {
-        var rows = BinaryRowReader(chunk)
-        var origins: [Origin] = []
         window.clear()
-        while rows.next() {
-            guard let key = rows.uuid(0), let change = rows.text(1), let file = rows.int64(2),
-                let record = rows.int64(3)
-            else { continue }
-            changes += 1
-            guard change != "delete" else {
-                row.appendDelete(of: key, to: &buffer)
-                continue
-            }
-            opened += 1
-            rows.withField(4) { document in
+        var documents = BinaryRowReader(chunk)
+        while documents.next() {
+            guard !isDelete(documents) else { continue }
+            documents.withField(4) { document in
                 if let document { window.append(document) }
             }
-            origins.append(Origin(key: key, change: change, file: Int(file), record: Int(record)))
         }
         window.extract()
-        for (index, origin) in origins.enumerated() { try append(index, origin) }
+        var document = 0
+        var rows = BinaryRowReader(chunk)
+        while rows.next() {
+            guard let key = rows.uuid(0) else { continue }
+            changes += 1
+            if isDelete(rows) {
+                row.appendDelete(of: key, to: &buffer)
+            } else {
+                try append(rows, key, document: document)
+                document += 1
+            }
+        }
     }
 
-    private mutating func append(_ index: Int, _ origin: Origin) throws {
-        if case .rejected(let column, let reason, _) = reader.read(window, index) {
+    private func isDelete(_ row: borrowing BinaryRowReader) -> Bool { row.text(1) == "delete" }
+
+    /// Appends the change whose document is the window's next.
+    private mutating func append(_ change: borrowing BinaryRowReader, _ key: UUIDValue, document: Int) throws {
+        let (file, record) = (Int(change.int64(2) ?? 0), Int(change.int64(3) ?? 0))
+        if case .rejected(let column, let reason, _) = reader.read(window, document) {
             let place = column.map { "column '\($0)' " } ?? ""
             throw StepError(
                 .merge,
-                "the document of raw file \(origin.file), record \(origin.record) was accepted in bronze but "
+                "the document of raw file \(file), record \(record) was accepted in bronze but "
                     + "\(place)\(reason) under today's metadata; mend the column's type or format")
         }
-        row.append(
-            origin.change, &reader, key: origin.key, file: origin.file, record: origin.record, to: &buffer)
+        if !carried.isEmpty, change.bool(5) == true {
+            for (index, place) in carried.enumerated() {
+                change.withField(6 + index) { reader.carry($0, into: place) }
+            }
+        }
+        opened += 1
+        row.append(change.text(1) ?? "", &reader, key: key, file: file, record: record, to: &buffer)
     }
 }

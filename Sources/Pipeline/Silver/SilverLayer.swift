@@ -97,7 +97,7 @@ struct SilverLayer: Sendable {
         }
         try await EmptyTable.make(table.stage, on: writer)
         let changes = try await copy(
-            batch, entity, system, from: bronze, into: "COPY \(fragment: table.stage) FROM STDIN (FORMAT binary)",
+            batch, system, from: bronze, CarriedColumns(batch, of: table), into: table.copyToStage,
             as: .staged(of: entity), step: step, on: writer
         ).changes
         return try await StagedMerge(table: table, batch: batch, now: step.now).run(changes, on: writer)
@@ -111,8 +111,7 @@ struct SilverLayer: Sendable {
         try await EmptyTable.clear(table.history, on: writer)
         for statement in table.openForFirstRows(of: batch, at: step.now) { try await writer.execute(statement) }
         let (changes, opened) = try await copy(
-            batch, table.entity, system, from: bronze,
-            into: HistoryRow.copy(into: table),
+            batch, system, from: bronze, into: HistoryRow.copy(into: table),
             as: .opening(HistoryRow(table.entity)), step: step, on: writer)
         for statement in table.closeAfterFirstRows(opened, of: batch, at: step.now) {
             try await writer.execute(statement)
@@ -128,19 +127,23 @@ struct SilverLayer: Sendable {
     ///
     /// Bronze is read on a second connection: what it reads is committed, and COPY out and in cannot share one.
     private func copy(
-        _ batch: Batch, _ entity: Entity, _ system: SourceSystem, from bronze: BronzeTable, into statement: SQLText,
-        as row: ChangeRow, step: Step, on writer: PostgresConnection
+        _ batch: Batch, _ system: SourceSystem, from bronze: BronzeTable, _ carried: CarriedColumns? = nil,
+        into statement: SQLText, as row: ChangeRow, step: Step, on writer: PostgresConnection
     ) async throws -> (changes: Int, opened: Int) {
         let query: SQLText = """
-            COPY (SELECT _key_hash, _change, _raw_file, _record_no, doc::text FROM \(fragment: bronze.log)
-                WHERE _run_timestamp = \(literal: batch.run.timestamp))
+            COPY (SELECT b._key_hash, b._change, b._raw_file, b._record_no, b.doc::text\(fragment: carried?.selected ?? "")
+                FROM \(fragment: bronze.log) b \(fragment: carried?.join ?? "")
+                WHERE b._run_timestamp = \(literal: batch.run.timestamp))
             TO STDOUT (FORMAT binary)
             """
         func copy(from source: PostgresConnection) async throws -> (changes: Int, opened: Int) {
-            let stager = ChangeStager(entity, timezone: system.timezone, into: row)
+            let stager = ChangeStager(
+                bronze.entity, timezone: system.timezone, carrying: carried?.places ?? [], into: row)
             return try await send(query, stager, into: statement, step: step, from: source, on: writer)
         }
-        return readsOwnChanges ? try await copy(from: writer) : try await pool.withConnection(copy)
+        // The open rows that values are carried from may be the writer's own, as in a rebuild.
+        let readsOwn = readsOwnChanges || carried?.places.isEmpty == false
+        return readsOwn ? try await copy(from: writer) : try await pool.withConnection(copy)
     }
 
     private func send(

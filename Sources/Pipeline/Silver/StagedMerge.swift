@@ -29,9 +29,6 @@ struct StagedMerge {
         counts.input = changes
         guard changes > 0 else { return counts }
         try await prepare(changes, on: writer)
-        if !batch.missingColumns.isEmpty {
-            try await CarriedColumns(table: table, missing: batch.missingColumns).apply(on: writer)
-        }
         if let reject = plan.rejectFixed {
             try await writer.execute(reject)
             counts.rejected = try await writer.execute(plan.dropRejected)

@@ -198,29 +198,6 @@ struct BrokenRunTests {
             try await warehouse.table(),
             equals: layer == .raw ? Self.table.replacing("d2", with: "d2+1us") : Self.table)
     }
-
-    @Test("of many records: the stage is analyzed and truncated, carried columns are paged")
-    func many() async throws {
-        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text, w text"))
-        func records(_ change: Int, hasText: Bool) -> [String] {
-            (0..<12_000).map { id in
-                #"{"id":\#(id),"v":"\#(id % 100 == 0 ? change : 0)""# + (hasText ? #","w":"\#(id) and so on"}"# : "}")
-            }
-        }
-        try await warehouse.load(records(1, hasText: true))
-        try await warehouse.load(records(2, hasText: true))
-        #expect(try await warehouse.audit().hasSuffix("silver 120: updated 120"))
-        try await warehouse.load(records(3, hasText: false))
-        #expect(try await warehouse.audit().hasSuffix("silver 12000: updated 120, unchanged 11880"))
-        try await warehouse.load(records(3, hasText: true).reversed())
-        #expect(try await warehouse.audit().hasSuffix("silver 12000: unchanged 12000"))
-        expect(
-            try await warehouse.rows(
-                """
-                SELECT count(*), count(*) FILTER (WHERE _is_current), count(DISTINCT w),
-                    count(*) FILTER (WHERE w = id || ' and so on') FROM silver.t_things
-                """), equals: ["12240 | 12000 | 12000 | 12240"])
-    }
 }
 
 /// Cancels a run when a layer begins.

@@ -92,58 +92,6 @@ struct HistoryModeStoriesTests {
         expect(try await values(), equals: (11...39).map(String.init))
     }
 
-    @Test("a column that a whole full batch of 100 records lacks keeps its values, and comes back without versions")
-    func columnMissing() async throws {
-        let warehouse = try await TestWarehouse(
-            TestEntity(columns: "id int key, v text, w numeric(6,2), x timestamptz scd=1, y json, z int"))
-        func records(_ isWhole: Bool, z: Int, extra: [String] = []) -> [String] {
-            (1...100).map { id in
-                let carried =
-                    isWhole
-                    ? #","v":"v\#(id)","w":\#(id).5,"x":"2025-01-01T00:00:00.\#(100 + id)Z","y":{"b":\#(id)e0,"a":"\u00e9"}"#
-                    : ""
-                return #"{"id":\#(id)\#(carried),"z":\#(id == 7 ? z : 0)}"#
-            } + extra
-        }
-        try await warehouse.load(records(true, z: 0))
-        let before = try await warehouse.table()
-        try await warehouse.load(records(false, z: 0))
-        expect(try await warehouse.table(), equals: before)
-        #expect(try await warehouse.audit().hasSuffix("bronze 100: updated 100\nsilver 100: unchanged 100"))
-        expect(
-            try await warehouse.rows("SELECT missing_columns FROM audit.raw_batch GROUP BY 1 ORDER BY min(landed_at)"),
-            equals: ["[]", #"["v","w","x","y"]"#])
-        expect(
-            try await warehouse.rows(
-                "SELECT DISTINCT column_name FROM audit.schema_change WHERE change = 'column_missing' ORDER BY 1"),
-            equals: ["v", "w", "x", "y"])
-        try await warehouse.load(records(false, z: 1, extra: [#"{"id":101,"z":0}"#]))
-        let seventh = try await warehouse.rows(
-            "SELECT v, w, y, z FROM silver.t_things WHERE id = 7 ORDER BY _valid_from")
-        #expect(seventh == [#"v7 | 7.50 | {"a": "é", "b": 7} | 0"#, #"v7 | 7.50 | {"a": "é", "b": 7} | 1"#])
-        #expect(try await warehouse.audit().contains("silver 2: inserted 1, updated 1"))
-        try await warehouse.load(records(true, z: 1, extra: [#"{"id":101,"v":null,"z":0}"#]))
-        #expect(try await warehouse.audit().hasSuffix("unchanged 101"))
-        expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things"), equals: ["102"])
-    }
-
-    @Test("below 100 records, or in a delta, a missing field is NULL")
-    func fewMissing() async throws {
-        let warehouse = try await TestWarehouse(
-            TestEntity(columns: "id int key, v text", #"{"delta": {"mode": "all"}}"#))
-        let all = (1...100).map { #"{"id":\#($0),"v":"a"}"# }
-        try await warehouse.load(all)
-        try await warehouse.load((1...100).map { #"{"id":\#($0)}"# }, type: .delta)
-        expect(
-            try await warehouse.rows("SELECT v, count(*) FROM silver.t_things WHERE _is_current GROUP BY v"),
-            equals: ["NULL | 100"])
-        try await warehouse.load(all)
-        try await warehouse.load((1...99).map { #"{"id":\#($0)}"# })
-        expect(
-            try await warehouse.rows("SELECT v, count(*) FROM silver.t_things WHERE _is_current GROUP BY v"),
-            equals: ["NULL | 99"])
-    }
-
     @Test("a field that no column names is reported once, and kept in bronze")
     func fieldAppeared() async throws {
         let warehouse = try await TestWarehouse(
