@@ -14,10 +14,9 @@ struct BatchShortcut {
         self.catalog = catalog
     }
 
-    /// True where nothing but a key's last change counts.
+    /// True where the log tells all that is known of a key.
     static func suits(_ entity: Entity) -> Bool {
-        entity.explosion == nil && entity.effectiveTimeColumn == nil && entity.fullScope == nil
-            && !entity.keyColumns.isEmpty
+        entity.explosion == nil && entity.fullScope == nil && !entity.keyColumns.isEmpty
     }
 
     /// Writes the batch's changes; nil for the long way, with everything undone.

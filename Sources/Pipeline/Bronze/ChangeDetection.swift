@@ -63,7 +63,8 @@ struct ChangeDetection {
             """)
     }
 
-    /// Compares the stage with the last change of each key: which records become changes, and how many of each kind.
+    /// Compares the stage with the last change of each key: which records become changes, and how many of each kind; and which
+    /// live keys it lacks, where the stage does not tell them.
     func decide(of records: Int, on connection: PostgresConnection) async throws -> (ChangeMarks, Findings) {
         var marks = ChangeMarks(records: records)
         var findings = Findings()
@@ -85,7 +86,7 @@ struct ChangeDetection {
                 }
             }
         }
-        guard detectsAbsence else { return (marks, findings) }
+        guard detectsAbsence, !absentIsStaged else { return (marks, findings) }
         try await joinsOfAbsent.inForce(on: connection) { try await countAbsent(into: &findings, on: connection) }
         return (marks, findings)
     }
@@ -169,8 +170,7 @@ struct ChangeDetection {
                     INSERT INTO \(fragment: table.log) (_key_hash, _change, _run_id, _run_timestamp, _raw_file,
                         _record_no, _applies_at)
                     SELECT l._key_hash, 'delete', \(batch.run.id), \(instant), 0, 0, \(fragment: appliesAt)
-                    FROM \(fragment: absentIsStaged ? table.stage : table.last) l
-                    WHERE \(fragment: absentIsStaged ? "l._ordinal < 0" : isAbsent)
+                    FROM \(fragment: absent)
                     """)
             }
         }
@@ -187,6 +187,16 @@ struct ChangeDetection {
         try await (entity.fullScope == nil ? Joins.ofWholeTables : .asEver).inForce(on: connection) {
             try await connection.execute(changes.placeDeletes)
         }
+    }
+
+    /// The absent keys `l`, with their last changes where it matters from when those count.
+    private var absent: SQLText {
+        guard absentIsStaged else { return "\(fragment: table.last) l WHERE \(fragment: isAbsent)" }
+        guard effective != nil else { return "\(fragment: table.stage) l WHERE l._ordinal < 0" }
+        return """
+            \(fragment: table.stage) s JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
+            WHERE s._ordinal < 0
+            """
     }
 
     /// Every change that the batch has logged is the last one of its key. In the order of the keys, in which the last changes

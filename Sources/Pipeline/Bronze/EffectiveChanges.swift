@@ -28,7 +28,7 @@ struct EffectiveChanges {
                 ORDER BY _reject_reason IS NULL DESC, _effective_at DESC, _order DESC NULLS LAST, _ordinal DESC) = 1
                 AS is_newest,
                 bool_or(_reject_reason IS NOT NULL) OVER (PARTITION BY _key_hash) AS has_rejected
-            FROM \(fragment: table.stage)) s
+            FROM \(fragment: table.stage) WHERE _ordinal >= 0) s
         LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
         WHERE s._reject_reason IS NULL AND (l._key_hash IS NULL OR (
             (l._effective_at IS DISTINCT FROM s._effective_at OR l._doc_hash IS DISTINCT FROM s._doc_hash

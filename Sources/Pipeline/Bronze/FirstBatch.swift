@@ -1,4 +1,5 @@
 internal import ConnectorKit
+internal import Hashing
 internal import JSON
 internal import Metadata
 internal import Postgres
@@ -7,7 +8,7 @@ internal import Primitives
 /// The first batch of an entity: nothing is there to compare with, so its documents go into the log in one reading, where
 /// any other batch is staged and compared first.
 ///
-/// It holds for batches without duplicate keys. Duplicates are found when the keys are sorted, and undone together with
+/// It holds for batches without duplicate keys (with an effective time: without two changes of a key at the same time). Duplicates are found when the keys are sorted, and undone together with
 /// everything else; the batch then goes the long way. Rejected records are staged as ever. The files may still be on their
 /// way: see `LandingFollower`.
 struct FirstBatch {
@@ -81,9 +82,9 @@ struct FirstBatch {
             await reading.copy.stop()
             throw error
         }
-        let (survey, findings) = (reading.survey, reading.findings)
+        let survey = reading.survey
         guard survey.rejected <= BatchShortcut.heldRejects,
-            Guard.objection(to: batch, of: entity, survey, findings) == nil
+            Guard.objection(to: batch, of: entity, survey, reading.findings) == nil
         else {
             try await reading.copy.abort("the batch goes another way")
             return nil
@@ -102,10 +103,26 @@ struct FirstBatch {
             try await connection.putCopyData(&reading.rejects)
             try await connection.endCopyIn()
         }
+        let detection = ChangeDetection(
+            entity: entity, table: table, batch: batch, detectsAbsence: false, last: .new)
+        let findings = try await keepLast(reading.findings, detection, on: connection)
         return DetectedBatch(
-            stage: stage, survey: survey,
-            detection: ChangeDetection(entity: entity, table: table, batch: batch, detectsAbsence: false, last: .new),
-            duplicates: 0, marks: nil, findings: findings, isFirst: true)
+            stage: stage, survey: survey, detection: detection, duplicates: 0, marks: nil, findings: findings,
+            isFirst: true)
+    }
+
+    /// Brings the last changes into their table where the log alone may not tell them; they show which of a key's changes is
+    /// the newest one.
+    private func keepLast(
+        _ findings: ChangeDetection.Findings, _ detection: ChangeDetection, on connection: PostgresConnection
+    ) async throws -> ChangeDetection.Findings {
+        guard !LastChanges(table: table).canStayInLog, findings.changes > 0 else { return findings }
+        try await detection.apply(findings, on: connection)
+        var found = findings
+        found.inserted = try await connection.query(
+            "SELECT count(*) FROM \(fragment: table.last) WHERE NOT _is_deleted")[0].get(0)
+        found.updated = findings.inserted - found.inserted
+        return found
     }
 
     /// Reads the batch to its end, or to the record that makes too many rejected ones.
@@ -119,6 +136,7 @@ struct FirstBatch {
         var reader = source.documentReader()
         let filter = CursorFilter(entity, source.manifest, reader: &reader)
         var staged = StageRow(entity: entity, masking: step.known)
+        var identities = Identities(entity)
         while try await records.nextArrived() {
             if common.file != nil, records.fileNumber > 1 {
                 // From here on each row says which.
@@ -146,7 +164,7 @@ struct FirstBatch {
                 let change: LogRow.Change = reader.isDelete ? .delete : .upsert
                 let key = reader.keyHash()
                 row.append(change, records, index, key: key, reader, to: &reading.log)
-                try reading.keys.add(KeyPrefix(key))
+                try reading.keys.add(identities.prefix(key, reader))
                 if reader.isDelete { reading.findings.marked += 1 } else { reading.findings.inserted += 1 }
                 reading.feed.add(change, records, index, key: key, &reader)
             }
@@ -161,5 +179,22 @@ struct FirstBatch {
         reading.survey.unknownFields = records.window.unknownNames
         reading.log.finish()
         try await reading.copy.add(&reading.log)
+    }
+}
+
+/// What stands only once in a batch: a key, with an effective time a key's change.
+private struct Identities {
+    private let hasEffectiveTime: Bool
+    private var input = ByteWriter()
+
+    init(_ entity: Entity) { hasEffectiveTime = entity.effectiveTimeColumn != nil }
+
+    /// Of the record that the reader read last.
+    mutating func prefix(_ key: UUIDValue, _ reader: borrowing DocumentReader) -> KeyPrefix {
+        guard hasEffectiveTime else { return KeyPrefix(key) }
+        input.removeAll()
+        input.append(bigEndian: (reader.effectiveTime ?? .oldest).microseconds, key)
+        input.append(byte: reader.isDelete ? 1 : 0)
+        return KeyPrefix(input.withBytes { XXH3.hash128($0) })
     }
 }

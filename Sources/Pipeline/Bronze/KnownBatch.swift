@@ -16,10 +16,13 @@ struct KnownBatch {
     let companion: CompanionMerge?
     /// Has perhaps read the keys while the batch landed.
     let follower: KeyFollower?
+
     private var table: BronzeTable { stage.table }
     private var batch: Batch { stage.batch }
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
+    /// True where a record that is not what its key was last is a change. With an effective time the server has to look further.
+    private var isDecided: Bool { entity.effectiveTimeColumn == nil }
 
     /// Writes the changes; nil where a key stands twice in the batch, too many records are rejected, or a guard is going to
     /// object.
@@ -97,6 +100,7 @@ struct KnownBatch {
             await connection.abortCopyIn("the batch goes another way")
             return nil
         }
+        guard isDecided else { return try await decide(reading, comparison, detection, on: connection) }
         return try await finish(&reading, comparison, detection, on: connection)
     }
 
@@ -133,7 +137,8 @@ struct KnownBatch {
         var records = try source.reader(of: comparison.candidates)
         var reader = source.documentReader()
         var row = LogRow(entity, run: batch.run)
-        var copy = try await LogCopy(into: table, row.columns, waits: reading.feed.isFed, on: connection)
+        var copy =
+            isDecided ? try await LogCopy(into: table, row.columns, waits: reading.feed.isFed, on: connection) : nil
         while try records.next(), reading.survey.rejected <= BatchShortcut.heldRejects {
             for index in 0..<records.window.count {
                 let ordinal = records.firstOrdinal + index
@@ -143,6 +148,7 @@ struct KnownBatch {
                 switch verdict {
                 case .accepted:
                     key = reader.keyHash()
+                    guard isDecided else { break }
                     let change = reading.findings.add(comparison.known(ordinal), isDelete: reader.isDelete)
                     row.append(change, records, index, key: key, reader, to: &log)
                     reading.feed.add(change, records, index, key: key, &reader)
@@ -155,7 +161,7 @@ struct KnownBatch {
             }
             if rows.needsFlush { try reading.staged.append(rows.takeBytes()) }
             if log.needsFlush {
-                try await copy.add(&log, feeding: &reading.feed, on: connection)
+                try await copy?.add(&log, feeding: &reading.feed, on: connection)
                 step.progress(records: records.firstOrdinal)
             }
             try Task.checkCancellation()
@@ -163,7 +169,7 @@ struct KnownBatch {
             await Task.yield()
         }
         try reading.staged.append(rows.takeBytes())
-        copy.finish(&log)
+        copy?.finish(&log)
         reading.log = copy
         reading.survey.unknownFields = records.window.unknownNames
     }
@@ -188,6 +194,19 @@ struct KnownBatch {
         return DetectedBatch(
             stage: stage, survey: reading.survey, detection: detection, duplicates: 0, marks: nil,
             findings: reading.findings)
+    }
+
+    /// Has the server tell what the candidates change; it is written as that of any other batch.
+    private func decide(
+        _ reading: Reading, _ comparison: KeyComparison, _ detection: ChangeDetection,
+        on connection: PostgresConnection
+    ) async throws -> DetectedBatch {
+        try await fill(with: reading.staged, detection.detectsAbsence ? comparison.absent : nil, on: connection)
+        var (marks, findings) = try await detection.decide(of: reading.survey.records, on: connection)
+        (findings.live, findings.absent) = (reading.findings.live, reading.findings.absent)
+        return DetectedBatch(
+            stage: stage, survey: reading.survey, detection: detection, duplicates: 0, marks: marks,
+            findings: findings)
     }
 
     /// Brings the stage what changed, and behind it the absent keys, at ordinals below zero.

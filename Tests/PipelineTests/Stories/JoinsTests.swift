@@ -52,6 +52,7 @@ struct JoinsTests {
             TestEntity(
                 columns: "id int key, at timestamptz stored=false, gone boolean stored=false",
                 #"{"effective_time_column": "at", "delete_marker": {"column": "gone", "equals": true}}"#))
+        warehouse.use(.never)
         func rows(gone isGone: (Int) -> Bool) -> [String] {
             (1...Self.keys).map { id in
                 #"{"id":\#(id),"at":"2026-01-01T0\#(isGone(id) ? 1 : 2):00:00Z","gone":\#(isGone(id))}"#

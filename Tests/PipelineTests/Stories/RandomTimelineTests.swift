@@ -115,12 +115,16 @@ struct RandomTimelineTests {
         var generators = seeds.map(SeededGenerator.init)
         var references = seeds.map { _ in ReferenceTimeline() }
         let all = generators.indices.map { changes(&generators[$0]) }
+        let usual = warehouse.workspace.shortcuts
         for load in 1...5 {
             warehouse.clock.advance(seconds: 86_400)
             let isFull = load == 1 || (firstLoadBits(seeds[0]) >> UInt64(load)) & 1 == 1
+            let isSnapshot = (firstLoadBits(seeds[0]) >> UInt64(load + 10)) & 3 != 0
+            warehouse.use((firstLoadBits(seeds[0]) >> UInt64(load + 20)) & 3 == 0 ? .never : usual)
             for index in seeds.indices {
                 let presence = Double.random(in: 0...1, using: &generators[index])
-                let batch = all[index].filter { _ in Double.random(in: 0...1, using: &generators[index]) < presence }
+                var batch = all[index].filter { _ in Double.random(in: 0...1, using: &generators[index]) < presence }
+                if isSnapshot { batch = onePerKey(batch, &generators[index]) }
                 references[index].apply(batch, isFull: isFull, day: load)
                 try warehouse.put(
                     batch.shuffled(using: &generators[index]).map(text), for: "t\(seeds[index])",
@@ -140,7 +144,15 @@ struct RandomTimelineTests {
         }
     }
 
-    /// Which loads are full.
+    /// One of each key's changes, as a source that keeps no history shows them.
+    private static func onePerKey(
+        _ batch: [ReferenceTimeline.Record], _ generator: inout SeededGenerator
+    ) -> [ReferenceTimeline.Record] {
+        var seen = Set<Int>()
+        return batch.shuffled(using: &generator).filter { seen.insert($0.id).inserted }
+    }
+
+    /// Which loads are full, which show a key once, and which go the long way.
     private static func firstLoadBits(_ seed: UInt64) -> UInt64 {
         var generator = SeededGenerator(seed: seed &+ 77)
         return generator.next()

@@ -43,8 +43,31 @@ struct FirstBatchCase: Sendable, CustomTestStringConvertible {
         FirstBatchCase(
             testDescription: "a check that fails", attributes: #"{"checks": [{"type": "max_rows", "max": 1}]}"#,
             first: [#"{"id":1,"n":"a"}"#, #"{"id":2,"n":"a"}"#]),
+        FirstBatchCase(
+            testDescription: "several changes of a key, with an effective time", attributes: timed,
+            first: [
+                timed(1, 3), timed(1, 2, "b"), timed(2, 1), timed(2, 1, "gone"), timed(3, 1, "gone"), timed(3, 2), "7",
+                #"{"id":4,"n":"x","at":"never"}"#,
+            ], second: [timed(1, 1), timed(1, 3, "c"), timed(2, 4), timed(9, 1)]),
+        FirstBatchCase(
+            testDescription: "a change twice, with an effective time", attributes: timed,
+            first: [timed(1, 3), timed(1, 3, "b"), timed(2, 1)], second: [timed(1, 3), timed(2, 2)]),
+        FirstBatchCase(
+            testDescription: "two times", attributes: #"{"history": "bitemporal", "# + timed.dropFirst(),
+            first: [timed(1, 3), timed(2, 1), timed(2, 2, "gone")], second: [timed(1, 2, "b"), timed(2, 3)]),
         FirstBatchCase(testDescription: "nothing", attributes: #"{"allow_empty": true}"#, first: []),
     ]
+}
+
+/// An effective time, and deletes by marker.
+private let timed = """
+    {"effective_time_column": "at", "delete_marker": {"column": "n", "equals": "gone"}, "max_delete_fraction": 1,
+    "max_reject_fraction": 1}
+    """
+
+/// A record of that day.
+private func timed(_ id: Int, _ day: Int, _ n: String = "x") -> String {
+    #"{"id":\#(id),"n":"\#(n)","at":"2025-12-0\#(day)T00:00:00Z"}"#
 }
 
 /// Loads of an entity that is known, which one of the ways might get wrong.
@@ -52,9 +75,12 @@ struct KnownBatchCase: Sendable, CustomTestStringConvertible {
     var testDescription: String
     var attributes = "{}"
     var columns = "id int key, n text, v numeric(10,2)"
-    /// The metadata's columns from the third load on, where they change.
+    /// The metadata's columns and attributes from the third load on, where they change.
     var later: String?
+    var laterAttributes: String?
     var loads: [[String]]
+
+    private static let timedColumns = "id int key, n text, v int, at timestamptz stored=false"
 
     private static func rows(_ range: ClosedRange<Int>, _ n: String = "x") -> [String] {
         range.map { #"{"id":\#($0),"n":"\#(n)","v":\#($0)}"# }
@@ -127,6 +153,32 @@ struct KnownBatchCase: Sendable, CustomTestStringConvertible {
         KnownBatchCase(
             testDescription: "frozen fields", attributes: #"{"schema_mode": "freeze"}"#,
             loads: [rows(1...9), rows(1...8) + [#"{"id":9,"n":"y","v":8,"w":1}"#], rows(1...9)]),
+        KnownBatchCase(
+            testDescription: "newer, older, corrected, absent, gone and back, with an effective time",
+            attributes: timed, columns: timedColumns,
+            loads: [
+                (1...9).map { timed($0, 5) },
+                [timed(1, 6), timed(2, 4), timed(3, 5, "y"), timed(4, 4, "gone"), timed(5, 6, "gone")]
+                    + (6...8).map { timed($0, 5) },
+                [timed(1, 5), timed(2, 4), timed(3, 5), timed(4, 4, "gone"), timed(5, 5), timed(9, 4), "7"],
+                (1...9).map { timed($0, 5) }, (1...9).reversed().map { timed($0, 5) }, [],
+                (1...9).map { timed($0, 5) } + [timed(1, 6)],
+            ]),
+        KnownBatchCase(
+            testDescription: "two times", attributes: #"{"history": "bitemporal", "# + timed.dropFirst(),
+            columns: timedColumns,
+            loads: [
+                (1...5).map { timed($0, 5) }, [timed(1, 6), timed(2, 4), timed(3, 5, "y"), timed(4, 4, "gone")],
+                (1...5).map { timed($0, 5) }, [timed(5, 5), #"{"id":1,"n":"x","at":"never"}"#, timed(2, 7)],
+            ]),
+        KnownBatchCase(
+            testDescription: "an effective time that the entity did not have",
+            attributes: #"{"max_delete_fraction": 1}"#,
+            columns: timedColumns, laterAttributes: timed,
+            loads: [
+                (1...5).map { timed($0, 5) }, (1...4).map { timed($0, 5) }, (2...5).map { timed($0, 5) },
+                (1...5).map { timed($0, $0) }, (1...5).map { timed($0, 5) },
+            ]),
     ]
 }
 
@@ -135,7 +187,7 @@ struct ShortcutTests {
     /// Everything that a first and a second load leave behind, but for ids and the wall clock.
     private func tables(_ batch: FirstBatchCase, _ shortcuts: Shortcuts) async throws -> [String] {
         let warehouse = try await TestWarehouse(
-            TestEntity(columns: "id int key, n text, v numeric(10,2)", batch.attributes))
+            TestEntity(columns: "id int key, n text, v numeric(10,2), at timestamptz stored=false", batch.attributes))
         warehouse.use(shortcuts)
         var found: [String] = []
         for records in [batch.first, batch.second] {
@@ -150,8 +202,9 @@ struct ShortcutTests {
         warehouse.use(shortcuts)
         var found: [String] = []
         for (number, records) in batch.loads.enumerated() {
-            if number == 2, let later = batch.later {
-                try warehouse.change(TestEntity(columns: later, batch.attributes))
+            if number == 2, batch.later != nil || batch.laterAttributes != nil {
+                try warehouse.change(
+                    TestEntity(columns: batch.later ?? batch.columns, batch.laterAttributes ?? batch.attributes))
             }
             try await warehouse.load(records)
             found += try await tables(of: warehouse)
@@ -167,18 +220,21 @@ struct ShortcutTests {
         var found: [String] = []
         found += try await warehouse.rows(
             """
-            SELECT _key_hash, _doc_hash, _change, _raw_file, _record_no, doc::text FROM bronze.t_things
+            SELECT _key_hash, _doc_hash, _change, _raw_file, _record_no, doc::text, _effective_at, _applies_at, _order FROM bronze.t_things
             ORDER BY _run_timestamp, _raw_file, _record_no, _key_hash
             """)
         found += try await warehouse.rows(
             """
-            SELECT id, n, v, _key_hash, _scd1_hash, _scd2_hash, _is_deleted, _valid_to IS NULL FROM silver.t_things
-            ORDER BY _valid_from, _key_hash
+            SELECT id, n, v, _key_hash, _scd1_hash, _scd2_hash, _is_deleted, _valid_from, _valid_to FROM silver.t_things
+            ORDER BY _valid_from, _key_hash, _valid_to
             """)
         let last = try await LastChanges(table: BronzeTable(warehouse.entity(), schema: "bronze"))
             .current(on: warehouse.connection)
         found += try await warehouse.rows(
-            "SELECT _key_hash, _doc_hash, _is_deleted, _by_absence FROM \(fragment: last) ORDER BY 1")
+            """
+            SELECT _key_hash, _doc_hash, _is_deleted, _by_absence, _effective_at, _applies_at, _order
+            FROM \(fragment: last) ORDER BY 1
+            """)
         found += try await warehouse.rows(
             "SELECT raw_file, record_no, column_name, reason, excerpt FROM audit.rejected_record ORDER BY 1, 2")
         found += try await warehouse.rows("SELECT change, column_name FROM audit.schema_change ORDER BY 1, 2")
@@ -220,13 +276,16 @@ struct ShortcutTests {
         try await expectTheSame { try await tables(batch, $0) }
     }
 
-    @Test("a known batch sends the server what changed, and no more", arguments: [Shortcuts.always, .never])
-    func sent(_ shortcuts: Shortcuts) async throws {
-        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, n text"))
+    @Test(
+        "a known batch sends the server what changed, and no more", arguments: [Shortcuts.always, .never],
+        ["{}", timed])
+    func sent(_ shortcuts: Shortcuts, attributes: String) async throws {
+        let warehouse = try await TestWarehouse(
+            TestEntity(columns: "id int key, n text, at timestamptz stored=false", attributes))
         warehouse.use(shortcuts)
-        let records = (1...40).map { #"{"id":\#($0),"n":"x"}"# }
+        let records = (1...40).map { timed($0, 1) }
         try await warehouse.load(records)
-        try await warehouse.load(Array(records[2...]) + [#"{"id":1,"n":"y"}"#])
+        try await warehouse.load(Array(records[2...]) + [timed(1, 2)])
         expect(
             try await warehouse.rows(
                 "SELECT count(*), count(*) FILTER (WHERE _ordinal < 0) FROM stage.t_things__bronze"),
