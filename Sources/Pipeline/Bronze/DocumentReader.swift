@@ -113,6 +113,9 @@ package struct DocumentReader: ~Copyable {
     /// From when the record just read is valid; nil where the entity has no effective time.
     var effectiveTime: Instant? { facts.effectiveTime(row, columns) }
 
+    /// From when the record counts among the changes of an entity with an effective time.
+    var countsFrom: Instant { effectiveTime ?? .oldest }
+
     /// Stands for the record's value in the scope column; nil where the entity has no scope.
     var scope: UUIDValue? { facts.scope(row) }
 

@@ -38,10 +38,10 @@ struct FirstBatch {
         return try await copy(feeding: begun, on: connection, report: report)
     }
 
-    /// Builds the log's key; false where a key stands twice.
-    private func finish(_ keys: HashPartitions<KeyPrefix>, on connection: PostgresConnection) async throws -> Bool {
-        async let indexed: Void = index(keys.count, on: connection)
-        let isDistinct = try keys.areDistinct()
+    /// Builds the log's key; false where something stands twice.
+    private func finish(_ identities: Identities, on connection: PostgresConnection) async throws -> Bool {
+        async let indexed: Void = index(identities.count, on: connection)
+        let isDistinct = try identities.areDistinct()
         try await indexed
         return isDistinct
     }
@@ -54,7 +54,7 @@ struct FirstBatch {
     private struct Reading {
         var survey = BatchStage.Survey()
         var findings = ChangeDetection.Findings()
-        var keys: HashPartitions<KeyPrefix>
+        var identities: Identities
         /// Rows for the stage.
         var rejects = CopyBuffer()
         var feed: MergeFeed
@@ -74,7 +74,7 @@ struct FirstBatch {
         let defaults = table.logDefaults(common)
         try await connection.execute(defaults.set)
         var reading = try await Reading(
-            keys: HashPartitions(expecting: expected), feed: begun,
+            identities: Identities(entity, expecting: expected), feed: begun,
             copy: CopyQueue(table.copyToLog(row.columns), on: connection))
         do {
             try await read(into: &reading, row, common, on: connection, report: report)
@@ -89,11 +89,13 @@ struct FirstBatch {
             try await reading.copy.abort("the batch goes another way")
             return nil
         }
+        // A key that changes within the batch has several versions: silver makes them from the log.
+        if reading.feed.isFed, try reading.identities.repeatKeys() { reading.feed.giveUp() }
         // Each layer ends its COPY and builds its indexes on its own connection, at the same time.
         let feed = reading.feed
         async let handedOver: Void = feed.ended()
         try await reading.copy.end()
-        let isWhole = try await finish(reading.keys, on: connection)
+        let isWhole = try await finish(reading.identities, on: connection)
         try await handedOver
         guard isWhole else { return nil }
         try await connection.execute(defaults.drop)
@@ -136,7 +138,6 @@ struct FirstBatch {
         var reader = source.documentReader()
         let filter = CursorFilter(entity, source.manifest, reader: &reader)
         var staged = StageRow(entity: entity, masking: step.known)
-        var identities = Identities(entity)
         while try await records.nextArrived() {
             if common.file != nil, records.fileNumber > 1 {
                 // From here on each row says which.
@@ -164,10 +165,11 @@ struct FirstBatch {
                 let change: LogRow.Change = reader.isDelete ? .delete : .upsert
                 let key = reader.keyHash()
                 row.append(change, records, index, key: key, reader, to: &reading.log)
-                try reading.keys.add(identities.prefix(key, reader))
+                try reading.identities.add(key, reader)
                 if reader.isDelete { reading.findings.marked += 1 } else { reading.findings.inserted += 1 }
                 reading.feed.add(change, records, index, key: key, &reader)
             }
+            if reading.identities.showRepeatedKeys { reading.feed.giveUp() }
             if reading.log.needsFlush {
                 try await reading.feed.send()
                 try await reading.copy.add(&reading.log)
@@ -182,19 +184,39 @@ struct FirstBatch {
     }
 }
 
-/// What stands only once in a batch: a key, with an effective time a key's change.
+/// What must not stand twice in a first batch: a key, with an effective time a key's change.
 private struct Identities {
-    private let hasEffectiveTime: Bool
+    private var keys: HashPartitions<KeyPrefix>
+    /// With an effective time.
+    private var changes: HashPartitions<KeyPrefix>?
     private var input = ByteWriter()
+    /// Keys that change several times mostly show it among the first ones.
+    private var first: Set<UInt64> = []
+    private static let mostFirst = 10_000
+    /// True where a key was seen to change several times.
+    private(set) var showRepeatedKeys = false
 
-    init(_ entity: Entity) { hasEffectiveTime = entity.effectiveTimeColumn != nil }
-
-    /// Of the record that the reader read last.
-    mutating func prefix(_ key: UUIDValue, _ reader: borrowing DocumentReader) -> KeyPrefix {
-        guard hasEffectiveTime else { return KeyPrefix(key) }
-        input.removeAll()
-        input.append(bigEndian: (reader.effectiveTime ?? .oldest).microseconds, key)
-        input.append(byte: reader.isDelete ? 1 : 0)
-        return KeyPrefix(input.withBytes { XXH3.hash128($0) })
+    /// Nothing yet of about `expected`.
+    init(_ entity: Entity, expecting expected: Int) {
+        keys = HashPartitions(expecting: expected)
+        changes = entity.effectiveTimeColumn == nil ? nil : HashPartitions(expecting: expected)
     }
+
+    var count: Int { keys.count }
+
+    /// Adds the record that the reader read last.
+    mutating func add(_ key: UUIDValue, _ reader: borrowing DocumentReader) throws {
+        try keys.add(KeyPrefix(key))
+        guard changes != nil else { return }
+        if first.count < Self.mostFirst, !first.insert(key.high).inserted { showRepeatedKeys = true }
+        input.removeAll()
+        input.append(bigEndian: reader.countsFrom.microseconds, key)
+        input.append(byte: reader.isDelete ? 1 : 0)
+        try changes?.add(KeyPrefix(input.withBytes { XXH3.hash128($0) }))
+    }
+
+    func areDistinct() throws -> Bool { try changes?.areDistinct() ?? keys.areDistinct() }
+
+    /// True where a key may change several times, and some key does.
+    func repeatKeys() throws -> Bool { try showRepeatedKeys || changes != nil && !keys.areDistinct() }
 }

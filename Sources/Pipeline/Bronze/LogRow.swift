@@ -64,9 +64,8 @@ struct LogRow {
         }
         if isBinary { records.window.withSortedRecord(index) { buffer.append(jsonb: $0) } }
         guard hasEffectiveTime else { return }
-        let instant = reader.effectiveTime ?? .oldest
-        buffer.append(instant: instant)
-        buffer.append(instant: instant)
+        buffer.append(instant: reader.countsFrom)
+        buffer.append(instant: reader.countsFrom)
         order.removeAll(keepingCapacity: true)
         reader.appendSortKey(to: &order)
         if order.isEmpty { buffer.appendNull() } else { buffer.append(bytea: order.span) }

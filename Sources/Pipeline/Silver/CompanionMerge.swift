@@ -43,20 +43,20 @@ actor CompanionMerge {
     }
 
     /// A batch is about to come that may be worth it: a connection is opened meanwhile.
-    nonisolated func expect(records: Int) async {
-        if canMerge, records >= smallest { await pool.connectAhead() }
+    nonisolated func expect(records: Int, opensHistory: Bool = false) async {
+        if canMerge(opensHistory: opensHistory), records >= smallest { await pool.connectAhead() }
     }
 
-    /// False where silver goes from the log as ever: a check that reads other tables could wait for one whose own check waits
-    /// for this.
-    private nonisolated var canMerge: Bool {
-        !table.folds && !table.entity.checks.contains { $0.readsOtherTables }
+    /// False where silver goes from the log as ever: changes are folded there, but for those that a key begins with, and a
+    /// check that reads other tables could wait for one whose own check waits for this.
+    private nonisolated func canMerge(opensHistory: Bool) -> Bool {
+        (opensHistory || !table.folds) && !table.entity.checks.contains { $0.readsOtherTables }
     }
 
     /// Begins for a batch, `opensHistory` for the first one; false where it goes from the log as ever.
     func begin(_ batch: Batch, opensHistory: Bool, at now: Instant) async throws -> Bool {
         await abandon()
-        guard canMerge else { return false }
+        guard canMerge(opensHistory: opensHistory) else { return false }
         self.opensHistory = opensHistory
         return try await attempt { [table] connection in
             try await connection.begin()

@@ -43,8 +43,7 @@ struct MergeFeed {
         guard change != .delete else { return addDelete(of: key) }
         // jsonb knows neither exponents nor a negative zero: the log may show the values in another notation.
         if isBinary, records.window.hasOddNumber(index) {
-            isGivenUp = true
-            return
+            return giveUp()
         }
         changes += 1
         opened += 1
@@ -60,6 +59,9 @@ struct MergeFeed {
         bringsDeletes = true
         row.appendDelete(of: key, to: &rows)
     }
+
+    /// Nothing of it is to count: silver merges from the log.
+    mutating func giveUp() { isGivenUp = true }
 
     /// True where somebody takes the rows.
     var isFed: Bool { merge != nil && !isGivenUp }

@@ -152,7 +152,7 @@ struct SilverTable {
 
     /// What all rows of a first batch have.
     private func defaults(of run: RunIdentity, at now: Instant) -> ColumnDefaults {
-        let values: [(column: String, value: SQLText)] = [
+        var values: [(column: String, value: SQLText)] = [
             ("_valid_from", "\(literal: run.timestamp)"), ("_is_deleted", "false"),
             ("_run_id", "\(literal: run.id)"),
             ("_run_timestamp", "\(literal: run.timestamp)"),
@@ -160,6 +160,7 @@ struct SilverTable {
             ("_created_at", "\(literal: now)"),
             ("_updated_at", "\(literal: now)"),
         ]
+        if isBitemporal { values.append(("_recorded_at", "\(literal: run.timestamp)")) }
         return ColumnDefaults(table: history, values: values)
     }
 

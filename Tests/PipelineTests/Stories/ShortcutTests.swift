@@ -226,7 +226,7 @@ struct ShortcutTests {
         found += try await warehouse.rows(
             """
             SELECT id, n, v, _key_hash, _scd1_hash, _scd2_hash, _is_deleted, _valid_from, _valid_to FROM silver.t_things
-            ORDER BY _valid_from, _key_hash, _valid_to
+            ORDER BY _valid_from, _key_hash, _valid_to, _is_deleted, _scd2_hash
             """)
         let last = try await LastChanges(table: BronzeTable(warehouse.entity(), schema: "bronze"))
             .current(on: warehouse.connection)
