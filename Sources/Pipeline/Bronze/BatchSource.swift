@@ -88,7 +88,7 @@ struct BatchSource {
         try reader(of: DocumentReader.paths(of: entity), .marked(marks))
     }
 
-    /// Reads no more of each record than its key; not for exploded entities.
+    /// Reads no more of each record than its key, and what marks a delete; not for exploded entities.
     func keyReader() throws -> BatchReader {
         try reader(of: DocumentReader.paths(of: keyPart), .untilSeen)
     }
@@ -98,10 +98,10 @@ struct BatchSource {
         DocumentReader(keyPart, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
     }
 
-    /// The entity with its key columns only.
+    /// The entity with its key columns only, and with that which marks deletes.
     private var keyPart: Entity {
         var part = entity
-        part.columns = entity.columns.filter(\.isKey)
+        part.columns = entity.columns.filter { $0.isKey || $0.name == entity.deleteMarker?.column }
         return part
     }
 }

@@ -68,9 +68,7 @@ package struct DocumentReader: ~Copyable {
             }
         }
         guard state == .valid else { return rejection(of: state, keyIsKnown: isWhole && !keys.isEmpty) }
-        if let marker = facts.markerColumn, case .accepted = readColumn(window, record, marker) {
-            isDelete = facts.isDelete(row)
-        }
+        readMarker(window, record)
         // A delete needs no more than its key, its place in time and its order.
         for index in isDelete ? facts.ofDeletes + order : others {
             if case .rejected(let reason) = readColumn(window, record, index) {
@@ -80,13 +78,21 @@ package struct DocumentReader: ~Copyable {
         return .accepted
     }
 
-    /// Reads nothing but the key; false where it is none.
+    /// Reads nothing but the key, and whether the record deletes it; false where it is none.
     mutating func readKey(_ window: borrowing RecordWindow, _ record: Int) -> Bool {
         row.clear()
+        isDelete = false
         for index in keys {
             guard case .accepted = readColumn(window, record, index) else { return false }
         }
+        readMarker(window, record)
         return true
+    }
+
+    private mutating func readMarker(_ window: borrowing RecordWindow, _ record: Int) {
+        if let marker = facts.markerColumn, case .accepted = readColumn(window, record, marker) {
+            isDelete = facts.isDelete(row)
+        }
     }
 
     private func rejection(of state: RecordState, keyIsKnown: Bool) -> Verdict {

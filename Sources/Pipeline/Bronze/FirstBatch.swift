@@ -23,8 +23,8 @@ struct FirstBatch {
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
 
-    /// Writes the log, which tells the last changes; nil where a key stands twice in the batch, too many records are
-    /// rejected, or a guard is going to object.
+    /// Writes the log, and the last changes where it does not tell them; nil where something stands twice in the batch, too
+    /// many records are rejected, or a guard is going to object.
     /// - Parameter report: Hears how many records have been read.
     func write(
         on connection: PostgresConnection, report: (_ records: Int) -> Void
@@ -78,6 +78,8 @@ struct FirstBatch {
             copy: CopyQueue(table.copyToLog(row.columns), on: connection))
         do {
             try await read(into: &reading, row, common, on: connection, report: report)
+            // A key that changes within the batch has several versions: silver makes them from the log.
+            if reading.feed.isFed, try reading.identities.repeatKeys() { reading.feed.giveUp() }
         } catch {
             await reading.copy.stop()
             throw error
@@ -89,8 +91,6 @@ struct FirstBatch {
             try await reading.copy.abort("the batch goes another way")
             return nil
         }
-        // A key that changes within the batch has several versions: silver makes them from the log.
-        if reading.feed.isFed, try reading.identities.repeatKeys() { reading.feed.giveUp() }
         // Each layer ends its COPY and builds its indexes on its own connection, at the same time.
         let feed = reading.feed
         async let handedOver: Void = feed.ended()
@@ -119,6 +119,7 @@ struct FirstBatch {
         _ findings: ChangeDetection.Findings, _ detection: ChangeDetection, on connection: PostgresConnection
     ) async throws -> ChangeDetection.Findings {
         guard !LastChanges(table: table).canStayInLog, findings.changes > 0 else { return findings }
+        try await EmptyTable.clear(table.last, on: connection)
         try await detection.apply(findings, on: connection)
         var found = findings
         found.inserted = try await connection.query(
@@ -190,11 +191,7 @@ private struct Identities {
     /// With an effective time.
     private var changes: HashPartitions<KeyPrefix>?
     private var input = ByteWriter()
-    /// Keys that change several times mostly show it among the first ones.
-    private var first: Set<UInt64> = []
-    private static let mostFirst = 10_000
-    /// True where a key was seen to change several times.
-    private(set) var showRepeatedKeys = false
+    private var first = FirstKeys()
 
     /// Nothing yet of about `expected`.
     init(_ entity: Entity, expecting expected: Int) {
@@ -208,7 +205,7 @@ private struct Identities {
     mutating func add(_ key: UUIDValue, _ reader: borrowing DocumentReader) throws {
         try keys.add(KeyPrefix(key))
         guard changes != nil else { return }
-        if first.count < Self.mostFirst, !first.insert(key.high).inserted { showRepeatedKeys = true }
+        first.see(key)
         input.removeAll()
         input.append(bigEndian: reader.countsFrom.microseconds, key)
         input.append(byte: reader.isDelete ? 1 : 0)
@@ -217,6 +214,9 @@ private struct Identities {
 
     func areDistinct() throws -> Bool { try changes?.areDistinct() ?? keys.areDistinct() }
 
-    /// True where a key may change several times, and some key does.
-    func repeatKeys() throws -> Bool { try showRepeatedKeys || changes != nil && !keys.areDistinct() }
+    /// True where a key was seen to change several times.
+    var showRepeatedKeys: Bool { first.repeats }
+
+    /// True where some key changes several times.
+    func repeatKeys() throws -> Bool { try first.repeats || changes != nil && !keys.areDistinct() }
 }

@@ -39,7 +39,7 @@ struct KeyComparison {
         return isDeleted.isRestored(ordinal) ? .deletedByAbsence : .deleted
     }
 
-    /// Compares the batch (marks are ordinals) with what is known; false where a key stands twice in the batch.
+    /// Compares the batch (marks are those of `BatchRecord`) with what is known; false where a key stands twice in the batch.
     mutating func compare(_ batch: KeyPartitions, with known: KnownKeys) throws -> Bool {
         var (records, changes): ([KeyEntry], [KeyEntry]) = ([], [])
         var table = KeyTable()
@@ -56,8 +56,11 @@ struct KeyComparison {
                     continue
                 }
                 let record = records[place]
-                let ordinal = Int(record.mark)
-                let isSame = last.mark & LastChange.hasDocument != 0 && record.document == last.document
+                let ordinal = BatchRecord.ordinal(record.mark)
+                // What was a delete by other metadata need not be one now.
+                let isSame =
+                    last.mark & LastChange.hasDocument != 0 && record.document == last.document
+                    && BatchRecord.isDelete(record.mark) != isLive
                 guard !isSame else { continue }
                 candidates.mark(ordinal, isRestore: false)
                 isKnown.mark(ordinal, isRestore: false)
@@ -65,11 +68,18 @@ struct KeyComparison {
                 isDeleted.mark(ordinal, isRestore: last.mark & LastChange.isByAbsence != 0)
             }
             for place in records.indices where !table.isTaken(place) {
-                candidates.mark(Int(records[place].mark), isRestore: false)
+                candidates.mark(BatchRecord.ordinal(records[place].mark), isRestore: false)
             }
         }
         return true
     }
+}
+
+/// What a mark says of a record of the batch.
+enum BatchRecord {
+    static func mark(_ ordinal: Int, isDelete: Bool) -> UInt64 { UInt64(ordinal) << 1 | (isDelete ? 1 : 0) }
+    static func ordinal(_ mark: UInt64) -> Int { Int(mark >> 1) }
+    static func isDelete(_ mark: UInt64) -> Bool { mark & 1 == 1 }
 }
 
 /// What a mark says of a key's last change.

@@ -57,15 +57,17 @@ final class KeyFollower: Sendable {
                 }
             }
         }
-        let keys = follow { [self] in
-            try await pool.withConnection { connection in
+        let keys = follow { [self] () -> KnownKeys? in
+            if try await Self.isInVain(source) { return nil }
+            return try await pool.withConnection { connection in
                 state.withLock { $0.hasAsked = true }
                 // Raw needs one as well, before this one is back, and bronze needs three.
                 await pool.connectAhead(2)
                 return try await Self.lastChanges(of: table, expecting: expected, on: connection)
             }
         }
-        let scan = follow { [self] in
+        let scan = follow { [self] () -> Scanned? in
+            if try await Self.isInVain(source) { return Scanned(keys: nil) }
             let keys = try await KeyScan(of: source, expecting: expected, heldUnread: BatchShortcut.heldRejects) {
                 state.withLock(\.listener)?.progress(records: $0)
             }
@@ -74,7 +76,13 @@ final class KeyFollower: Sendable {
         state.withLock { ($0.last, $0.scan) = (keys, scan) }
     }
 
-    /// Reads them from where they are now; nil where there are none.
+    /// True where the batch shows what a key was: with an effective time many do, and go the long way.
+    private static func isInVain(_ source: BatchSource) async throws -> Bool {
+        guard source.entity.effectiveTimeColumn != nil else { return false }
+        return try await KeyScan.showsRepeatedKeys(of: source)
+    }
+
+    /// Reads them from where they are now; nil where there are none, or a log does not tell them.
     private static func lastChanges(
         of table: BronzeTable, expecting expected: Int, on connection: PostgresConnection
     ) async throws -> KnownKeys? {
@@ -83,7 +91,7 @@ final class KeyFollower: Sendable {
             // Bronze's transaction waits for this one: the server would not see them wait in a circle.
             try await connection.execute("SET LOCAL lock_timeout = '2s'")
             let last = try await LastChanges(table: table).state(on: connection)
-            guard last != .new else { return nil }
+            guard last == .kept || last == .inLog && LastChanges(table: table).canStayInLog else { return nil }
             return try await KnownKeys(last, of: table, expecting: expected, on: connection)
         }
     }

@@ -6,7 +6,7 @@ internal import Primitives
 
 /// The keys of a batch and the hashes of its documents, read without looking at the rest of the records.
 struct KeyScan: Sendable {
-    /// Marks are ordinals.
+    /// Marks are those of `BatchRecord`.
     private(set) var keys: KeyPartitions
     /// Ordinals of records whose key cannot be read.
     private(set) var unread: [Int] = []
@@ -37,7 +37,8 @@ struct KeyScan: Sendable {
                     continue
                 }
                 let document = records.window.withRecord(index) { XXH3.hash128($0) }
-                try keys.add(KeyEntry(key: reader.keyHash(), document: document, mark: UInt64(ordinal)))
+                let mark = BatchRecord.mark(ordinal, isDelete: reader.isDelete)
+                try keys.add(KeyEntry(key: reader.keyHash(), document: document, mark: mark))
             }
             guard unread.count <= heldUnread else { return nil }
             progress(records.firstOrdinal)
@@ -48,6 +49,19 @@ struct KeyScan: Sendable {
         self.records = records.firstOrdinal
         missingColumns = seen.missing
         if !isShort { unknownFields = records.window.unknownNames }
+    }
+
+    /// True where a key is seen to stand twice: only the first records are looked at.
+    static func showsRepeatedKeys(of source: BatchSource) async throws -> Bool {
+        var records = try source.keyReader()
+        var reader = source.keyDocumentReader()
+        var first = FirstKeys()
+        while records.firstOrdinal < FirstKeys.most, !first.repeats, try await records.nextArrived() {
+            for index in 0..<records.window.count where reader.readKey(records.window, index) {
+                first.see(reader.keyHash())
+            }
+        }
+        return first.repeats
     }
 
     /// Which columns the records of the first windows have, and which fields no column reads.

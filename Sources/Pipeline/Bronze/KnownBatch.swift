@@ -8,7 +8,8 @@ internal import Primitives
 /// were, and those are neither read as a whole nor sent to the server.
 ///
 /// One reading takes each record's key and its document's hash, while the server sends those of the last changes; both
-/// meet in memory, partition by partition. A second reading takes only the records that are new, changed or unreadable.
+/// meet in memory, partition by partition. A second reading takes only the records that are new, changed or unreadable; with an
+/// effective time it stages them, and those that turn out to be changes are read once more.
 /// It holds for batches without duplicate keys and with few rejects; any other goes the long way, from the start.
 struct KnownBatch {
     let stage: BatchStage
@@ -27,6 +28,8 @@ struct KnownBatch {
     /// Writes the changes; nil where a key stands twice in the batch, too many records are rejected, or a guard is going to
     /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
+        // A source that shows what a key was would be read for its keys in vain.
+        if !isDecided, follower == nil, try await KeyScan.showsRepeatedKeys(of: source) { return nil }
         let expected = try await expectedKeys(on: connection)
         async let lastChanges = lastChanges(expecting: expected, on: connection)
         let keys = try await keys(expecting: expected, step: step)
@@ -128,7 +131,7 @@ struct KnownBatch {
         }
     }
 
-    /// The second reading: documents into the log, rows for the stage into a `ByteSpool`.
+    /// The second reading: documents into the log where they are changes for certain, rows for the stage into a `ByteSpool`.
     private func read(
         _ comparison: KeyComparison, into reading: inout Reading, on connection: PostgresConnection, step: Step
     ) async throws {
@@ -159,11 +162,11 @@ struct KnownBatch {
                 }
                 stageRow.append(verdict, key: key, ordinal: ordinal, records, index, reader, to: &rows)
             }
-            if rows.needsFlush { try reading.staged.append(rows.takeBytes()) }
-            if log.needsFlush {
-                try await copy?.add(&log, feeding: &reading.feed, on: connection)
+            if rows.needsFlush {
+                try reading.staged.append(rows.takeBytes())
                 step.progress(records: records.firstOrdinal)
             }
+            if log.needsFlush { try await copy?.add(&log, feeding: &reading.feed, on: connection) }
             try Task.checkCancellation()
             // Silver's deletes and other entities need this thread, too.
             await Task.yield()

@@ -17,10 +17,11 @@ struct KnownKeys: Sendable {
     {
         first = KeyPartitions(expecting: expected)
         others = KeyPartitions(expecting: expected)
-        // With an effective time, a document of a time when the entity had none is another one.
+        // With an effective time, a document of a time when the entity had none is another one; when a delete counts, the server
+        // tells.
         let document: SQLText =
             table.entity.effectiveTimeColumn == nil
-            ? "_doc_hash" : "CASE WHEN _effective_at IS NOT NULL THEN _doc_hash END"
+            ? "_doc_hash" : "CASE WHEN _effective_at IS NOT NULL AND NOT _is_deleted THEN _doc_hash END"
         // A delete is told by the file that it came from, 0 for one by absence: most rows have none to tell.
         var source: SQLText = """
             SELECT _key_hash, \(fragment: document), CASE WHEN _by_absence THEN 0 WHEN _is_deleted THEN 1 END, NULL::timestamptz

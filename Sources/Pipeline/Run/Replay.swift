@@ -86,7 +86,8 @@ struct Replay: Sendable {
 
     private func replayBronze(step: Step) async throws -> Findings {
         let bronze = source == .raw ? shadowBronze : liveBronze
-        let layer = SilverLayer(pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: true)
+        let layer = SilverLayer(
+            pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: true, readsOwnHistory: true)
         return try await workspace.pool.withConnection { writer in
             do {
                 return try await writer.transaction {

@@ -2,8 +2,8 @@ internal import Postgres
 
 /// Hands over what a COPY of bronze sends, chunk by chunk.
 ///
-/// As a rule bronze is read on a second connection, since COPY out and COPY in cannot share one. A preview reads what
-/// its own transaction has written; then the chunks go through a `ByteSpool`.
+/// As a rule bronze is read on a second connection, since COPY out and COPY in cannot share one. A preview, and a rebuild of
+/// a batch that lacks columns, read what their own transaction has written; then the chunks go through a `ByteSpool`.
 struct ChangeReader: ~Copyable {
     private let source: PostgresConnection
     private let spool: ByteSpool?

@@ -47,6 +47,7 @@ struct FoldedMerge {
         _ missing: [UUIDValue: [String]], from source: PostgresConnection,
         on writer: PostgresConnection
     ) async throws -> RowCounts {
+        try await EmptyTable.clear(table.history, on: writer)
         for statement in table.dropIndexes { try await writer.execute(statement) }
         let columns =
             entity.storedColumns.map(\.name) + SilverTable.foldedColumns(isBitemporal: table.isBitemporal)

@@ -14,6 +14,8 @@ struct SilverLayer: Sendable {
     let acceptsChecks: Bool
     /// A preview merges changes that its own transaction has written; a run those that are committed.
     var readsOwnChanges = false
+    /// A rebuild merges into a history of its own transaction; nobody else writes to that of a run.
+    var readsOwnHistory = false
 
     /// Merges the entity's normalized batches, oldest first, each in one transaction.
     /// - Parameter companion: Has perhaps merged the batch already, in a transaction of its own that is still open.
@@ -125,7 +127,7 @@ struct SilverLayer: Sendable {
 
     /// Types the batch's changes and copies them to where they go; documents stream through, never held.
     ///
-    /// Bronze is read on a second connection: what it reads is committed, and COPY out and in cannot share one.
+    /// Bronze is read on a second connection where what it reads is committed: COPY out and in cannot share one.
     private func copy(
         _ batch: Batch, _ system: SourceSystem, from bronze: BronzeTable, _ carried: CarriedColumns? = nil,
         into statement: SQLText, as row: ChangeRow, step: Step, on writer: PostgresConnection
@@ -141,8 +143,7 @@ struct SilverLayer: Sendable {
                 bronze.entity, timezone: system.timezone, carrying: carried?.places ?? [], into: row)
             return try await send(query, stager, into: statement, step: step, from: source, on: writer)
         }
-        // The open rows that values are carried from may be the writer's own, as in a rebuild.
-        let readsOwn = readsOwnChanges || carried?.places.isEmpty == false
+        let readsOwn = readsOwnChanges || readsOwnHistory && carried?.places.isEmpty == false
         return readsOwn ? try await copy(from: writer) : try await pool.withConnection(copy)
     }
 

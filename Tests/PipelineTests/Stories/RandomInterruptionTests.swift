@@ -53,8 +53,13 @@ struct RandomInterruptionTests {
             var batches: [[ReferenceTimeline.Record]] = []
             for index in seeds.indices {
                 let presence = Double.random(in: 0...1, using: &generators[index])
-                batches.append(
-                    changes[index].filter { _ in Double.random(in: 0...1, using: &generators[index]) < presence })
+                var batch = changes[index].filter { _ in
+                    Double.random(in: 0...1, using: &generators[index]) < presence
+                }
+                if Bool.random(using: &generators[index]) {
+                    batch = RandomTimelineTests.onePerKey(batch, &generators[index])
+                }
+                batches.append(batch)
                 try warehouse.put(batches[index].map(RandomTimelineTests.text), for: "t\(seeds[index])")
                 let records = plain[index].load(isFull: isFull, day: load).plain
                 try warehouse.put(records, for: "p\(seeds[index])")

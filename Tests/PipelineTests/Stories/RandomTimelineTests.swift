@@ -145,7 +145,7 @@ struct RandomTimelineTests {
     }
 
     /// One of each key's changes, as a source that keeps no history shows them.
-    private static func onePerKey(
+    static func onePerKey(
         _ batch: [ReferenceTimeline.Record], _ generator: inout SeededGenerator
     ) -> [ReferenceTimeline.Record] {
         var seen = Set<Int>()
