@@ -46,27 +46,32 @@ struct JoinsTests {
         #expect(try await rowsRead(of: "t_lines__scopes", in: warehouse) < Self.mostReadings * Self.keys)
     }
 
-    @Test("deletes that a full snapshot shows at an older time than what is known")
-    func olderDeletes() async throws {
+    @Test(
+        "deletes that a full snapshot shows at an older time than what is known, beside absent keys",
+        arguments: [(Shortcuts.never, "t_things__bronze"), (.always, "t_things__last")])
+    func olderDeletes(_ shortcuts: Shortcuts, table: String) async throws {
         let warehouse = try await TestWarehouse(
             TestEntity(
                 columns: "id int key, at timestamptz stored=false, gone boolean stored=false",
-                #"{"effective_time_column": "at", "delete_marker": {"column": "gone", "equals": true}}"#))
-        warehouse.use(.never)
-        func rows(gone isGone: (Int) -> Bool) -> [String] {
-            (1...Self.keys).map { id in
+                """
+                {"effective_time_column": "at", "delete_marker": {"column": "gone", "equals": true},
+                "max_delete_fraction": 1}
+                """))
+        warehouse.use(shortcuts)
+        func rows(gone isGone: (Int) -> Bool, absent isAbsent: (Int) -> Bool) -> [String] {
+            (1...Self.keys).filter { !isAbsent($0) }.map { id in
                 #"{"id":\#(id),"at":"2026-01-01T0\#(isGone(id) ? 1 : 2):00:00Z","gone":\#(isGone(id))}"#
             }
         }
-        try await warehouse.load(rows { _ in false })
+        try await warehouse.load(rows(gone: { _ in false }, absent: { _ in false }))
         try await warehouse.connection.execute(
             "VACUUM ANALYZE bronze.t_things, bronze.t_things__last, stage.t_things__bronze")
-        try await warehouse.load(rows { $0 % 5 == 0 })
+        try await warehouse.load(rows(gone: { $0 % 5 == 0 }, absent: { $0 % 4 == 1 }))
         expect(
             try await warehouse.rows(
                 "SELECT count(*), count(*) FILTER (WHERE _is_current), max(_valid_to) FROM silver.t_things"),
-            equals: ["5000 | 4000 | 2026-01-02T00:00:00+00:00"])
-        #expect(try await rowsRead(of: "t_things__bronze", in: warehouse) < Self.mostReadings * Self.keys)
+            equals: ["5000 | 3000 | 2026-01-02T00:00:00+00:00"])
+        #expect(try await rowsRead(of: table, in: warehouse) < Self.mostReadings * Self.keys)
     }
 
     @Test("versions of a few keys that are derived again, beside many that go on")
