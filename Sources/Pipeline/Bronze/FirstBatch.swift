@@ -8,9 +8,9 @@ internal import Primitives
 /// The first batch of an entity: nothing is there to compare with, so its documents go into the log in one reading, where
 /// any other batch is staged and compared first.
 ///
-/// It holds for batches without duplicate keys (with an effective time: without two changes of a key at the same time). Duplicates are found when the keys are sorted, and undone together with
-/// everything else; the batch then goes the long way. Rejected records are staged as ever. The files may still be on their
-/// way: see `LandingFollower`.
+/// It holds for batches without duplicate keys; with an effective time a key may change several times, but not twice at one
+/// time. Duplicates are found when the keys are sorted, and undone together with everything else; the batch then goes the
+/// long way. Rejected records are staged as ever. The files may still be on their way: see `LandingFollower`.
 struct FirstBatch {
     let stage: BatchStage
     /// Takes the typed rows along for silver; nil where silver is not to follow.

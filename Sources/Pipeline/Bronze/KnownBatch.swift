@@ -29,7 +29,7 @@ struct KnownBatch {
     /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         // A source that shows what a key was would be read for its keys in vain.
-        if !isDecided, follower == nil, try await KeyScan.showsRepeatedKeys(of: source) { return nil }
+        if !isDecided, try await KeyScan.showsRepeatedKeys(of: source) { return nil }
         let expected = try await expectedKeys(on: connection)
         async let lastChanges = lastChanges(expecting: expected, on: connection)
         let keys = try await keys(expecting: expected, step: step)
