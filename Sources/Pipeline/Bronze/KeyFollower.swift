@@ -58,7 +58,7 @@ final class KeyFollower: Sendable {
             }
         }
         let keys = follow { [self] () -> KnownKeys? in
-            if try await Self.isInVain(source) { return nil }
+            if try await KeyScan.isInVain(of: source) { return nil }
             return try await pool.withConnection { connection in
                 state.withLock { $0.hasAsked = true }
                 // Raw needs one as well, before this one is back, and bronze needs three.
@@ -67,19 +67,13 @@ final class KeyFollower: Sendable {
             }
         }
         let scan = follow { [self] () -> Scanned? in
-            if try await Self.isInVain(source) { return Scanned(keys: nil) }
+            if try await KeyScan.isInVain(of: source) { return Scanned(keys: nil) }
             let keys = try await KeyScan(of: source, expecting: expected, heldUnread: BatchShortcut.heldRejects) {
                 state.withLock(\.listener)?.progress(records: $0)
             }
             return Scanned(keys: keys)
         }
         state.withLock { ($0.last, $0.scan) = (keys, scan) }
-    }
-
-    /// True where the batch shows what a key was: with an effective time many do, and go the long way.
-    private static func isInVain(_ source: BatchSource) async throws -> Bool {
-        guard source.entity.effectiveTimeColumn != nil else { return false }
-        return try await KeyScan.showsRepeatedKeys(of: source)
     }
 
     /// Reads them from where they are now; nil where there are none, or a log does not tell them.

@@ -51,8 +51,10 @@ struct KeyScan: Sendable {
         if !isShort { unknownFields = records.window.unknownNames }
     }
 
-    /// True where a key is seen to stand twice: only the first records are looked at.
-    static func showsRepeatedKeys(of source: BatchSource) async throws -> Bool {
+    /// True where a scan would be in vain: with an effective time many sources show what a key was, so that it stands several
+    /// times. Only the first records are looked at.
+    static func isInVain(of source: BatchSource) async throws -> Bool {
+        guard source.entity.effectiveTimeColumn != nil else { return false }
         var records = try source.keyReader()
         var reader = source.keyDocumentReader()
         var first = FirstKeys()

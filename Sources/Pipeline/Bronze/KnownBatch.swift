@@ -28,8 +28,7 @@ struct KnownBatch {
     /// Writes the changes; nil where a key stands twice in the batch, too many records are rejected, or a guard is going to
     /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
-        // A source that shows what a key was would be read for its keys in vain.
-        if !isDecided, try await KeyScan.showsRepeatedKeys(of: source) { return nil }
+        if try await KeyScan.isInVain(of: source) { return nil }
         let expected = try await expectedKeys(on: connection)
         async let lastChanges = lastChanges(expecting: expected, on: connection)
         let keys = try await keys(expecting: expected, step: step)

@@ -23,12 +23,6 @@ struct StoredRowHasher: ~Copyable {
         row = TypedRow(columns: columns.count)
     }
 
-    /// The scd1 and the scd2 hash of a row whose stored columns begin at `firstField`.
-    mutating func hashes(of rows: borrowing BinaryRowReader, firstField: Int) -> (UUIDValue, UUIDValue) {
-        load(rows, firstField: firstField)
-        return hashes()
-    }
-
     /// Takes a row whose stored columns begin at `firstField`.
     mutating func load(_ rows: borrowing BinaryRowReader, firstField: Int) {
         row.clear()
