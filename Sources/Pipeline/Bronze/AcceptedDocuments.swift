@@ -36,14 +36,16 @@ struct AcceptedDocuments {
         ).isEmpty
     }
 
-    /// Notes what a batch has made of it. `isComplete`: every document that is live behind the batch was accepted with it.
-    func note(isComplete: Bool, on connection: PostgresConnection) async throws {
-        let accepted: UUIDValue? = isComplete ? reading : nil
+    /// Notes what a batch has made of it.
+    func note(_ detected: DetectedBatch, on connection: PostgresConnection) async throws {
+        // What is accepted besides leaves it as it is.
+        guard try await !areCurrent(on: connection) else { return }
+        let accepted = try await detected.acceptsAll(on: connection) ? reading : nil
         try await connection.execute(
             """
             UPDATE metadata.entity_shape SET accepted_by = \(accepted)
             WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
-                AND accepted_by IS DISTINCT FROM \(accepted) AND accepted_by IS DISTINCT FROM \(reading)
+                AND accepted_by IS DISTINCT FROM \(accepted)
             """)
     }
 

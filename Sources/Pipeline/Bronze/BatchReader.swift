@@ -11,6 +11,10 @@ enum Extraction {
     case untilSeen
     /// Only marked records, of a batch that the same step has read as a whole before.
     case marked(ChangeMarks)
+
+    fileprivate var stopsEarly: Bool {
+        if case .untilSeen = self { true } else { false }
+    }
 }
 
 /// Reads the records of a batch window by window, in the order in which they arrived. Memory is bounded by a window.
@@ -52,32 +56,31 @@ struct BatchReader: ~Copyable {
         items = nil
         format = try shape.recordFormat
         self.extraction = extraction
-        var stopsEarly = false
-        if case .untilSeen = extraction { stopsEarly = true }
-        window = RecordWindow(format, paths: paths, stopsEarly: stopsEarly)
+        window = RecordWindow(format, paths: paths, stopsEarly: extraction.stopsEarly)
     }
 
     /// Reads the items of lists within records; `paths` are those of the items' documents.
-    init(_ items: ItemReader, paths: [[String]]) {
+    init(_ items: ItemReader, paths: [[String]], _ extraction: Extraction) {
         files = .landed([], bytes: 0, folder: "", nil)
         endsCut = false
         shape = DocumentShape(format: .jsonl)
         self.items = items
-        extraction = .whole
+        self.extraction = extraction
         format = .lines
-        window = RecordWindow(format, paths: paths)
+        window = RecordWindow(format, paths: paths, stopsEarly: extraction.stopsEarly)
     }
 
     /// Goes on to the next window, which may be empty; false at the end of the batch.
     /// - Throws: `StepError` naming file and byte where a file is missing, damaged or no longer parses.
     mutating func next() throws -> Bool {
+        firstOrdinal += window.count
         if let items {
             let isMore = try items.fill(&window)
+            extract()
             (fileNumber, firstRecord) = (items.fileNumber, items.firstRecord)
             return isMore
         }
         firstRecord += window.count
-        firstOrdinal += window.count
         if current == nil {
             guard let file = try files.reader(at: fileNumber) else { return false }
             current = consume file
@@ -111,6 +114,14 @@ struct BatchReader: ~Copyable {
 
     /// The key hash of the parent of the document at this index of the window; nil where records are documents.
     func scope(at index: Int) -> UUIDValue? { items?.scopes[index] }
+
+    /// True where each parent of documents has been read once so far.
+    func areParentsDistinct() throws -> Bool { try items?.parentKeys.areDistinct() ?? true }
+
+    /// Top-level fields seen so far that no column reads. The place in its list is no field of the source's.
+    var unknownNames: [String] {
+        window.unknownNames.filter { items == nil || $0 != Explosion.positionMember }
+    }
 
     /// Rows of `ParentScopes`, whenever many have come together, and at last the others; nil otherwise, and where records
     /// are documents.

@@ -14,10 +14,8 @@ struct BatchShortcut {
         self.catalog = catalog
     }
 
-    /// True where the log tells all that is known of a key.
-    static func suits(_ entity: Entity) -> Bool {
-        entity.explosion == nil && entity.fullScope == nil && !entity.keyColumns.isEmpty
-    }
+    /// True where records are compared by their keys.
+    static func suits(_ entity: Entity) -> Bool { !entity.keyColumns.isEmpty }
 
     /// Writes the batch's changes; nil for the long way, with everything undone.
     /// - Parameters:
@@ -27,8 +25,9 @@ struct BatchShortcut {
         _ companion: CompanionMerge?, _ followed: LandingFollower.Outcome?, step: Step,
         on connection: PostgresConnection
     ) async throws -> DetectedBatch? {
-        guard Self.suits(stage.source.entity) else { return nil }
         let isFirst = stage.isFirst
+        let entity = stage.source.entity
+        guard isFirst ? FirstBatch.suits(entity) : Self.suits(entity) else { return nil }
         var follower: KeyFollower?
         switch followed {
         case .longWay where isFirst: return nil

@@ -61,21 +61,26 @@ struct BatchSource {
         arriving.map(RawFiles.arriving) ?? .landed(manifest, folder: folder, landed)
     }
 
-    private func reader(of paths: [[String]], _ extraction: Extraction = .whole) throws -> BatchReader {
+    private func records(_ paths: [[String]], _ extraction: Extraction) throws -> BatchReader {
         try BatchReader(files, of: manifest.shape, paths: paths, endsCut: endsCut, extraction)
+    }
+
+    private func documents(
+        _ paths: [[String]], _ extraction: Extraction, keepsParents: Bool = false
+    ) throws -> BatchReader {
+        guard let parent, let explosion = entity.explosion else { return try records(paths, extraction) }
+        let parents = try records(DocumentReader.paths(of: parent) + [explosion.path], .whole)
+        var reader = DocumentReader(parent, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
+        let filter = CursorFilter(parent, manifest, reader: &reader)
+        let items = ItemReader(
+            explosion, of: parent, records: parents, reader: reader, filter: filter, keepsParents: keepsParents)
+        return BatchReader(items, paths: paths, extraction)
     }
 
     /// Reads the documents.
     /// - Parameter keepsParents: Collect the parents of exploded documents for `BatchReader.takeParents`.
     func reader(keepsParents: Bool = false) throws -> BatchReader {
-        let paths = DocumentReader.paths(of: entity)
-        guard let parent, let explosion = entity.explosion else { return try reader(of: paths) }
-        let records = try reader(of: DocumentReader.paths(of: parent) + [explosion.path])
-        var reader = DocumentReader(parent, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
-        let filter = CursorFilter(parent, manifest, reader: &reader)
-        let items = ItemReader(
-            explosion, of: parent, records: records, reader: reader, filter: filter, keepsParents: keepsParents)
-        return BatchReader(items, paths: paths)
+        try documents(DocumentReader.paths(of: entity), .whole, keepsParents: keepsParents)
     }
 
     /// Reads the columns out of the documents.
@@ -83,14 +88,15 @@ struct BatchSource {
         DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
     }
 
-    /// Reads the marked records of a batch that was read before; not for exploded entities.
+    /// Reads the marked records of a batch that was read before.
     func reader(of marks: ChangeMarks) throws -> BatchReader {
-        try reader(of: DocumentReader.paths(of: entity), .marked(marks))
+        try documents(DocumentReader.paths(of: entity), .marked(marks))
     }
 
-    /// Reads no more of each record than its key, and what marks a delete; not for exploded entities.
-    func keyReader() throws -> BatchReader {
-        try reader(of: DocumentReader.paths(of: keyPart), .untilSeen)
+    /// Reads no more of each record than its key, what marks a delete, and its scope.
+    /// - Parameter keepsParents: Collect the parents of exploded documents for `BatchReader.takeParents`.
+    func keyReader(keepsParents: Bool = false) throws -> BatchReader {
+        try documents(DocumentReader.paths(of: keyPart), .untilSeen, keepsParents: keepsParents)
     }
 
     /// Reads keys out of what `keyReader` reads.
@@ -98,10 +104,12 @@ struct BatchSource {
         DocumentReader(keyPart, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
     }
 
-    /// The entity with its key columns only, and with that which marks deletes.
+    /// The entity with its key columns only, and with those that mark deletes and tell scopes.
     private var keyPart: Entity {
         var part = entity
-        part.columns = entity.columns.filter { $0.isKey || $0.name == entity.deleteMarker?.column }
+        part.columns = entity.columns.filter {
+            $0.isKey || [entity.deleteMarker?.column, entity.fullScope].contains($0.name)
+        }
         return part
     }
 }

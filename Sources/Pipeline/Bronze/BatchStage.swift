@@ -87,7 +87,7 @@ struct BatchStage {
         try await end(&buffer, on: connection)
         if let rows = records.takeParents(isLast: true) { try await parents?.copy(rows, on: connection) }
         survey.missingColumns = columns.missing
-        survey.unknownFields = records.window.unknownNames.filter { parents == nil || $0 != Explosion.positionMember }
+        survey.unknownFields = records.unknownNames
         return survey
     }
 
@@ -107,7 +107,7 @@ struct BatchStage {
     func log(
         _ marks: ChangeMarks, feeding feed: inout MergeFeed, on connection: PostgresConnection, step: Step
     ) async throws -> LogCopy {
-        var records = parents == nil ? try source.reader(of: marks) : try source.reader()
+        var records = try source.reader(of: marks)
         var reader = source.documentReader()
         let hasKey = !entity.keyColumns.isEmpty
         var row = LogRow(entity, run: batch.run)

@@ -217,8 +217,7 @@ struct BronzeLayer: Sendable {
         }
         let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
         try await write(detected, companion, step: step, on: connection)
-        try await AcceptedDocuments(detected.stage.source, under: catalog).note(
-            isComplete: detected.acceptsAll, on: connection)
+        try await AcceptedDocuments(detected.stage.source, under: catalog).note(detected, on: connection)
         try await ScopeDefinition(entity, timezone: system.timezone).note(on: connection)
         if findings.wentBack > 0 {
             step.notice(

@@ -67,8 +67,11 @@ struct BronzeTable {
     }
 
     /// Makes the empty table of last changes ready for its first rows.
-    var dropLastKey: SQLText {
-        "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")"
+    var openLastForFirstRows: [SQLText] {
+        [
+            "ALTER TABLE \(fragment: last) DROP CONSTRAINT \(identifier: entity.id.table + "__last_pk")",
+            "DROP INDEX IF EXISTS \(table: schema, entity.id.table + "__scope")",
+        ]
     }
 
     /// Gives the log of so many rows its primary key back.
@@ -76,8 +79,10 @@ struct BronzeTable {
         [IndexBuild.settings(rows: rows), "ALTER TABLE \(fragment: log) ADD \(fragment: primaryKey)"]
     }
 
-    /// Gives the table of last changes its primary key back.
-    var addLastKey: SQLText { "ALTER TABLE \(fragment: last) ADD \(fragment: lastKey)" }
+    /// Gives the table of last changes its indexes back.
+    var closeLastAfterFirstRows: [SQLText] {
+        ["ALTER TABLE \(fragment: last) ADD \(fragment: lastKey)"] + scopeIndex
+    }
 
     /// Makes the tables that do not exist yet; one statement each.
     var definition: [SQLText] {

@@ -41,9 +41,6 @@ struct ChangeDetection {
         entity.effectiveTimeColumn == nil ? nil : EffectiveChanges(table: table, batch: batch)
     }
 
-    /// True where every live key that the batch lacks becomes a delete.
-    var tellsEveryAbsence: Bool { detectsAbsence && entity.fullScope == nil && entity.explosion == nil }
-
     /// Removes all but the last document of each identity from the stage; returns how many.
     func removeDuplicates(on connection: PostgresConnection) async throws -> Int {
         let identity: SQLText = effective == nil ? "_key_hash" : "_key_hash, _effective_at, _is_delete"
@@ -122,10 +119,11 @@ struct ChangeDetection {
             """
     }
 
-    /// The stage. Few records come in the order of their keys, in which the last changes mostly lie; a full stage is joined as
+    /// The stage's records. Few come in the order of their keys, in which the last changes mostly lie; a full stage is joined as
     /// a whole, and need not be sorted.
     private var staged: SQLText {
-        batch.loadType == .delta ? "(SELECT * FROM \(fragment: table.stage) ORDER BY _key_hash)" : table.stage
+        if absentIsStaged { return "(SELECT * FROM \(fragment: table.stage) WHERE _ordinal >= 0)" }
+        return batch.loadType == .delta ? "(SELECT * FROM \(fragment: table.stage) ORDER BY _key_hash)" : table.stage
     }
 
     /// A live key of the batch's scope that the batch does not bring. Rejected records count as brought.
@@ -142,20 +140,35 @@ struct ChangeDetection {
         return absentIsStaged ? .asEver : .ofWholeTables
     }
 
+    /// True where keys are live behind the staged batch that are in none of its scopes.
+    func leavesOthers(on connection: PostgresConnection) async throws -> Bool {
+        guard !table.isLastInLog else { return false }
+        let others = try await connection.query(
+            """
+            SELECT 1 FROM \(fragment: table.last) l WHERE NOT l._is_deleted
+                AND NOT EXISTS (SELECT FROM \(fragment: scopes) s WHERE s._scope = l._scope) LIMIT 1
+            """)
+        return !others.isEmpty
+    }
+
+    /// The batch's scopes.
+    private var scopes: SQLText {
+        entity.explosion != nil
+            ? table.scopes : "(SELECT _scope FROM \(fragment: table.stage) WHERE _reject_reason IS NULL)"
+    }
+
     private var inScope: SQLText {
-        if entity.explosion != nil { return " AND l._scope IN (SELECT _scope FROM \(fragment: table.scopes))" }
-        guard entity.fullScope != nil else { return "" }
-        return
-            " AND l._scope IN (SELECT _scope FROM \(fragment: table.stage) WHERE _reject_reason IS NULL)"
+        table.isLastInLog ? "" : " AND l._scope IN (SELECT _scope FROM \(fragment: scopes) s)"
     }
 
     /// Logs the absent keys as deleted, and brings the last change of every key up to date, where they are kept.
     func apply(_ findings: Findings, on connection: PostgresConnection) async throws {
         let instant = batch.run.timestamp
         guard last != .new else {
-            try await connection.execute(table.dropLastKey)
-            try await connection.execute(effective?.fillLast ?? fillLast)
-            try await connection.execute(table.addLastKey)
+            let fill = effective?.fillLast ?? fillLast
+            for statement in table.openLastForFirstRows + [fill] + table.closeLastAfterFirstRows {
+                try await connection.execute(statement)
+            }
             return
         }
         if let effective { try await place(effective, deletes: findings.marked, on: connection) }

@@ -1,4 +1,5 @@
 internal import Metadata
+internal import Postgres
 
 /// What a batch turned out to be, once it was compared with what was known.
 struct DetectedBatch {
@@ -35,9 +36,11 @@ struct DetectedBatch {
         return counts
     }
 
-    /// True where every document that is live behind the batch is one that it has accepted.
-    var acceptsAll: Bool {
-        isFirst || (stage.batch.loadType == .full && survey.rejected == 0 && detection.tellsEveryAbsence)
+    /// True where every document that is live now, behind the batch, is one that it has accepted.
+    func acceptsAll(on connection: PostgresConnection) async throws -> Bool {
+        if isFirst { return true }
+        guard stage.batch.loadType == .full, survey.rejected == 0, detection.detectsAbsence else { return false }
+        return try await !detection.leavesOthers(on: connection)
     }
 }
 

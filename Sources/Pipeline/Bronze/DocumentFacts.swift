@@ -47,6 +47,9 @@ struct DocumentFacts {
     /// Columns that a record which deletes its key must still have: its effective time and scope.
     var ofDeletes: [Int] { [effective, scope].compactMap { $0 } }
 
+    /// The column that tells the scope.
+    var ofScope: [Int] { [scope].compactMap { $0 } }
+
     /// The column that marks deletes.
     var markerColumn: Int? { marker }
 

@@ -17,6 +17,7 @@ package struct DocumentReader: ~Copyable {
     private(set) var row: TypedRow
     private var hash = RowHash()
     private let keys: [Int]
+    private let keysAndScope: [Int]
     private let others: [Int]
     /// The columns that are overwritten in place, those whose change opens a version, and those that never change.
     let overwritten: [Int]
@@ -44,6 +45,7 @@ package struct DocumentReader: ~Copyable {
         versioned = indexes { !$0.isKey && $0.isStored && entity.role(of: $0) == .scd2 }
         fixed = indexes { !$0.isKey && $0.isStored && entity.role(of: $0) == .fixed }
         facts = DocumentFacts(entity, timezone: timezone)
+        keysAndScope = keys + facts.ofScope.filter { [keys] in !keys.contains($0) }
         order = entity.orderBy.compactMap { name in columns.firstIndex { $0.name == name } }
     }
 
@@ -78,11 +80,11 @@ package struct DocumentReader: ~Copyable {
         return .accepted
     }
 
-    /// Reads nothing but the key, and whether the record deletes it; false where it is none.
+    /// Reads nothing but the key, its scope, and whether the record deletes it; false where it is none.
     mutating func readKey(_ window: borrowing RecordWindow, _ record: Int) -> Bool {
         row.clear()
         isDelete = false
-        for index in keys {
+        for index in keysAndScope {
             guard case .accepted = readColumn(window, record, index) else { return false }
         }
         readMarker(window, record)

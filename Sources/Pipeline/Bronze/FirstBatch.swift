@@ -23,6 +23,11 @@ struct FirstBatch {
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
 
+    /// False where neither the log nor a row tells a key's last change: the newest one counts, in its scope.
+    static func suits(_ entity: Entity) -> Bool {
+        BatchShortcut.suits(entity) && (entity.fullScope == nil || entity.effectiveTimeColumn == nil)
+    }
+
     /// Writes the log, and the last changes where it does not tell them; nil where something stands twice in the batch, too
     /// many records are rejected, or a guard is going to object.
     /// - Parameter report: Hears how many records have been read.
@@ -55,6 +60,10 @@ struct FirstBatch {
         var survey = BatchStage.Survey()
         var findings = ChangeDetection.Findings()
         var identities: Identities
+        /// Of a parent that stands twice, only one record counts.
+        var parentsAreDistinct = true
+        /// nil where the log tells the last changes.
+        var lastChanges: ScopedKeys?
         /// Rows for the stage.
         var rejects = CopyBuffer()
         var feed: MergeFeed
@@ -74,7 +83,8 @@ struct FirstBatch {
         let defaults = table.logDefaults(common)
         try await connection.execute(defaults.set)
         var reading = try await Reading(
-            identities: Identities(entity, expecting: expected), feed: begun,
+            identities: Identities(entity, expecting: expected),
+            lastChanges: table.isLastInLog ? nil : ScopedKeys(table, of: batch), feed: begun,
             copy: CopyQueue(table.copyToLog(row.columns), on: connection))
         do {
             try await read(into: &reading, row, common, on: connection, report: report)
@@ -85,7 +95,7 @@ struct FirstBatch {
             throw error
         }
         let survey = reading.survey
-        guard survey.rejected <= BatchShortcut.heldRejects,
+        guard survey.rejected <= BatchShortcut.heldRejects, reading.parentsAreDistinct,
             Guard.objection(to: batch, of: entity, survey, reading.findings) == nil
         else {
             try await reading.copy.abort("the batch goes another way")
@@ -107,7 +117,7 @@ struct FirstBatch {
         }
         let detection = ChangeDetection(
             entity: entity, table: table, batch: batch, detectsAbsence: false, last: .new)
-        let findings = try await keepLast(reading.findings, detection, on: connection)
+        let findings = try await keepLast(&reading, detection, on: connection)
         return DetectedBatch(
             stage: stage, survey: survey, detection: detection, duplicates: 0, marks: nil, findings: findings,
             isFirst: true)
@@ -116,10 +126,15 @@ struct FirstBatch {
     /// Brings the last changes into their table where the log alone may not tell them; they show which of a key's changes is
     /// the newest one.
     private func keepLast(
-        _ findings: ChangeDetection.Findings, _ detection: ChangeDetection, on connection: PostgresConnection
+        _ reading: inout Reading, _ detection: ChangeDetection, on connection: PostgresConnection
     ) async throws -> ChangeDetection.Findings {
+        let findings = reading.findings
         guard !LastChanges(table: table).canStayInLog, findings.changes > 0 else { return findings }
         try await EmptyTable.clear(table.last, on: connection)
+        guard reading.lastChanges == nil else {
+            try await reading.lastChanges?.copy(on: connection)
+            return findings
+        }
         try await detection.apply(findings, on: connection)
         var found = findings
         found.inserted = try await connection.query(
@@ -137,7 +152,8 @@ struct FirstBatch {
         var columns = SeenColumns(of: entity)
         var records = try source.reader()
         var reader = source.documentReader()
-        let filter = CursorFilter(entity, source.manifest, reader: &reader)
+        // The items of an exploded entity are those of the parents within the window.
+        let filter = entity.explosion == nil ? CursorFilter(entity, source.manifest, reader: &reader) : nil
         var staged = StageRow(entity: entity, masking: step.known)
         while try await records.nextArrived() {
             if common.file != nil, records.fileNumber > 1 {
@@ -167,6 +183,7 @@ struct FirstBatch {
                 let key = reader.keyHash()
                 row.append(change, records, index, key: key, reader, to: &reading.log)
                 try reading.identities.add(key, reader)
+                try reading.lastChanges?.add(key, records, index, reader)
                 if reader.isDelete { reading.findings.marked += 1 } else { reading.findings.inserted += 1 }
                 reading.feed.add(change, records, index, key: key, &reader)
             }
@@ -178,8 +195,9 @@ struct FirstBatch {
                 try Task.checkCancellation()
             }
         }
+        reading.parentsAreDistinct = try records.areParentsDistinct()
         reading.survey.missingColumns = columns.missing
-        reading.survey.unknownFields = records.window.unknownNames
+        reading.survey.unknownFields = records.unknownNames
         reading.log.finish()
         try await reading.copy.add(&reading.log)
     }

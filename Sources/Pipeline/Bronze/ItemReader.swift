@@ -34,6 +34,8 @@ final class ItemReader {
     private(set) var firstRecord = 1
     /// The key hash of each document's parent.
     private(set) var scopes: [UUIDValue] = []
+    /// The keys of all parents so far, those without items, too.
+    private(set) var parentKeys = HashPartitions<KeyPrefix>(expecting: 1 << 20)
     private(set) var problems: [Int: RecordProblem] = [:]
 
     /// The record whose list is being cut.
@@ -63,7 +65,7 @@ final class ItemReader {
         }
     }
 
-    /// Fills the window with the next documents, all of one file; false behind the last one.
+    /// Fills the window with the next documents, all of one file, which are still to be extracted; false behind the last one.
     func fill(_ window: inout RecordWindow) throws -> Bool {
         firstRecord += scopes.count
         window.clear()
@@ -77,7 +79,7 @@ final class ItemReader {
             } else if current != nil {
                 closeParent()
             } else if record < records.window.count {
-                open(record, &window)
+                try open(record, &window)
                 record += 1
             } else {
                 isMore = try records.next()
@@ -87,7 +89,6 @@ final class ItemReader {
                 enterFile()
             }
         }
-        window.extract()
         return isMore || window.count > 0
     }
 
@@ -99,11 +100,12 @@ final class ItemReader {
 
     // MARK: Parents
 
-    private func open(_ index: Int, _ window: inout RecordWindow) {
+    private func open(_ index: Int, _ window: inout RecordWindow) throws {
         defer { parents += 1 }
         guard case .accepted = reader.read(records.window, index), filter?.excludes(reader) != true else { return }
         var parent = Parent(
             scope: reader.keyHash(), order: [], ordinal: parents, first: documents, head: head(of: index))
+        try parentKeys.add(KeyPrefix(parent.scope))
         reader.appendSortKey(to: &parent.order)
         let kind = records.window.kind(index, list)
         let cell = records.window.withCell(index, list) { [UInt8](copying: $0) }

@@ -58,6 +58,8 @@ final class KeyFollower: Sendable {
             }
         }
         let keys = follow { [self] () -> KnownKeys? in
+            // What is asked for depends on the batch's scopes.
+            guard table.isLastInLog else { return nil }
             if try await KeyScan.isInVain(of: source) { return nil }
             return try await pool.withConnection { connection in
                 state.withLock { $0.hasAsked = true }
@@ -68,7 +70,7 @@ final class KeyFollower: Sendable {
         }
         let scan = follow { [self] () -> Scanned? in
             if try await KeyScan.isInVain(of: source) { return Scanned(keys: nil) }
-            let keys = try await KeyScan(of: source, expecting: expected, heldUnread: BatchShortcut.heldRejects) {
+            let keys = try await KeyScan(of: source, expecting: expected) {
                 state.withLock(\.listener)?.progress(records: $0)
             }
             return Scanned(keys: keys)

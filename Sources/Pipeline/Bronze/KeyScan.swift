@@ -15,18 +15,21 @@ struct KeyScan: Sendable {
     private(set) var missingColumns: [String] = []
     /// Top-level fields that no column reads, as far as records were read as a whole.
     private(set) var unknownFields: [String] = []
+    /// What the batch tells in full.
+    private(set) var scopes: BatchScopes
 
-    /// Reads the batch; nil where more than `heldUnread` records have no readable key.
-    init?(
-        of source: BatchSource, expecting expected: Int, heldUnread: Int, progress: @Sendable (Int) -> Void
-    ) async throws {
+    /// Reads the batch, sharing out its keys as `expected` ones; nil where more records have no readable key than a short way allows.
+    init?(of source: BatchSource, expecting expected: Int, progress: @Sendable (Int) -> Void) async throws {
         keys = KeyPartitions(expecting: expected)
+        scopes = BatchScopes(of: source.entity)
+        // Below what cannot be read nothing is absent: the server sorts that out.
+        let heldUnread = scopes.areAll ? BatchShortcut.heldRejects : 0
         // Where the first records have every column, nothing but keys has to be looked for behind them.
         let (columns, fields) = try await Self.firstColumns(of: source)
         let isShort = columns.missing.isEmpty
         unknownFields = fields
         var seen = columns
-        var records = try isShort ? source.keyReader() : source.reader()
+        var records = try isShort ? source.keyReader(keepsParents: true) : source.reader(keepsParents: true)
         var reader = isShort ? source.keyDocumentReader() : source.documentReader()
         while try await records.nextArrived() {
             for index in 0..<records.window.count {
@@ -39,16 +42,19 @@ struct KeyScan: Sendable {
                 let document = records.window.withRecord(index) { XXH3.hash128($0) }
                 let mark = BatchRecord.mark(ordinal, isDelete: reader.isDelete)
                 try keys.add(KeyEntry(key: reader.keyHash(), document: document, mark: mark))
+                scopes.see(reader)
             }
+            try scopes.takeParents(of: records)
             guard unread.count <= heldUnread else { return nil }
             progress(records.firstOrdinal)
             try Task.checkCancellation()
             // Others read behind the landing, too.
             if source.isArriving { await Task.yield() }
         }
+        try scopes.takeParents(of: records, isLast: true)
         self.records = records.firstOrdinal
         missingColumns = seen.missing
-        if !isShort { unknownFields = records.window.unknownNames }
+        if !isShort { unknownFields = records.unknownNames }
     }
 
     /// True where a scan would be in vain: with an effective time many sources show what a key was, so that it stands several
@@ -74,6 +80,6 @@ struct KeyScan: Sendable {
             for index in 0..<records.window.count { columns.see(records.window, index) }
             if columns.missing.isEmpty { break }
         }
-        return (columns, records.window.unknownNames)
+        return (columns, records.unknownNames)
     }
 }

@@ -22,18 +22,20 @@ struct KnownBatch {
     private var batch: Batch { stage.batch }
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
-    /// True where a record that is not what its key was last is a change. With an effective time the server has to look further.
-    private var isDecided: Bool { entity.effectiveTimeColumn == nil }
+    /// True where a record that is not what its key was last is a change. With an effective time the server has to look further,
+    /// and for a key that has come from another scope.
+    private var isDecided: Bool { entity.effectiveTimeColumn == nil && entity.fullScope == nil }
 
     /// Writes the changes; nil where a key stands twice in the batch, too many records are rejected, or a guard is going to
     /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
         if try await KeyScan.isInVain(of: source) { return nil }
         let expected = try await expectedKeys(on: connection)
-        async let lastChanges = lastChanges(expecting: expected, on: connection)
-        let keys = try await keys(expecting: expected, step: step)
-        let known = try await lastChanges
-        guard let keys, !known.haveTimes else { return nil }
+        let compared =
+            table.isLastInLog
+            ? try await readBoth(expecting: expected, on: connection, step: step)
+            : try await readScopes(expecting: expected, on: connection, step: step)
+        guard let (keys, known) = compared, !known.haveTimes else { return nil }
         var comparison = KeyComparison(records: keys.records)
         for ordinal in keys.unread { comparison.addUnread(ordinal) }
         guard try comparison.compare(keys.keys, with: known) else { return nil }
@@ -53,9 +55,32 @@ struct KnownBatch {
 
     private func keys(expecting expected: Int, step: Step) async throws -> KeyScan? {
         if let scanned = await follower?.scan(of: source, step: step) { return scanned.keys }
-        return try await KeyScan(of: source, expecting: expected, heldUnread: BatchShortcut.heldRejects) {
-            step.progress(records: $0)
-        }
+        return try await KeyScan(of: source, expecting: expected) { step.progress(records: $0) }
+    }
+
+    /// What the batch is compared with; nil where it must go the long way.
+    private typealias Compared = (keys: KeyScan, known: KnownKeys)
+
+    /// The batch's keys, and meanwhile those of the last changes.
+    private func readBoth(
+        expecting expected: Int, on connection: PostgresConnection, step: Step
+    ) async throws -> Compared? {
+        async let lastChanges = lastChanges(expecting: expected, on: connection)
+        let keys = try await keys(expecting: expected, step: step)
+        let known = try await lastChanges
+        return keys.map { ($0, known) }
+    }
+
+    /// The batch's keys, and then those of the last changes within its scopes: the others may be many more.
+    private func readScopes(
+        expecting expected: Int, on connection: PostgresConnection, step: Step
+    ) async throws -> Compared? {
+        guard let keys = try await keys(expecting: expected, step: step),
+            let condition = try await keys.scopes.condition(stage.parents, on: connection)
+        else { return nil }
+        return try await (
+            keys, KnownKeys(stage.last, of: table, where: condition, expecting: expected, on: connection)
+        )
     }
 
     /// What the second reading came to; its COPY into the log is still open where it has begun.
@@ -80,7 +105,9 @@ struct KnownBatch {
         var survey = BatchStage.Survey()
         survey.records = scan.records
         survey.missingColumns = scan.missingColumns
-        let isAbsenceFed = try await applyAbsence(of: comparison, survey, keysAreRead: scan.unread.isEmpty, &feed)
+        let found = try await findings(of: comparison, on: connection)
+        let isAbsenceFed = try await applyAbsence(
+            of: comparison, found, survey, keysAreRead: scan.unread.isEmpty, &feed)
         var reading = Reading(survey: survey, staged: ByteSpool(), feed: feed, isAbsenceFed: isAbsenceFed)
         if comparison.candidates.count > 0 {
             try await read(comparison, into: &reading, on: connection, step: step)
@@ -93,9 +120,10 @@ struct KnownBatch {
             detectsAbsence: reading.survey.tellsAbsence(in: batch, of: entity), last: stage.last,
             absentIsStaged: true)
         if detection.detectsAbsence {
-            (reading.findings.live, reading.findings.absent) = (comparison.live, comparison.absent.count)
+            (reading.findings.live, reading.findings.absent) = (found.live, found.absent)
+            reading.findings.orphaned = found.orphaned
         }
-        guard reading.survey.rejected <= BatchShortcut.heldRejects,
+        guard reading.survey.rejected <= BatchShortcut.heldRejects, tellsScopes(reading.survey),
             detection.detectsAbsence || !reading.isAbsenceFed,
             Guard.objection(to: batch, of: entity, reading.survey, reading.findings) == nil
         else {
@@ -106,13 +134,30 @@ struct KnownBatch {
         return try await finish(&reading, comparison, detection, on: connection)
     }
 
+    /// What is known before any record is read as a whole.
+    private func findings(
+        of comparison: KeyComparison, on connection: PostgresConnection
+    ) async throws -> ChangeDetection.Findings {
+        var findings = ChangeDetection.Findings()
+        (findings.live, findings.absent) = (comparison.live, comparison.absent.count)
+        if findings.absent > 0, let parents = stage.parents {
+            findings.orphaned = try await parents.countOrphaned(on: connection)
+        }
+        return findings
+    }
+
+    /// False where the scopes are not those that the keys have shown: no rejected record tells one, and a parent of an item
+    /// without a key is none.
+    private func tellsScopes(_ survey: BatchStage.Survey) -> Bool {
+        table.isLastInLog || (entity.explosion == nil ? survey.rejected == 0 : survey.keyless == 0)
+    }
+
     /// Has silver end the rows of many absent keys, which are known already, while what changed is read.
     /// - Parameter keysAreRead: Every record's key could be read: absence will not be suspended.
     private func applyAbsence(
-        of comparison: KeyComparison, _ survey: BatchStage.Survey, keysAreRead: Bool, _ feed: inout MergeFeed
+        of comparison: KeyComparison, _ findings: ChangeDetection.Findings, _ survey: BatchStage.Survey,
+        keysAreRead: Bool, _ feed: inout MergeFeed
     ) async throws -> Bool {
-        var findings = ChangeDetection.Findings()
-        (findings.live, findings.absent) = (comparison.live, comparison.absent.count)
         guard findings.absent >= feed.fewestDeletes, keysAreRead, survey.tellsAbsence(in: batch, of: entity),
             Guard.objection(to: batch, of: entity, survey, findings) == nil
         else { return false }
@@ -173,7 +218,7 @@ struct KnownBatch {
         try reading.staged.append(rows.takeBytes())
         copy?.finish(&log)
         reading.log = copy
-        reading.survey.unknownFields = records.window.unknownNames
+        reading.survey.unknownFields = records.unknownNames
     }
 
     /// Lets silver merge, while the log is ended and the last changes are brought up to date.

@@ -12,9 +12,11 @@ struct KnownKeys: Sendable {
     private(set) var haveTimes = false
 
     /// Reads them; about `expected` of them.
-    init(_ last: LastChanges.State, of table: BronzeTable, expecting expected: Int, on connection: PostgresConnection)
-        async throws
-    {
+    /// - Parameter condition: Of those in their table, only these.
+    init(
+        _ last: LastChanges.State, of table: BronzeTable, where condition: SQLText = "true", expecting expected: Int,
+        on connection: PostgresConnection
+    ) async throws {
         first = KeyPartitions(expecting: expected)
         others = KeyPartitions(expecting: expected)
         // With an effective time, a document of a time when the entity had none is another one; when a delete counts, the server
@@ -25,7 +27,7 @@ struct KnownKeys: Sendable {
         // A delete is told by the file that it came from, 0 for one by absence: most rows have none to tell.
         var source: SQLText = """
             SELECT _key_hash, \(fragment: document), CASE WHEN _by_absence THEN 0 WHEN _is_deleted THEN 1 END, NULL::timestamptz
-            FROM \(fragment: table.last)
+            FROM \(fragment: table.last) WHERE \(fragment: condition)
             """
         var instant: Instant?
         if last == .inLog {

@@ -89,6 +89,7 @@ actor LandingFollower {
             keys = await followKeys(of: source, landing, behind: largest, into: bronze, step: step)
             return keys == nil ? nil : landing
         }
+        guard FirstBatch.suits(entity) else { return nil }
         let work = Task {
             do {
                 return try await read(landing, manifest, in: folder, into: bronze, step: step)

@@ -19,6 +19,24 @@ struct ParentScopes {
         try await connection.endCopyIn()
     }
 
+    /// Takes the parents of a batch in which each stands once, and all of whose items have a readable key; and those that are
+    /// deleted by now.
+    /// - Parameter rows: Pieces that `copy` takes.
+    func fill(with rows: ByteSpool, on connection: PostgresConnection) async throws {
+        for piece in rows.pieces { try await copy(rows.read(piece), on: connection) }
+        if rows.pieces.count > 1 { try await connection.execute("ANALYZE \(fragment: table.scopes)") }
+        try await addDeleted(on: connection)
+    }
+
+    /// Live items of deleted parents; no batch brings any of them.
+    func countOrphaned(on connection: PostgresConnection) async throws -> Int {
+        try await connection.query(
+            """
+            SELECT count(*) FROM \(fragment: table.last) l
+            WHERE l._scope IN (SELECT _scope FROM \(fragment: table.scopes) WHERE _parent < 0) AND NOT l._is_deleted
+            """)[0].get(0)
+    }
+
     /// Leaves only what counts: of a parent that occurs twice the last record, as in the parent's own bronze; no parent
     /// whose list could not be read as a whole; and the parents that are deleted by now.
     /// - Returns: How many items stood in records that do not count. `survey` has their rejects no longer.
