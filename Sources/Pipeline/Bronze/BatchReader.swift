@@ -15,6 +15,11 @@ enum Extraction {
     fileprivate var stopsEarly: Bool {
         if case .untilSeen = self { true } else { false }
     }
+
+    /// The records that are wanted; nil: all of them are.
+    var marks: ChangeMarks? {
+        if case .marked(let marks) = self { marks } else { nil }
+    }
 }
 
 /// Reads the records of a batch window by window, in the order in which they arrived. Memory is bounded by a window.
@@ -179,7 +184,7 @@ struct BatchReader: ~Copyable {
     }
 
     private mutating func extract() {
-        guard case .marked(let marks) = extraction else { return window.extract() }
+        guard let marks = extraction.marks else { return window.extract() }
         let first = firstOrdinal
         window.extract { marks.isChanged(first + $0) }
     }

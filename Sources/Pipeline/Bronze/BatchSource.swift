@@ -73,7 +73,8 @@ struct BatchSource {
         var reader = DocumentReader(parent, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
         let filter = CursorFilter(parent, manifest, reader: &reader)
         let items = ItemReader(
-            explosion, of: parent, records: parents, reader: reader, filter: filter, keepsParents: keepsParents)
+            explosion, of: parent, records: parents, reader: reader, filter: filter, keepsParents: keepsParents,
+            marks: extraction.marks)
         return BatchReader(items, paths: paths, extraction)
     }
 

@@ -3,20 +3,26 @@ internal import Metadata
 internal import Postgres
 internal import Primitives
 
+#if canImport(Glibc)
+    internal import Glibc
+#endif
+
 /// Makes documents of the lists within a batch's records: windows of items, each with its parent's columns.
 ///
 /// Memory is bounded by a window and the largest list. Items are numbered from 1 within each file, in the order in which
 /// they stand there; a value that is no list counts as one item, so that its rejection has a place. Only parents that
 /// are accepted by their own columns give items.
 final class ItemReader {
-    /// About this many bytes of documents make a window.
-    private static let windowBytes = 1 << 20
+    /// About so many bytes of documents make a window, or so many documents.
+    private static let (windowBytes, windowDocuments) = (1 << 20, 1 << 14)
 
     private let explosion: Explosion
     private var records: BatchReader
     private var reader: DocumentReader
     private let filter: CursorFilter?
     private let keepsParents: Bool
+    /// The documents that are wanted, by their place in the batch; nil: all of them are.
+    private let marks: ChangeMarks?
     /// Where the list and the parent's columns stand among the paths of the records.
     private let list: Int
     private let columns: [(name: [UInt8], index: Int)]
@@ -26,6 +32,13 @@ final class ItemReader {
     /// Records and documents so far.
     private var (parents, documents) = (0, 0)
     private var current: Parent?
+    /// `{"_parent":{…}` of the current parent, with which each of its documents begins.
+    private var head: [UInt8] = []
+    /// What is still to be cut of the current parent's list, and how much was.
+    private var parts: JSONParts?
+    private var position = 0
+    /// The document that is being made.
+    private var document: [UInt8] = []
     private var rows = CopyBuffer()
 
     /// The number of the file that the window's documents come from, from 1.
@@ -44,21 +57,18 @@ final class ItemReader {
         var order: [UInt8]
         var ordinal: Int
         var first: Int
-        /// `{"_parent":{…}`, with which each of its documents begins.
-        var head: [UInt8]
-        var parts: JSONParts?
-        var position = 0
     }
 
     init(
         _ explosion: Explosion, of parent: Entity, records: consuming BatchReader, reader: consuming DocumentReader,
-        filter: CursorFilter?, keepsParents: Bool
+        filter: CursorFilter?, keepsParents: Bool, marks: ChangeMarks?
     ) {
         self.explosion = explosion
         self.records = records
         self.reader = reader
         self.filter = filter
         self.keepsParents = keepsParents
+        self.marks = marks
         list = parent.columns.count
         columns = explosion.parentColumns.compactMap { name in
             parent.columns.firstIndex { $0.name == name }.map { (JSONValue.string(name).serialized(), $0) }
@@ -73,8 +83,8 @@ final class ItemReader {
         problems.removeAll(keepingCapacity: true)
         var isMore = true
         enterFile()
-        while window.byteCount < ItemReader.windowBytes {
-            if let part = current?.parts?.next() {
+        while window.byteCount < Self.windowBytes, window.count < Self.windowDocuments {
+            if let part = parts?.next() {
                 append(part, to: &window)
             } else if current != nil {
                 closeParent()
@@ -104,23 +114,25 @@ final class ItemReader {
         defer { parents += 1 }
         guard case .accepted = reader.read(records.window, index), filter?.excludes(reader) != true else { return }
         var parent = Parent(
-            scope: reader.keyHash(), order: [], ordinal: parents, first: documents, head: head(of: index))
+            scope: reader.keyHash(), order: [], ordinal: parents, first: documents)
         try parentKeys.add(KeyPrefix(parent.scope))
         reader.appendSortKey(to: &parent.order)
         let kind = records.window.kind(index, list)
         let cell = records.window.withCell(index, list) { [UInt8](copying: $0) }
+        makeHead(of: index)
+        (parts, position) = (nil, 0)
         // What is deleted has no items, whatever its last record still shows.
         switch (kind, explosion.pattern) {
         case _ where reader.isDelete: break
         case (.missing, _), (.null, _): break
-        case (.array, .explode), (.object, .mapEntries): parent.parts = JSONParts(cell)
+        case (.array, .explode), (.object, .mapEntries): parts = JSONParts(cell)
         default:
             problems[window.count] = RecordProblem(
                 column: explosion.pointer, reason: "\(kind.words), expected \(explosion.pattern.words)")
-            var document = parent.head
+            beginDocument()
             document.append(contentsOf: #","value":"#.utf8)
             ItemReader.append(cell, of: kind, to: &document)
-            add(document, of: parent.scope, to: &window)
+            endDocument(of: parent, to: &window)
         }
         current = parent
     }
@@ -146,8 +158,9 @@ final class ItemReader {
         return bytes
     }
 
-    private func head(of index: Int) -> [UInt8] {
-        var head = Array("{\"\(Explosion.parentMember)\":{".utf8)
+    private func makeHead(of index: Int) {
+        head.removeAll(keepingCapacity: true)
+        head.append(contentsOf: "{\"\(Explosion.parentMember)\":{".utf8)
         for (position, column) in columns.enumerated() {
             if position > 0 { head.append(UInt8(ascii: ",")) }
             head.append(contentsOf: column.name)
@@ -157,7 +170,6 @@ final class ItemReader {
             ItemReader.append(cell, of: kind, to: &head)
         }
         head.append(UInt8(ascii: "}"))
-        return head
     }
 
     /// Writes a cell as the JSON text that it was.
@@ -172,27 +184,34 @@ final class ItemReader {
     // MARK: Items
 
     private func append(_ part: JSONParts.Part, to window: inout RecordWindow) {
-        guard var parent = current, let text = parent.parts?.bytes else { return }
-        parent.position += 1
-        current?.position = parent.position
-        var document = parent.head
-        document.append(contentsOf: ",\"\(Explosion.positionMember)\":\(parent.position)".utf8)
+        guard let parent = current, let text = parts?.bytes else { return }
+        position += 1
+        if let marks, !marks.isChanged(documents) {
+            // It has its place all the same.
+            return add(ItemReader.emptyObject, of: parent, to: &window)
+        }
+        beginDocument()
+        document.append(contentsOf: ItemReader.positionHead)
+        document.append(contentsOf: String(position).utf8)
         if let name = part.name {
             document.append(contentsOf: #","key":"#.utf8)
             document.append(contentsOf: text[name])
             document.append(contentsOf: #","value":"#.utf8)
             document.append(contentsOf: text[part.value])
         } else if text[part.value].first == UInt8(ascii: "{") {
-            appendMembers(of: text[part.value], to: &document)
+            appendMembers(of: text[part.value])
         } else {
             document.append(contentsOf: #","value":"#.utf8)
             document.append(contentsOf: text[part.value])
         }
-        add(document, of: parent.scope, to: &window)
+        endDocument(of: parent, to: &window)
     }
 
+    private static let emptyObject = Array("{}".utf8)
+    private static let positionHead = Array(",\"\(Explosion.positionMember)\":".utf8)
+
     /// The members of an element, but for those that have the names of ours.
-    private func appendMembers(of element: ArraySlice<UInt8>, to document: inout [UInt8]) {
+    private func appendMembers(of element: ArraySlice<UInt8>) {
         let inner = element.dropFirst().dropLast()
         guard ItemReader.mayClash(inner) else {
             guard inner.contains(where: { $0 > 0x20 }) else { return }
@@ -209,14 +228,18 @@ final class ItemReader {
         }
     }
 
-    /// A name of ours may stand in the text: `"_p`, or an escape that could hide it.
+    /// A name of ours may stand in the text: `_p`, or an escape that could hide it.
     private static func mayClash(_ text: ArraySlice<UInt8>) -> Bool {
-        var last: UInt8 = 0
-        for byte in text {
-            if byte == UInt8(ascii: "\\") || byte == UInt8(ascii: "p") && last == UInt8(ascii: "_") { return true }
-            last = byte
+        unsafe text.withUnsafeBytes { bytes in
+            guard let start = bytes.baseAddress else { return false }
+            if unsafe memchr(start, Int32(UInt8(ascii: "\\")), bytes.count) != nil { return true }
+            var at = 0
+            while let found = unsafe memchr(start + at, Int32(UInt8(ascii: "_")), bytes.count - at) {
+                at = unsafe start.distance(to: UnsafeRawPointer(found)) + 1
+                if at < bytes.count, unsafe bytes[at] == UInt8(ascii: "p") { return true }
+            }
+            return false
         }
-        return false
     }
 
     private static func isOurs(_ token: ArraySlice<UInt8>) -> Bool {
@@ -225,9 +248,19 @@ final class ItemReader {
         return [Explosion.parentMember, Explosion.positionMember].contains { $0.utf8.elementsEqual(name.utf8) }
     }
 
-    private func add(_ document: [UInt8], of scope: UUIDValue, to window: inout RecordWindow) {
-        window.append((document + [UInt8(ascii: "}")]).span)
-        scopes.append(scope)
+    private func beginDocument() {
+        document.removeAll(keepingCapacity: true)
+        document.append(contentsOf: head)
+    }
+
+    private func endDocument(of parent: Parent, to window: inout RecordWindow) {
+        document.append(UInt8(ascii: "}"))
+        add(document, of: parent, to: &window)
+    }
+
+    private func add(_ document: [UInt8], of parent: Parent, to window: inout RecordWindow) {
+        window.append(document.span)
+        scopes.append(parent.scope)
         documents += 1
     }
 }
