@@ -20,6 +20,9 @@ struct KeyComparison {
     private(set) var live = 0
     /// Live keys that the batch does not bring; its documents are not told.
     private(set) var absent: KeyPartitions
+    /// The keys of records that nothing was known of: all of them, as long as they are not more than `mostNew`.
+    private(set) var new: [UUIDValue] = []
+    static let mostNew = 50_000
 
     /// Nothing compared yet of so many records.
     init(records: Int) {
@@ -69,6 +72,7 @@ struct KeyComparison {
             }
             for place in records.indices where !table.isTaken(place) {
                 candidates.mark(BatchRecord.ordinal(records[place].mark), isRestore: false)
+                if new.count <= Self.mostNew { new.append(records[place].key) }
             }
         }
         return true

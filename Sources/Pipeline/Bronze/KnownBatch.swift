@@ -22,10 +22,6 @@ struct KnownBatch {
     private var batch: Batch { stage.batch }
     private var source: BatchSource { stage.source }
     private var entity: Entity { stage.source.entity }
-    /// True where a record that is not what its key was last is a change. With an effective time the server has to look further,
-    /// and for a key that has come from another scope.
-    private var isDecided: Bool { entity.effectiveTimeColumn == nil && entity.fullScope == nil }
-
     /// Writes the changes; nil where a key stands twice in the batch, too many records are rejected, or a guard is going to
     /// object.
     func write(on connection: PostgresConnection, step: Step) async throws -> DetectedBatch? {
@@ -92,15 +88,18 @@ struct KnownBatch {
         var feed: MergeFeed
         /// True where silver has been told of the absent keys.
         let isAbsenceFed: Bool
+        /// True where a record that is not what its key was last is a change.
+        let isDecided: Bool
         var log: LogCopy?
     }
 
     private func copy(
         _ scan: KeyScan, _ comparison: KeyComparison, on connection: PostgresConnection, step: Step
     ) async throws -> DetectedBatch? {
+        let isDecided = try await isDecided(comparison, on: connection)
         // Silver must know which columns to carry over before it merges.
         var feed = try await MergeFeed(
-            scan.missingColumns.isEmpty ? companion : nil, batch, of: entity,
+            isDecided && scan.missingColumns.isEmpty ? companion : nil, batch, of: entity,
             expecting: comparison.candidates.count + comparison.absent.count, opensHistory: false, at: step.now)
         var survey = BatchStage.Survey()
         survey.records = scan.records
@@ -108,7 +107,8 @@ struct KnownBatch {
         let found = try await findings(of: comparison, on: connection)
         let isAbsenceFed = try await applyAbsence(
             of: comparison, found, survey, keysAreRead: scan.unread.isEmpty, &feed)
-        var reading = Reading(survey: survey, staged: ByteSpool(), feed: feed, isAbsenceFed: isAbsenceFed)
+        var reading = Reading(
+            survey: survey, staged: ByteSpool(), feed: feed, isAbsenceFed: isAbsenceFed, isDecided: isDecided)
         if comparison.candidates.count > 0 {
             try await read(comparison, into: &reading, on: connection, step: step)
         }
@@ -132,6 +132,16 @@ struct KnownBatch {
         }
         guard isDecided else { return try await decide(reading, comparison, detection, on: connection) }
         return try await finish(&reading, comparison, detection, on: connection)
+    }
+
+    /// False where the server has to look further: with an effective time, or for keys that have come from another scope.
+    private func isDecided(_ comparison: KeyComparison, on connection: PostgresConnection) async throws -> Bool {
+        guard entity.effectiveTimeColumn == nil else { return false }
+        guard entity.fullScope != nil, !comparison.new.isEmpty else { return true }
+        guard comparison.new.count <= KeyComparison.mostNew else { return false }
+        return try await connection.query(
+            "SELECT 1 FROM \(fragment: table.last) WHERE _key_hash = ANY (\(comparison.new)) LIMIT 1"
+        ).isEmpty
     }
 
     /// What is known before any record is read as a whole.
@@ -185,7 +195,8 @@ struct KnownBatch {
         var reader = source.documentReader()
         var row = LogRow(entity, run: batch.run)
         var copy =
-            isDecided ? try await LogCopy(into: table, row.columns, waits: reading.feed.isFed, on: connection) : nil
+            reading.isDecided
+            ? try await LogCopy(into: table, row.columns, waits: reading.feed.isFed, on: connection) : nil
         while try records.next(), reading.survey.rejected <= BatchShortcut.heldRejects {
             for index in 0..<records.window.count {
                 let ordinal = records.firstOrdinal + index
@@ -195,7 +206,7 @@ struct KnownBatch {
                 switch verdict {
                 case .accepted:
                     key = reader.keyHash()
-                    guard isDecided else { break }
+                    guard reading.isDecided else { break }
                     let change = reading.findings.add(comparison.known(ordinal), isDelete: reader.isDelete)
                     row.append(change, records, index, key: key, reader, to: &log)
                     reading.feed.add(change, records, index, key: key, &reader)

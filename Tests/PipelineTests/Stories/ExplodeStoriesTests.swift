@@ -17,10 +17,16 @@ struct ExplodedOrders {
     ) async throws {
         warehouse = try await TestWarehouse(
             ExplodedOrders.orders(orders, loadType),
-            TestEntity(
-                "lines", columns: lines,
-                #"{"load_type": "\#(loadType)", "bronze": {"pattern": "\#(pattern)", "from": "orders", "#
-                    + #""path": "/lines", "parent_columns": ["order_id"]}\#(more)}"#))
+            ExplodedOrders.lines(lines, pattern: pattern, loadType, more: more))
+    }
+
+    static func lines(
+        _ columns: String, pattern: String = "explode", _ loadType: String = "full", more: String = ""
+    ) throws -> TestEntity {
+        try TestEntity(
+            "lines", columns: columns,
+            #"{"load_type": "\#(loadType)", "bronze": {"pattern": "\#(pattern)", "from": "orders", "#
+                + #""path": "/lines", "parent_columns": ["order_id"]}\#(more)}"#)
     }
 
     static func orders(_ more: String = "", _ loadType: String = "full") throws -> TestEntity {

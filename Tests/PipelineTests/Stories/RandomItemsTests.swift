@@ -37,7 +37,9 @@ struct RandomItemsTests {
                 ]
             })
         var generator = SeededGenerator(seed: firstSeed)
+        let usual = warehouse.workspace.shortcuts
         for load in 0..<5 {
+            warehouse.use(Int.random(in: 0..<4, using: &generator) == 0 ? .never : usual)
             let isFull = load == 0 || Bool.random(using: &generator)
             warehouse.clock.advance(seconds: 86_400)
             for index in histories.indices {

@@ -284,6 +284,9 @@ struct ShortcutTests {
             SELECT _key_hash, _doc_hash, _is_deleted, _by_absence, _effective_at, _applies_at, _order
             FROM \(fragment: last) ORDER BY 1
             """)
+        if warehouse.entity().fullScope != nil {
+            found += try await warehouse.rows("SELECT _key_hash, _scope FROM bronze.t_things__last ORDER BY 1")
+        }
         found += try await warehouse.rows(
             "SELECT raw_file, record_no, column_name, reason, excerpt FROM audit.rejected_record ORDER BY 1, 2")
         found += try await warehouse.rows("SELECT change, column_name FROM audit.schema_change ORDER BY 1, 2")
@@ -299,7 +302,7 @@ struct ShortcutTests {
         #expect(short.count > 4)
     }
 
-    @Test("of a first batch, and of what follows it", arguments: FirstBatchCase.all)
+    @Test("of a first batch, and of what follows it", arguments: FirstBatchCase.all + FirstBatchCase.scoped)
     func firstBatch(_ batch: FirstBatchCase) async throws {
         try await expectTheSame { try await tables(batch, $0) }
     }
@@ -324,14 +327,14 @@ struct ShortcutTests {
         #expect(try await sizes(.always) == sizes(.never))
     }
 
-    @Test("of a batch whose keys are known", arguments: KnownBatchCase.all)
+    @Test("of a batch whose keys are known", arguments: KnownBatchCase.all + KnownBatchCase.scoped)
     func knownBatch(_ batch: KnownBatchCase) async throws {
         try await expectTheSame { try await tables(batch, $0) }
     }
 
     @Test(
         "a known batch sends the server what changed, and no more", arguments: [Shortcuts.always, .never],
-        ["{}", timed])
+        ["{}", timed, #"{"full_scope": "n"}"#])
     func sent(_ shortcuts: Shortcuts, attributes: String) async throws {
         let warehouse = try await TestWarehouse(
             TestEntity(columns: "id int key, n text, at timestamptz stored=false", attributes))
