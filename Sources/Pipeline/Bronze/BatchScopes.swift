@@ -27,9 +27,6 @@ struct BatchScopes: Sendable {
         kind = entity.explosion != nil ? .parents : entity.fullScope != nil ? .values : .all
     }
 
-    /// True where the batch tells every key there is.
-    var areAll: Bool { kind == .all }
-
     /// Notes the scope of the record that the reader read last.
     mutating func see(_ reader: borrowing DocumentReader) {
         guard kind == .values, let scope = reader.scope else { return }

@@ -22,8 +22,6 @@ struct KeyScan: Sendable {
     init?(of source: BatchSource, expecting expected: Int, progress: @Sendable (Int) -> Void) async throws {
         keys = KeyPartitions(expecting: expected)
         scopes = BatchScopes(of: source.entity)
-        // Below what cannot be read nothing is absent: the server sorts that out.
-        let heldUnread = scopes.areAll ? BatchShortcut.heldRejects : 0
         // Where the first records have every column, nothing but keys has to be looked for behind them.
         let (columns, fields) = try await Self.firstColumns(of: source)
         let isShort = columns.missing.isEmpty
@@ -45,7 +43,7 @@ struct KeyScan: Sendable {
                 scopes.see(reader)
             }
             try scopes.takeParents(of: records)
-            guard unread.count <= heldUnread else { return nil }
+            guard unread.count <= BatchShortcut.heldRejects else { return nil }
             progress(records.firstOrdinal)
             try Task.checkCancellation()
             // Others read behind the landing, too.

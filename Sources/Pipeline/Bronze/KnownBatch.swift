@@ -71,7 +71,7 @@ struct KnownBatch {
     private func readScopes(
         expecting expected: Int, on connection: PostgresConnection, step: Step
     ) async throws -> Compared? {
-        guard let keys = try await keys(expecting: expected, step: step),
+        guard let keys = try await keys(expecting: expected, step: step), keys.unread.isEmpty,
             let condition = try await keys.scopes.condition(stage.parents, on: connection)
         else { return nil }
         return try await (

@@ -162,6 +162,12 @@ struct ItemsCase: Sendable, CustomTestStringConvertible {
                 (1...25).map { order($0, "a1") }, (1...25).map { order($0, "a1", $0 < 3 ? "c1" : "b1") },
             ]),
         ItemsCase(
+            testDescription: "guarded lines, but for those of orders that are gone", orders: lenient, more: "",
+            loads: [
+                (1...40).map { order($0, "a1", "b1") },
+                (1...15).map { order($0, "a1", $0 < 3 ? "c1" : "b1") },
+            ]),
+        ItemsCase(
             testDescription: "orders that are never deleted", orders: lenient + #", "delete_mode": "ignore""#,
             loads: [first, [order(1, "a1"), order(4)], [order(2), order(4, "c1")], first]),
         ItemsCase(
