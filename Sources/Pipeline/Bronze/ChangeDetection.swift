@@ -36,6 +36,8 @@ struct ChangeDetection {
     let last: LastChanges.State
     /// True where the stage holds what changed and, at ordinals below zero, the absent keys; else it holds every record.
     var absentIsStaged = false
+    /// True where so few records are staged that each is looked up.
+    var looksUp = false
 
     private var effective: EffectiveChanges? {
         entity.effectiveTimeColumn == nil ? nil : EffectiveChanges(table: table, batch: batch)
@@ -66,7 +68,7 @@ struct ChangeDetection {
         var marks = ChangeMarks(records: records)
         var findings = Findings()
         // A log that was never analyzed looks as if each key stood in it a thousand times.
-        try await (last == .inLog ? Joins.byLookup : .asEver).inForce(on: connection) {
+        try await (last == .inLog || looksUp ? Joins.byLookup : .asEver).inForce(on: connection) {
             try await connection.beginCopyOut(
                 "COPY (\(fragment: effective?.decisions ?? decisions)) TO STDOUT (FORMAT binary)")
             while let chunk = try await connection.nextCopyChunk() {

@@ -118,7 +118,7 @@ struct KnownBatch {
         let detection = ChangeDetection(
             entity: entity, table: table, batch: batch,
             detectsAbsence: reading.survey.tellsAbsence(in: batch, of: entity), last: stage.last,
-            absentIsStaged: true)
+            absentIsStaged: true, looksUp: comparison.candidates.count < comparison.live / 20)
         if detection.detectsAbsence {
             (reading.findings.live, reading.findings.absent) = (found.live, found.absent)
             reading.findings.orphaned = found.orphaned

@@ -69,6 +69,7 @@ struct FoldedMerge {
         on writer: PostgresConnection
     ) async throws -> RowCounts {
         let plan = FoldPlan(table: table, run: batch.run, now: step.now)
+        try await TableStatistics.make(of: bronze, lookingUp: batch.records, on: source)
         let late = try await source.query("SELECT count(*) FROM (\(fragment: keysToDerive)) AS k")[0].get(
             0, as: Int.self)
         var counts = RowCounts()
@@ -121,6 +122,7 @@ struct FoldedMerge {
     ) async throws -> RowCounts {
         guard chained.counts.input > 0 else { return chained.counts }
         try await analyze(chained.rows, on: writer)
+        try await TableStatistics.make(of: table, lookingUp: chained.rows, on: writer)
         try await writer.execute("SET LOCAL random_page_cost = 1.1")
         var counts = chained.counts
         let continued = try await writer.execute(plan.markContinued)

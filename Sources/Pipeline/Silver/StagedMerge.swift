@@ -54,6 +54,7 @@ struct StagedMerge {
 
     private func prepare(_ changes: Int, on writer: PostgresConnection) async throws {
         if changes > 5_000 { try await writer.execute("ANALYZE \(fragment: table.stage) (_key_hash, _change)") }
+        try await TableStatistics.make(of: table, lookingUp: changes, on: writer)
         try await writer.execute("SET LOCAL random_page_cost = 1.1")
     }
 
