@@ -42,7 +42,7 @@ struct BatchShortcut {
         try await connection.execute("SAVEPOINT shortcut")
         let batch =
             isFirst
-            ? try await FirstBatch(stage: stage, companion: companion, step: step, expected: stage.batch.records)
+            ? try await FirstBatch(stage: stage, companion: companion, step: step, expected: stage.expected)
                 .write(on: connection) { step.progress(records: $0) }
             : try await KnownBatch(stage: stage, companion: companion, follower: follower).write(
                 on: connection, step: step)

@@ -33,6 +33,9 @@ struct BatchStage {
     /// True where nothing is known of the entity yet.
     var isFirst: Bool { last == .new }
 
+    /// About so many documents: of items, no more is known beforehand than their parents' bytes.
+    var expected: Int { parents == nil ? batch.records : max(batch.records, batch.bytes / 256) }
+
     private var entity: Entity { source.entity }
 
     /// Stages (key hash, document hash, order) of every record, and why some are rejected.

@@ -145,12 +145,14 @@ struct ChangeDetection {
     /// True where keys are live behind the staged batch that are in none of its scopes.
     func leavesOthers(on connection: PostgresConnection) async throws -> Bool {
         guard !table.isLastInLog else { return false }
-        let others = try await connection.query(
-            """
-            SELECT 1 FROM \(fragment: table.last) l WHERE NOT l._is_deleted
-                AND NOT EXISTS (SELECT FROM \(fragment: scopes) s WHERE s._scope = l._scope) LIMIT 1
-            """)
-        return !others.isEmpty
+        return try await Joins.ofWholeTables.inForce(on: connection) {
+            try await !connection.query(
+                """
+                SELECT 1 FROM \(fragment: table.last) l WHERE NOT l._is_deleted
+                    AND NOT EXISTS (SELECT FROM \(fragment: scopes) s WHERE s._scope = l._scope) LIMIT 1
+                """
+            ).isEmpty
+        }
     }
 
     /// The batch's scopes.

@@ -83,7 +83,9 @@ final class ItemReader {
         problems.removeAll(keepingCapacity: true)
         var isMore = true
         enterFile()
-        while window.byteCount < Self.windowBytes, window.count < Self.windowDocuments {
+        // A window of parents without items ends, too.
+        let lastParent = parents + 4 * Self.windowDocuments
+        while window.byteCount < Self.windowBytes, window.count < Self.windowDocuments, parents < lastParent {
             if let part = parts?.next() {
                 append(part, to: &window)
             } else if current != nil {

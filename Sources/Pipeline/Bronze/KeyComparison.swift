@@ -20,12 +20,14 @@ struct KeyComparison {
     private(set) var live = 0
     /// Live keys that the batch does not bring; its documents are not told.
     private(set) var absent: KeyPartitions
-    /// The keys of records that nothing was known of: all of them, as long as they are not more than `mostNew`.
+    /// The keys of records that nothing was known of, where they are wanted: all of them, as long as they are not more than `mostNew`.
     private(set) var new: [UUIDValue] = []
+    private let collectsNew: Bool
     static let mostNew = 50_000
 
     /// Nothing compared yet of so many records.
-    init(records: Int) {
+    init(records: Int, collectsNew: Bool) {
+        self.collectsNew = collectsNew
         candidates = ChangeMarks(records: records)
         isKnown = ChangeMarks(records: records)
         isDeleted = ChangeMarks(records: records)
@@ -72,7 +74,7 @@ struct KeyComparison {
             }
             for place in records.indices where !table.isTaken(place) {
                 candidates.mark(BatchRecord.ordinal(records[place].mark), isRestore: false)
-                if new.count <= Self.mostNew { new.append(records[place].key) }
+                if collectsNew, new.count <= Self.mostNew { new.append(records[place].key) }
             }
         }
         return true

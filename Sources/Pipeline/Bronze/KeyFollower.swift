@@ -57,9 +57,8 @@ final class KeyFollower: Sendable {
                 }
             }
         }
-        let keys = follow { [self] () -> KnownKeys? in
-            // What is asked for depends on the batch's scopes.
-            guard table.isLastInLog else { return nil }
+        // With scopes, what is asked for depends on those of the batch.
+        let keys = !table.isLastInLog ? nil : follow { [self] () -> KnownKeys? in
             if try await KeyScan.isInVain(of: source) { return nil }
             return try await pool.withConnection { connection in
                 state.withLock { $0.hasAsked = true }

@@ -15,10 +15,11 @@ struct KeyScan: Sendable {
     private(set) var missingColumns: [String] = []
     /// Top-level fields that no column reads, as far as records were read as a whole.
     private(set) var unknownFields: [String] = []
-    /// What the batch tells in full.
-    private(set) var scopes: BatchScopes
+    /// What the batch tells in full; nil where that is every key there is.
+    private(set) var scopes: BatchScopes?
 
-    /// Reads the batch, sharing out its keys as `expected` ones; nil where more records have no readable key than a short way allows.
+    /// Reads the batch, sharing out its keys as `expected` ones; nil where its scopes, or records without a readable key, leave it
+    /// the long way only.
     init?(of source: BatchSource, expecting expected: Int, progress: @Sendable (Int) -> Void) async throws {
         keys = KeyPartitions(expecting: expected)
         scopes = BatchScopes(of: source.entity)
@@ -40,19 +41,25 @@ struct KeyScan: Sendable {
                 let document = records.window.withRecord(index) { XXH3.hash128($0) }
                 let mark = BatchRecord.mark(ordinal, isDelete: reader.isDelete)
                 try keys.add(KeyEntry(key: reader.keyHash(), document: document, mark: mark))
-                scopes.see(reader)
+                scopes?.see(reader)
             }
-            try scopes.takeParents(of: records)
-            guard unread.count <= BatchShortcut.heldRejects else { return nil }
+            try scopes?.takeParents(of: records)
+            guard isHopeful else { return nil }
             progress(records.firstOrdinal)
             try Task.checkCancellation()
             // Others read behind the landing, too.
             if source.isArriving { await Task.yield() }
         }
-        try scopes.takeParents(of: records, isLast: true)
+        try scopes?.takeParents(of: records, isLast: true)
+        guard isHopeful else { return nil }
         self.records = records.firstOrdinal
         missingColumns = seen.missing
         if !isShort { unknownFields = records.unknownNames }
+    }
+
+    private var isHopeful: Bool {
+        guard let scopes else { return unread.count <= BatchShortcut.heldRejects }
+        return unread.isEmpty && scopes.areFewAndDistinct
     }
 
     /// True where a scan would be in vain: with an effective time many sources show what a key was, so that it stands several

@@ -32,7 +32,7 @@ struct KnownBatch {
             ? try await readBoth(expecting: expected, on: connection, step: step)
             : try await readScopes(expecting: expected, on: connection, step: step)
         guard let (keys, known) = compared, !known.haveTimes else { return nil }
-        var comparison = KeyComparison(records: keys.records)
+        var comparison = KeyComparison(records: keys.records, collectsNew: entity.fullScope != nil)
         for ordinal in keys.unread { comparison.addUnread(ordinal) }
         guard try comparison.compare(keys.keys, with: known) else { return nil }
         return try await copy(keys, comparison, on: connection, step: step)
@@ -41,7 +41,7 @@ struct KnownBatch {
     /// Of the batch, or of the last changes where there are more.
     private func expectedKeys(on connection: PostgresConnection) async throws -> Int {
         if let follower { return follower.expected }
-        return try await max(batch.records, LastChanges(table: table).estimatedCount(on: connection))
+        return try await max(stage.expected, LastChanges(table: table).estimatedCount(on: connection))
     }
 
     private func lastChanges(expecting expected: Int, on connection: PostgresConnection) async throws -> KnownKeys {
@@ -71,8 +71,8 @@ struct KnownBatch {
     private func readScopes(
         expecting expected: Int, on connection: PostgresConnection, step: Step
     ) async throws -> Compared? {
-        guard let keys = try await keys(expecting: expected, step: step), keys.unread.isEmpty,
-            let condition = try await keys.scopes.condition(stage.parents, on: connection)
+        guard let keys = try await keys(expecting: expected, step: step),
+            let condition = try await keys.scopes?.condition(stage.parents, on: connection)
         else { return nil }
         return try await (
             keys, KnownKeys(stage.last, of: table, where: condition, expecting: expected, on: connection)
@@ -90,6 +90,9 @@ struct KnownBatch {
         let isAbsenceFed: Bool
         /// True where a record that is not what its key was last is a change.
         let isDecided: Bool
+        /// False where the scopes may not be those that the keys have shown: a rejected record tells none, and the parent of an item
+        /// without a key is none.
+        var tellsScopes = true
         var log: LogCopy?
     }
 
@@ -110,7 +113,7 @@ struct KnownBatch {
         var reading = Reading(
             survey: survey, staged: ByteSpool(), feed: feed, isAbsenceFed: isAbsenceFed, isDecided: isDecided)
         if comparison.candidates.count > 0 {
-            try await read(comparison, into: &reading, on: connection, step: step)
+            try await read(comparison, of: scan, into: &reading, on: connection, step: step)
         }
         for name in scan.unknownFields where !reading.survey.unknownFields.contains(name) {
             reading.survey.unknownFields.append(name)
@@ -123,7 +126,7 @@ struct KnownBatch {
             (reading.findings.live, reading.findings.absent) = (found.live, found.absent)
             reading.findings.orphaned = found.orphaned
         }
-        guard reading.survey.rejected <= BatchShortcut.heldRejects, tellsScopes(reading.survey),
+        guard reading.survey.rejected <= BatchShortcut.heldRejects, reading.tellsScopes,
             detection.detectsAbsence || !reading.isAbsenceFed,
             Guard.objection(to: batch, of: entity, reading.survey, reading.findings) == nil
         else {
@@ -156,12 +159,6 @@ struct KnownBatch {
         return findings
     }
 
-    /// False where the scopes are not those that the keys have shown: no rejected record tells one, and a parent of an item
-    /// without a key is none.
-    private func tellsScopes(_ survey: BatchStage.Survey) -> Bool {
-        table.isLastInLog || (entity.explosion == nil ? survey.rejected == 0 : survey.keyless == 0)
-    }
-
     /// Has silver end the rows of many absent keys, which are known already, while what changed is read.
     /// - Parameter keysAreRead: Every record's key could be read: absence will not be suspended.
     private func applyAbsence(
@@ -187,8 +184,10 @@ struct KnownBatch {
 
     /// The second reading: documents into the log where they are changes for certain, rows for the stage into a `ByteSpool`.
     private func read(
-        _ comparison: KeyComparison, into reading: inout Reading, on connection: PostgresConnection, step: Step
+        _ comparison: KeyComparison, of scan: KeyScan, into reading: inout Reading, on connection: PostgresConnection,
+        step: Step
     ) async throws {
+        var scopes = scan.scopes
         var (log, rows) = (CopyBuffer(), CopyBuffer())
         var stageRow = StageRow(entity: entity, masking: step.known)
         var records = try source.reader(of: comparison.candidates)
@@ -197,7 +196,7 @@ struct KnownBatch {
         var copy =
             reading.isDecided
             ? try await LogCopy(into: table, row.columns, waits: reading.feed.isFed, on: connection) : nil
-        while try records.next(), reading.survey.rejected <= BatchShortcut.heldRejects {
+        while try records.next(), reading.survey.rejected <= BatchShortcut.heldRejects, reading.tellsScopes {
             for index in 0..<records.window.count {
                 let ordinal = records.firstOrdinal + index
                 guard comparison.candidates.isChanged(ordinal) else { continue }
@@ -216,6 +215,11 @@ struct KnownBatch {
                     if !keyIsKnown { reading.survey.keyless += 1 }
                 }
                 stageRow.append(verdict, key: key, ordinal: ordinal, records, index, reader, to: &rows)
+                if case .rejected(_, _, let keyIsKnown) = verdict,
+                    scopes?.drop(records, index, keyIsKnown: keyIsKnown, &reader) == false
+                {
+                    reading.tellsScopes = false
+                }
             }
             if rows.needsFlush {
                 try reading.staged.append(rows.takeBytes())
@@ -262,6 +266,7 @@ struct KnownBatch {
         try await fill(with: reading.staged, detection.detectsAbsence ? comparison.absent : nil, on: connection)
         var (marks, findings) = try await detection.decide(of: reading.survey.records, on: connection)
         (findings.live, findings.absent) = (reading.findings.live, reading.findings.absent)
+        findings.orphaned = reading.findings.orphaned
         return DetectedBatch(
             stage: stage, survey: reading.survey, detection: detection, duplicates: 0, marks: marks,
             findings: findings)

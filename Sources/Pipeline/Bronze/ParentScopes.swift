@@ -28,12 +28,14 @@ struct ParentScopes {
         try await addDeleted(on: connection)
     }
 
-    /// Live items of deleted parents; no batch brings any of them.
+    /// Live items of deleted parents of which the batch brings nothing.
     func countOrphaned(on connection: PostgresConnection) async throws -> Int {
         try await connection.query(
             """
             SELECT count(*) FROM \(fragment: table.last) l
-            WHERE l._scope IN (SELECT _scope FROM \(fragment: table.scopes) WHERE _parent < 0) AND NOT l._is_deleted
+            WHERE NOT l._is_deleted AND l._scope IN (
+                SELECT d._scope FROM \(fragment: table.scopes) d WHERE d._parent < 0 AND NOT EXISTS (
+                    SELECT FROM \(fragment: table.scopes) p WHERE p._scope = d._scope AND p._parent >= 0))
             """)[0].get(0)
     }
 

@@ -54,7 +54,7 @@ struct EntityRename {
             all.append("ALTER TABLE \(table: schema, old + table) RENAME TO \(identifier: new + table)")
         }
         for (schema, suffixes) in [
-            (schemas.bronze, ["_pkey", "_run", "__last_pk"]), (schemas.silver, ["_pk", "_open"]),
+            (schemas.bronze, ["_pkey", "_run", "__last_pk", "__scope"]), (schemas.silver, ["_pk", "_open"]),
         ] {
             for suffix in suffixes where tables.hasIndex(schema, old + suffix) {
                 all.append("ALTER INDEX \(table: schema, old + suffix) RENAME TO \(identifier: new + suffix)")
