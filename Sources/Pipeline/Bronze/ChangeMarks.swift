@@ -20,6 +20,18 @@ struct ChangeMarks {
         restored[ordinal / 64] |= 1 << UInt64(ordinal % 64)
     }
 
+    /// Adds the marks of other records of the same batch.
+    mutating func add(_ others: ChangeMarks) {
+        for word in 0..<words { changed[word] |= others.changed[word] }
+        count += others.count
+        guard !others.restored.isEmpty else { return }
+        if restored.isEmpty {
+            restored = others.restored
+        } else {
+            for word in 0..<words { restored[word] |= others.restored[word] }
+        }
+    }
+
     func isChanged(_ ordinal: Int) -> Bool { changed[ordinal / 64] >> UInt64(ordinal % 64) & 1 == 1 }
 
     func isRestored(_ ordinal: Int) -> Bool {

@@ -44,11 +44,38 @@ struct KeyComparison {
         return isDeleted.isRestored(ordinal) ? .deletedByAbsence : .deleted
     }
 
-    /// Compares the batch (marks are those of `BatchRecord`) with what is known; false where a key stands twice in the batch.
-    mutating func compare(_ batch: KeyPartitions, with known: KnownKeys) throws -> Bool {
+    /// Compares the batch (marks are those of `BatchRecord`) with what is known, half of the partitions on each of two processors;
+    /// false where a key stands twice in the batch. Once, and before anything else is added.
+    mutating func compare(_ batch: KeyPartitions, with known: KnownKeys) async throws -> Bool {
+        let middle = batch.indices.count / 2
+        let empty = self
+        async let others = empty.comparing(batch, with: known, middle..<batch.indices.upperBound)
+        guard try compare(batch, with: known, 0..<middle), let others = try await others else { return false }
+        candidates.add(others.candidates)
+        isKnown.add(others.isKnown)
+        isDeleted.add(others.isDeleted)
+        live += others.live
+        for partition in others.absent.indices {
+            for key in try others.absent.entries(of: partition) { try absent.add(key) }
+        }
+        new += others.new
+        return true
+    }
+
+    @concurrent
+    private func comparing(
+        _ batch: KeyPartitions, with known: KnownKeys, _ partitions: Range<Int>
+    ) async throws -> KeyComparison? {
+        var comparison = self
+        return try comparison.compare(batch, with: known, partitions) ? comparison : nil
+    }
+
+    private mutating func compare(
+        _ batch: KeyPartitions, with known: KnownKeys, _ partitions: Range<Int>
+    ) throws -> Bool {
         var (records, changes): ([KeyEntry], [KeyEntry]) = ([], [])
         var table = KeyTable()
-        for partition in batch.indices {
+        for partition in partitions {
             try batch.read(partition, into: &records)
             try known.readLast(of: partition, into: &changes)
             table.empty(for: records.count)

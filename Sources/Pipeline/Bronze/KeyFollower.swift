@@ -58,15 +58,18 @@ final class KeyFollower: Sendable {
             }
         }
         // With scopes, what is asked for depends on those of the batch.
-        let keys = !table.isLastInLog ? nil : follow { [self] () -> KnownKeys? in
-            if try await KeyScan.isInVain(of: source) { return nil }
-            return try await pool.withConnection { connection in
-                state.withLock { $0.hasAsked = true }
-                // Raw needs one as well, before this one is back, and bronze needs three.
-                await pool.connectAhead(2)
-                return try await Self.lastChanges(of: table, expecting: expected, on: connection)
+        let keys =
+            !table.isLastInLog
+            ? nil
+            : follow { [self] () -> KnownKeys? in
+                if try await KeyScan.isInVain(of: source) { return nil }
+                return try await pool.withConnection { connection in
+                    state.withLock { $0.hasAsked = true }
+                    // Raw needs one as well, before this one is back, and bronze needs three.
+                    await pool.connectAhead(2)
+                    return try await Self.lastChanges(of: table, expecting: expected, on: connection)
+                }
             }
-        }
         let scan = follow { [self] () -> Scanned? in
             if try await KeyScan.isInVain(of: source) { return Scanned(keys: nil) }
             let keys = try await KeyScan(of: source, expecting: expected) {

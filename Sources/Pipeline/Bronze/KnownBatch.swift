@@ -33,8 +33,8 @@ struct KnownBatch {
             : try await readScopes(expecting: expected, on: connection, step: step)
         guard let (keys, known) = compared, !known.haveTimes else { return nil }
         var comparison = KeyComparison(records: keys.records, collectsNew: entity.fullScope != nil)
+        guard try await comparison.compare(keys.keys, with: known) else { return nil }
         for ordinal in keys.unread { comparison.addUnread(ordinal) }
-        guard try comparison.compare(keys.keys, with: known) else { return nil }
         return try await copy(keys, comparison, on: connection, step: step)
     }
 
