@@ -30,13 +30,14 @@ struct JoinsTests {
         return read
     }
 
-    @Test("items that are gone, where as many others have come")
-    func items() async throws {
+    @Test("items that are gone, where as many others have come", arguments: [Shortcuts.never, .always])
+    func items(_ shortcuts: Shortcuts) async throws {
         func order(_ id: Int, _ lines: ClosedRange<Int>) -> String {
             let items = lines.map { #"{"sku":"s\#($0)"}"# }.joined(separator: ",")
             return #"{"order_id":\#(id),"total":1,"lines":[\#(items)]}"#
         }
         let warehouse = try await ExplodedOrders().warehouse
+        warehouse.use(shortcuts)
         try await warehouse.load((1...Self.keys).map { order($0, 1...3) })
         try await warehouse.connection.execute("VACUUM ANALYZE bronze.t_lines__last, stage.t_lines__bronze")
         try await warehouse.load((1...Self.keys).map { order($0, $0 % 5 == 0 ? 2...4 : 1...3) })
@@ -92,5 +93,32 @@ struct JoinsTests {
                 "SELECT count(*), count(*) FILTER (WHERE _is_current AND n = 3) FROM silver.t_things"),
             equals: ["20000 | 8000"])
         #expect(try await rowsRead(of: "t_things__silver", in: warehouse) < Self.mostReadings * Self.keys)
+    }
+
+    @Test("whether other scopes hold anything, behind other metadata")
+    func otherScopes() async throws {
+        let scoped = #"{"full_scope": "region"}"#
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, region text", scoped))
+        let records = (1...Self.keys).map { #"{"id":\#($0),"region":"\#($0 > Self.keys / 2 ? "b" : "a")"}"# }
+        try await warehouse.load(records)
+        try warehouse.change(TestEntity(columns: "id int key, region text, more text", scoped))
+        try await warehouse.load(records)
+        expect(
+            try await warehouse.rows("SELECT accepted_by IS NOT NULL FROM metadata.entity_shape"), equals: ["true"])
+        #expect(try await rowsRead(of: "t_things__bronze", in: warehouse) < Self.mostReadings * Self.keys)
+    }
+
+    @Test("the server is told what is open before many changes are merged, right behind the first load")
+    func statistics() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, n int"))
+        func rows(_ n: Int) -> [String] { (1...1_000).map { #"{"id":\#($0),"n":\#(n)}"# } }
+        try await warehouse.load(rows(1))
+        try await warehouse.load(rows(2))
+        expect(
+            try await warehouse.rows(
+                """
+                SELECT attname, null_frac > 0.9 AS is_null FROM pg_stats WHERE schemaname = 'silver' AND tablename = 't_things'
+                    AND attname IN ('_key_hash', '_valid_to') ORDER BY 1
+                """), equals: ["_key_hash | false", "_valid_to | true"])
     }
 }
