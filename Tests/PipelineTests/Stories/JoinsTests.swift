@@ -99,13 +99,19 @@ struct JoinsTests {
     func otherScopes() async throws {
         let scoped = #"{"full_scope": "region"}"#
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, region text", scoped))
-        let records = (1...Self.keys).map { #"{"id":\#($0),"region":"\#($0 > Self.keys / 2 ? "b" : "a")"}"# }
-        try await warehouse.load(records)
+        let name: String = try await warehouse.connection.query("SELECT current_database()")[0].get(0)
+        try await warehouse.connection.execute("ALTER DATABASE \(identifier: name) SET statement_timeout = '8s'")
+        // For each key of the region that is staged last, what keeps the other one's rows in memory would be read as a whole.
+        let keys = 60_000
+        let records = (1...keys).map { #"{"id":\#($0),"region":"\#($0 > keys / 2 ? "b" : "a")"}"# }
+        try warehouse.put(records)
+        try await warehouse.run()
         try warehouse.change(TestEntity(columns: "id int key, region text, more text", scoped))
-        try await warehouse.load(records)
+        try warehouse.put(records + [#"{"id":0,"region":"b"}"#])
+        warehouse.clock.advance(seconds: 60)
+        #expect(try await warehouse.run().status == .succeeded)
         expect(
             try await warehouse.rows("SELECT accepted_by IS NOT NULL FROM metadata.entity_shape"), equals: ["true"])
-        #expect(try await rowsRead(of: "t_things__bronze", in: warehouse) < Self.mostReadings * Self.keys)
     }
 
     @Test("the server is told what is open before many changes are merged, right behind the first load")
