@@ -10,7 +10,8 @@ internal import Primitives
 /// One reading takes each record's key and its document's hash, while the server sends those of the last changes; both
 /// meet in memory, partition by partition. A second reading takes only the records that are new, changed or unreadable; with an
 /// effective time it stages them, and those that turn out to be changes are read once more.
-/// It holds for batches without duplicate keys and with few rejects; any other goes the long way, from the start.
+/// It holds for batches without duplicate keys and with few rejects, and with scopes where the keys tell these (`BatchScopes`); any
+/// other goes the long way, from the start.
 struct KnownBatch {
     let stage: BatchStage
     /// Takes the typed changes along for silver; nil where silver is not to follow.

@@ -49,7 +49,7 @@ extension KnownBatchCase {
             loads: [
                 rows(1...9, "a") + rows(10...19, "b"), rows(2...9, "a") + [#"{"id":10,"n":"b","v":"x"}"#],
                 rows(2...9, "a") + [#"{"n":"b","v":1}"#], rows(3...9, "a") + [#"{"id":2,"n":7.5e999,"v":1}"#, "7"],
-                rows(4...9, "a") + rows(11...19, "b"),
+                rows(3...9, "a") + [#"{"id":2,"n":"a","v":"x"}"#], rows(4...9, "a") + rows(11...19, "b"),
             ]),
         KnownBatchCase(
             testDescription: "duplicates in two scopes", attributes: PipelineTests.scoped,
