@@ -14,7 +14,7 @@ internal import Primitives
 /// are accepted by their own columns give items.
 final class ItemReader {
     /// About so many bytes of documents make a window, or so many documents.
-    private static let (windowBytes, windowDocuments) = (1 << 20, 1 << 14)
+    private static let (windowBytes, windowDocuments) = (256 << 10, 1 << 14)
 
     private let explosion: Explosion
     private var records: BatchReader
