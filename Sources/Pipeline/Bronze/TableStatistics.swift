@@ -22,6 +22,8 @@ enum TableStatistics {
         _ table: SQLText, _ columns: SQLText, _ keys: Int, on connection: PostgresConnection
     ) async throws {
         guard keys >= fewestKeys else { return }
+        // What a transaction was told once it is told again, though it was done since.
+        try await connection.execute("SELECT pg_catalog.pg_stat_clear_snapshot()")
         let name: SQLText = "\(literal: table.text)::regclass"
         let isUnknown: Bool = try await connection.query(
             """

@@ -14,7 +14,6 @@ struct StagedMerge {
     /// Applies the deletes alone, `deletes` of them, before any other change is staged.
     /// - Returns: How many rows they ended.
     func applyDeletes(_ deletes: Int, on writer: PostgresConnection) async throws -> Int {
-        try await TableStatistics.make(of: table, lookingUp: deletes, on: writer)
         try await prepare(deletes, on: writer)
         return try await delete(plan, on: writer)
     }
@@ -29,8 +28,6 @@ struct StagedMerge {
         var counts = RowCounts()
         counts.input = changes
         guard changes > 0 else { return counts }
-        // Within a transaction the server does not tell that it has been done.
-        if applied == 0 { try await TableStatistics.make(of: table, lookingUp: changes, on: writer) }
         try await prepare(changes, on: writer)
         if let reject = plan.rejectFixed {
             try await writer.execute(reject)
@@ -57,6 +54,7 @@ struct StagedMerge {
 
     private func prepare(_ changes: Int, on writer: PostgresConnection) async throws {
         if changes > 5_000 { try await writer.execute("ANALYZE \(fragment: table.stage) (_key_hash, _change)") }
+        try await TableStatistics.make(of: table, lookingUp: changes, on: writer)
         try await writer.execute("SET LOCAL random_page_cost = 1.1")
     }
 

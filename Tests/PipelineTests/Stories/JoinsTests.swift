@@ -114,12 +114,14 @@ struct JoinsTests {
             try await warehouse.rows("SELECT accepted_by IS NOT NULL FROM metadata.entity_shape"), equals: ["true"])
     }
 
-    @Test("the server is told what is open before many changes are merged, right behind the first load")
-    func statistics() async throws {
+    @Test(
+        "the server is told what is open before many changes are merged, right behind the first load, deletes or not",
+        arguments: [0, 20])
+    func statistics(deletes: Int) async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, n int"))
         func rows(_ n: Int) -> [String] { (1...1_000).map { #"{"id":\#($0),"n":\#(n)}"# } }
         try await warehouse.load(rows(1))
-        try await warehouse.load(rows(2))
+        try await warehouse.load(Array(rows(2)[deletes...]))
         expect(
             try await warehouse.rows(
                 """
