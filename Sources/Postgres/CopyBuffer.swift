@@ -49,6 +49,9 @@ public struct CopyBuffer: Sendable {
     /// Forgets the encoded bytes, once they were sent; its memory stays, and so does that the signature was written.
     public mutating func clear() { bytes.removeAll() }
 
+    /// Starts the data, where no row is to: of rows that other buffers bring.
+    public mutating func begin() { writeSignature() }
+
     /// Starts a row; exactly `columns` fields must follow.
     public mutating func beginRow(columns: Int) {
         writeSignature()

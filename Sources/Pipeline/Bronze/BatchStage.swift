@@ -110,12 +110,22 @@ struct BatchStage {
     func log(
         _ marks: ChangeMarks, feeding feed: inout MergeFeed, on connection: PostgresConnection, step: Step
     ) async throws -> LogCopy {
+        var row = LogRow(entity, run: batch.run)
+        var log = try await LogCopy(into: table, row.columns, rows: marks.count, on: connection)
+        do { try await read(marks, &row, into: &log, feeding: &feed, step: step) } catch {
+            await log.stop()
+            throw error
+        }
+        return log
+    }
+
+    private func read(
+        _ marks: ChangeMarks, _ row: inout LogRow, into log: inout LogCopy, feeding feed: inout MergeFeed, step: Step
+    ) async throws {
         var records = try source.reader(of: marks)
         var reader = source.documentReader()
         let hasKey = !entity.keyColumns.isEmpty
-        var row = LogRow(entity, run: batch.run)
-        var log = try await LogCopy(into: table, row.columns, waits: feed.isFed, on: connection)
-        var buffer = CopyBuffer()
+        var buffer = CopyBuffer(continues: true)
         var ordinal = 0
         while try records.next() {
             for index in 0..<records.window.count {
@@ -133,12 +143,11 @@ struct BatchStage {
                 feed.add(change, records, index, key: key, &reader)
             }
             if buffer.needsFlush {
-                try await log.add(&buffer, feeding: &feed, on: connection)
+                try await log.add(&buffer, feeding: &feed)
                 step.progress(records: ordinal)
                 try Task.checkCancellation()
             }
         }
         log.finish(&buffer)
-        return log
     }
 }

@@ -339,7 +339,7 @@ struct BronzeLayer: Sendable {
         }
         let whole = feed
         async let handedOver: Void = whole.ended()
-        try await log?.end(on: connection)
+        try await log?.end()
         if isFirst {
             for statement in table.closeAfterFirstRows(findings.changes) { try await connection.execute(statement) }
         }

@@ -16,6 +16,8 @@ struct BronzeTable {
     var log: SQLText { "\(table: schema, entity.id.table)" }
     /// The last change of each key: see `LastChanges`.
     var last: SQLText { "\(table: schema, entity.id.table + "__last")" }
+    /// The index of the log's key.
+    var key: SQLText { "\(table: schema, entity.id.table + "_pkey")" }
     /// What a batch brings, before anything is decided.
     var stage: SQLText { "\(table: "stage", entity.id.table + "__bronze")" }
 

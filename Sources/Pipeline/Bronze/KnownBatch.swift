@@ -113,6 +113,16 @@ struct KnownBatch {
             of: comparison, found, survey, keysAreRead: scan.unread.isEmpty, &feed)
         var reading = Reading(
             survey: survey, staged: ByteSpool(), feed: feed, isAbsenceFed: isAbsenceFed, isDecided: isDecided)
+        do { return try await copy(&reading, comparison, found, of: scan, on: connection, step: step) } catch {
+            await reading.log?.stop()
+            throw error
+        }
+    }
+
+    private func copy(
+        _ reading: inout Reading, _ comparison: KeyComparison, _ found: ChangeDetection.Findings, of scan: KeyScan,
+        on connection: PostgresConnection, step: Step
+    ) async throws -> DetectedBatch? {
         if comparison.candidates.count > 0 {
             try await read(comparison, of: scan, into: &reading, on: connection, step: step)
         }
@@ -131,10 +141,10 @@ struct KnownBatch {
             detection.detectsAbsence || !reading.isAbsenceFed,
             Guard.objection(to: batch, of: entity, reading.survey, reading.findings) == nil
         else {
-            await connection.abortCopyIn("the batch goes another way")
+            await reading.log?.abort("the batch goes another way")
             return nil
         }
-        guard isDecided else { return try await decide(reading, comparison, detection, on: connection) }
+        guard reading.isDecided else { return try await decide(reading, comparison, detection, on: connection) }
         return try await finish(&reading, comparison, detection, on: connection)
     }
 
@@ -189,14 +199,15 @@ struct KnownBatch {
         step: Step
     ) async throws {
         var scopes = scan.scopes
-        var (log, rows) = (CopyBuffer(), CopyBuffer())
+        var (log, rows) = (CopyBuffer(continues: true), CopyBuffer())
         var stageRow = StageRow(entity: entity, masking: step.known)
         var records = try source.reader(of: comparison.candidates)
         var reader = source.documentReader()
         var row = LogRow(entity, run: batch.run)
-        var copy =
-            reading.isDecided
-            ? try await LogCopy(into: table, row.columns, waits: reading.feed.isFed, on: connection) : nil
+        if reading.isDecided {
+            reading.log = try await LogCopy(
+                into: table, row.columns, rows: comparison.candidates.count, on: connection)
+        }
         while try records.next(), reading.survey.rejected <= BatchShortcut.heldRejects, reading.tellsScopes {
             for index in 0..<records.window.count {
                 let ordinal = records.firstOrdinal + index
@@ -226,14 +237,13 @@ struct KnownBatch {
                 try reading.staged.append(rows.takeBytes())
                 step.progress(records: records.firstOrdinal)
             }
-            if log.needsFlush { try await copy?.add(&log, feeding: &reading.feed, on: connection) }
+            if log.needsFlush { try await reading.log?.add(&log, feeding: &reading.feed) }
             try Task.checkCancellation()
             // Silver's deletes and other entities need this thread, too.
             await Task.yield()
         }
         try reading.staged.append(rows.takeBytes())
-        copy?.finish(&log)
-        reading.log = copy
+        reading.log?.finish(&log)
         reading.survey.unknownFields = records.unknownNames
     }
 
@@ -246,7 +256,7 @@ struct KnownBatch {
         if let absent, !reading.isAbsenceFed { try await addAbsent(absent, to: &reading.feed) }
         let feed = reading.feed
         async let handedOver: Void = feed.ended()
-        try await reading.log?.end(on: connection)
+        try await reading.log?.end()
         if reading.findings.changes + reading.survey.rejected + reading.findings.absent > 0 {
             try await fill(with: reading.staged, absent, on: connection)
         }

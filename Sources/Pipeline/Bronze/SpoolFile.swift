@@ -109,16 +109,22 @@ final class SpoolFile: Sendable {
 struct ByteSpool: Sendable {
     /// Where the pieces stand, in the order in which they came.
     private(set) var pieces: [Range<Int>] = []
-    private let file = SpoolFile()
+    private let file: SpoolFile
+
+    /// - Parameter folder: See `SpoolFile`.
+    init(in folder: String = FileManager.default.temporaryDirectory.path) { file = SpoolFile(in: folder) }
 
     /// Bytes of all pieces.
     var byteCount: Int { pieces.last?.upperBound ?? 0 }
 
     /// Adds a piece, where it is not empty.
-    mutating func append(_ bytes: [UInt8]) throws {
-        guard !bytes.isEmpty else { return }
+    /// - Returns: Where it stands.
+    @discardableResult
+    mutating func append(_ bytes: [UInt8]) throws -> Range<Int> {
+        guard !bytes.isEmpty else { return byteCount..<byteCount }
         let start = try bytes.withUnsafeBytes { try file.append($0) }
         pieces.append(start..<start + bytes.count)
+        return start..<start + bytes.count
     }
 
     /// Reads a piece again.

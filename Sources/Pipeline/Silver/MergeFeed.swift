@@ -72,14 +72,6 @@ struct MergeFeed {
     /// True where rows should be sent although the log's buffer is not full.
     var needsFlush: Bool { rows.needsFlush }
 
-    /// Sends what was added together with bronze's own COPY, to two backends at once.
-    mutating func send(_ log: inout CopyBuffer, on connection: PostgresConnection) async throws {
-        let (merge, full) = (try await current(), swapRows())
-        async let sent: Void? = merge?.put(full)
-        try await connection.putCopyData(&log)
-        _ = try await sent
-    }
-
     /// Sends what was added.
     mutating func send() async throws {
         let (merge, full) = (try await current(), swapRows())
