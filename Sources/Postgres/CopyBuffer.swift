@@ -43,6 +43,11 @@ public struct CopyBuffer: Sendable {
         return taken
     }
 
+    /// Lends the encoded bytes.
+    public func withBytes<Result>(_ body: (Span<UInt8>) throws -> Result) rethrows -> Result {
+        try bytes.withBytes(body)
+    }
+
     /// The buffer's memory, of which the first `byteCount` bytes are meant.
     var allocated: [UInt8] { bytes.allocated }
 

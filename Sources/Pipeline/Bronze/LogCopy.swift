@@ -73,7 +73,7 @@ struct LogCopy: Sendable {
 
     /// Takes rows of a buffer that writes no signature, and sends silver those that it is to have.
     mutating func add(_ rows: inout CopyBuffer, feeding feed: inout MergeFeed) async throws {
-        try await keep(rows.takeBytes())
+        try await keep(&rows)
         try await feed.send()
     }
 
@@ -82,7 +82,8 @@ struct LogCopy: Sendable {
 
     /// Sends what waits, and ends the COPY.
     mutating func end() async throws {
-        try await keep(rest.takeBytes())
+        var last = exchange(&rest, with: CopyBuffer(continues: true))
+        try await keep(&last)
         try await sent()
         try await waiting?.send(on: connection)
         rest.finish()
@@ -103,17 +104,18 @@ struct LogCopy: Sendable {
         _ = try? await sending?.work.endingValue
     }
 
-    private mutating func keep(_ rows: [UInt8]) async throws {
+    private mutating func keep(_ rows: inout CopyBuffer) async throws {
         var taken = 0
-        do { try waiting?.append(rows, from: &taken) } catch {
+        do { try rows.withBytes { try waiting?.append($0, from: &taken) } } catch {
             // The disk of temporary files is full.
             try await sent()
             try await waiting?.send(on: connection)
             waiting = nil
         }
         guard let held = waiting?.byteCount else {
-            return try await connection.putCopyData(taken == 0 ? rows : Array(rows[taken...]))
+            return try await connection.putCopyData(Array(rows.takeBytes()[taken...]))
         }
+        rows.clear()
         guard held >= limit || held >= round && sending?.isDone != false else { return }
         try await sent()
         sending = waiting.map { Sending($0, on: connection) }

@@ -35,7 +35,7 @@ struct RowPartitions: Sendable {
 
     /// Adds whole rows in COPY's binary form, without signature.
     /// - Parameter taken: Up to where they were taken, also where a full disk ends it.
-    mutating func append(_ rows: [UInt8], from taken: inout Int) throws {
+    mutating func append(_ rows: Span<UInt8>, from taken: inout Int) throws {
         try rows.withUnsafeBytes { bytes in
             while taken < bytes.count {
                 // The number of fields, then each field's length and bytes: the key's 16 come first.
@@ -47,6 +47,7 @@ struct RowPartitions: Sendable {
                     end += 4 + max(0, Int(length))
                 }
                 let partition = Int(key >> shift)
+                if open[partition].capacity == 0 { open[partition].reserveCapacity(chunkSize + chunkSize / 4) }
                 open[partition].append(contentsOf: UnsafeRawBufferPointer(rebasing: bytes[taken..<end]))
                 byteCount += end - taken
                 taken = end
