@@ -234,7 +234,12 @@ struct KnownBatch {
                 }
             }
             if rows.needsFlush {
-                try reading.staged.append(rows.takeBytes())
+                let bytes = rows.takeBytes()
+                do { try reading.staged.append(bytes) } catch {
+                    // The log's rows need not take its place.
+                    try await reading.log?.giveDiskBack()
+                    try reading.staged.append(bytes)
+                }
                 step.progress(records: records.firstOrdinal)
             }
             if log.needsFlush { try await reading.log?.add(&log, feeding: &reading.feed) }

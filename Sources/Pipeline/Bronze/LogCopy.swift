@@ -6,11 +6,11 @@ internal import Synchronization
 ///
 /// The log's key is an index of hashes: rows that came in any order would touch all of its pages again and again. So they wait,
 /// and are sent in the order of their keys' first bits (`RowPartitions`), in rounds: while a task of its own sends one, the next
-/// one grows. Whoever reads never waits for the log, and silver has all of its rows early: it merges them while the log is
-/// written.
+/// one grows. So whoever reads hardly ever waits for the log, and silver has all of its rows early: it merges them while the log
+/// is written.
 struct LogCopy: Sendable {
-    /// Bytes of rows that wait at most, in a temporary file; what is more has to wait until a round was sent.
-    static let mostWaiting = 1 << 30
+    /// Bytes of rows that wait at most, in a temporary file, while as many may be on their way; whoever brings more waits.
+    static let mostWaiting = 256 << 20
     /// From so many bytes on, a round is worth beginning before the last row has come.
     static let smallestRound = 64 << 20
 
@@ -42,7 +42,7 @@ struct LogCopy: Sendable {
 
         var isDone: Bool { state.value.withLock(\.isDone) }
 
-        /// Sends no further piece.
+        /// Sends hardly more than the piece at hand.
         func stop() { state.value.withLock { $0.isStopped = true } }
     }
 
@@ -104,14 +104,16 @@ struct LogCopy: Sendable {
         _ = try? await sending?.work.endingValue
     }
 
+    /// The disk of temporary files is full: sends what waits there, and from now on every row as it comes.
+    mutating func giveDiskBack() async throws {
+        try await sent()
+        try await waiting?.send(on: connection)
+        waiting = nil
+    }
+
     private mutating func keep(_ rows: inout CopyBuffer) async throws {
         var taken = 0
-        do { try rows.withBytes { try waiting?.append($0, from: &taken) } } catch {
-            // The disk of temporary files is full.
-            try await sent()
-            try await waiting?.send(on: connection)
-            waiting = nil
-        }
+        do { try rows.withBytes { try waiting?.append($0, from: &taken) } } catch { try await giveDiskBack() }
         guard let held = waiting?.byteCount else {
             return try await connection.putCopyData(Array(rows.takeBytes()[taken...]))
         }

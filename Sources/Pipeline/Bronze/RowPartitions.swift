@@ -8,9 +8,9 @@ internal import Postgres
 struct RowPartitions: Sendable {
     /// Of an index of key hashes and places.
     static let bytesPerKey = 48
-    /// A partition's part of the index.
+    /// A partition's part of the index, as long as 1,024 do.
     private static let wantedSize = 1 << 20
-    /// Bytes that all partitions hold, about.
+    /// Bytes that up to 256 partitions hold, about; of more, each holds 4 KB or a row.
     private static let mostHeld = 1 << 20
 
     private var open: [[UInt8]]
