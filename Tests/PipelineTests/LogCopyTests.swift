@@ -78,6 +78,20 @@ struct LogCopyTests {
         try await log.connection.rollback()
     }
 
+    @Test("gives the disk back to others in the middle of a round, and loses no row", arguments: [1 << 20, 64 << 20])
+    func giveDiskBack(round: Int) async throws {
+        let log = try await Log()
+        let found = try await log.copy(
+            99_999, inAll: 1 << 20, by: 100, round: round, givesDiskBackBehind: 50_000
+        ) {
+            UUIDValue(high: $0 &* 0x9E37_79B9_7F4A_7C15, low: $0)
+        }
+        #expect(found[499] != nil)
+        #expect(found[500] == .some(nil))
+        #expect(try await log.counts() == ["100000 | 100000"])
+        try await log.connection.rollback()
+    }
+
     @Test("loses no row where temporary files cannot be made", arguments: [1, 1_000])
     func fullDisk(rowsAtOnce: Int) async throws {
         let log = try await Log()
@@ -118,13 +132,14 @@ private struct Log {
     ///   - inAll: How many rows are announced.
     ///   - atOnce: So many are added at once.
     ///   - ends: False to abort it in front of the last row.
+    ///   - last: Behind this row others want the disk.
     ///   - key: The key of the row with this number.
     /// - Returns: The bytes that waited behind each addition.
     @discardableResult
     func copy(
         _ rows: UInt64, inAll: Int = 0, by atOnce: Int = 1, round: Int = LogCopy.smallestRound,
         limit: Int = LogCopy.mostWaiting,
-        in folder: String = "/tmp", ends: Bool = true,
+        in folder: String = "/tmp", ends: Bool = true, givesDiskBackBehind last: UInt64? = nil,
         key: (UInt64) -> UUIDValue
     ) async throws -> [Int?] {
         let entity = warehouse.entity()
@@ -148,6 +163,7 @@ private struct Log {
             try await copy.add(&buffer, feeding: &feed)
             #expect(buffer.byteCount == 0)
             found.append(copy.waitingBytes)
+            if record == last { try await copy.giveDiskBack() }
         }
         guard ends else {
             await copy.abort("enough")

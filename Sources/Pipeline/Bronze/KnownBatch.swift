@@ -234,12 +234,7 @@ struct KnownBatch {
                 }
             }
             if rows.needsFlush {
-                let bytes = rows.takeBytes()
-                do { try reading.staged.append(bytes) } catch {
-                    // The log's rows need not take its place.
-                    try await reading.log?.giveDiskBack()
-                    try reading.staged.append(bytes)
-                }
+                try await keep(rows.takeBytes(), in: &reading)
                 step.progress(records: records.firstOrdinal)
             }
             if log.needsFlush { try await reading.log?.add(&log, feeding: &reading.feed) }
@@ -247,9 +242,18 @@ struct KnownBatch {
             // Silver's deletes and other entities need this thread, too.
             await Task.yield()
         }
-        try reading.staged.append(rows.takeBytes())
+        try await keep(rows.takeBytes(), in: &reading)
         reading.log?.finish(&log)
         reading.survey.unknownFields = records.unknownNames
+    }
+
+    /// Keeps rows for the stage.
+    private func keep(_ rows: [UInt8], in reading: inout Reading) async throws {
+        do { try reading.staged.append(rows) } catch {
+            // The log's rows need not take their place on the disk.
+            try await reading.log?.giveDiskBack()
+            try reading.staged.append(rows)
+        }
     }
 
     /// Lets silver merge, while the log is ended and the last changes are brought up to date.
