@@ -33,6 +33,9 @@ public struct CopyBuffer: Sendable {
     /// Bytes encoded since the buffer was last empty.
     public var byteCount: Int { bytes.count }
 
+    /// Bytes of memory that are kept for rows.
+    public var capacity: Int { bytes.allocated.count }
+
     /// True from 256 KB on.
     public var needsFlush: Bool { bytes.count >= Self.flushThreshold }
 

@@ -11,8 +11,11 @@ struct MergeFeed {
     private let now: Instant
     private let isBinary: Bool
     private var rows = CopyBuffer()
-    /// What was sent last.
-    private var sent = CopyBuffer(continues: true)
+    /// What was added before, oldest first, and how many bytes of memory it takes.
+    private var waiting: [CopyBuffer] = []
+    private var held = 0
+    /// More bytes are not held.
+    private let mostHeld: Int
     private var isGivenUp = false
     private var changes = 0
     private var opened = 0
@@ -32,6 +35,9 @@ struct MergeFeed {
         self.now = now
         row = opensHistory ? .opening(HistoryRow(entity)) : .staged(of: entity)
         isBinary = entity.documentStorage == .jsonb
+        // Of a first batch silver was done first, and one processor idle until the log was: its documents cost the server
+        // more. Silver stays a little behind, so that both end together.
+        mostHeld = opensHistory ? 6 << 20 : 0
     }
 
     /// Adds the change of the record that the reader read last.
@@ -72,10 +78,21 @@ struct MergeFeed {
     /// True where rows should be sent although the log's buffer is not full.
     var needsFlush: Bool { rows.needsFlush }
 
-    /// Sends what was added.
+    /// Sends what was added, or what has waited longest.
     mutating func send() async throws {
-        let (merge, full) = (try await current(), swapRows())
-        try await merge?.put(full)
+        let merge = try await current()
+        guard rows.byteCount > 0 else { return }
+        waiting.append(rows)
+        held += rows.capacity
+        var empty: CopyBuffer?
+        while held > mostHeld {
+            var oldest = waiting.removeFirst()
+            held -= oldest.capacity
+            try await merge?.put(oldest)
+            oldest.clear()
+            empty = oldest
+        }
+        rows = empty ?? CopyBuffer(continues: true)
     }
 
     /// Nothing but deletes was added: silver applies them, while other changes are read.
@@ -88,19 +105,13 @@ struct MergeFeed {
         await merge.applyDeletes(batch, count: changes, at: now)
     }
 
-    /// What was added; the rows to come go to another buffer, while it is sent.
-    private mutating func swapRows() -> CopyBuffer {
-        swap(&rows, &sent)
-        rows.clear()
-        return sent
-    }
-
     /// The last change was added: silver does its part, while bronze goes on with its own and commits.
     func ended() async throws {
-        var last = self
-        last.rows.finish()
-        try await last.send()
-        try await current()?.end(
+        var last = rows
+        last.finish()
+        let merge = try await current()
+        for rows in waiting + [last] { try await merge?.put(rows) }
+        await merge?.end(
             batch, changes: changes, opened: opened, bringsDeletes: bringsDeletes, at: now)
     }
 

@@ -308,6 +308,15 @@ struct ShortcutTests {
     }
 
     @Test(
+        "of a first batch of which silver has got a part, when the last record comes",
+        arguments: [#"{"id":0,"n":"last","v":1}"#, #"{"id":0,"n":"goes the long way","v":1e0}"#])
+    func inParts(last: String) async throws {
+        let text = String(repeating: "x", count: 500)
+        let records = (1...15_000).map { #"{"id":\#($0),"n":"\#($0) \#(text)","v":\#($0)}"# }
+        try await expectTheSame { try await tables(FirstBatchCase(testDescription: "", first: records + [last]), $0) }
+    }
+
+    @Test(
         "of a first batch that goes the long way after all: what was undone takes no room", arguments: ["{}", timed])
     func undone(attributes: String) async throws {
         let records = (0..<20_000).map { timed($0, 5, v: 1) }
