@@ -19,6 +19,8 @@ extension PostgresPool {
     private nonisolated func keepWALWriterAwake() async {
         var opened: PostgresConnection?
         do {
+            // Work that is done by then needs no help; else a connection may lie idle that its beginning needed.
+            try await Task.sleep(for: .milliseconds(100))
             let connection = try await detached(applicationName: "medallion early flush")
             opened = connection
             try await connection.execute("SET synchronous_commit = off")

@@ -1,4 +1,5 @@
 internal import Primitives
+internal import Synchronization
 
 /// Up to `size` connections to one database, lent one at a time, first come first served; beside them those that somebody keeps
 /// (`detached`). As many at most wait to be lent again.
@@ -49,14 +50,30 @@ public actor PostgresPool {
     /// Closes the idle connections now, lent ones when they come back, and those that are being opened once they are; those who
     /// wait get an error.
     public func close() async {
+        shut()
+        let connections = idle
+        idle = []
+        for connection in connections { await connection.close() }
+    }
+
+    /// Lends nothing any more, but leaves the idle connections open until the process ends, which should be soon.
+    ///
+    /// A session that has written much keeps the server busy for some milliseconds when it ends. Where all processors are, its
+    /// client waits meanwhile: a first load of 100,000 records took 3 % longer.
+    public func leave() {
+        shut()
+        Self.left.withLock { $0.append(self) }
+    }
+
+    private static let left = Mutex<[PostgresPool]>([])
+
+    private func shut() {
         isClosed = true
         for waiter in waiters { waiter.continuation.resume(throwing: closedError) }
-        waiters = []
-        let (connections, openings) = (idle, ahead)
-        (idle, ahead) = ([], [])
+        let openings = ahead
+        (waiters, ahead) = ([], [])
         // Where a name is looked up, that may take a while: it is not waited for.
         for (_, opening) in openings { opening.cancel() }
-        for connection in connections { await connection.close() }
     }
 
     // MARK: Connections for keeps

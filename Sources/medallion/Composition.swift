@@ -86,7 +86,9 @@ struct Composition {
         let cluster = PrivateCluster(projectFolder: options.projectFolder, logger: options.logger)
         let lease = try await cluster.acquire()
         do {
-            let result = try await body(pool(lease.configuration))
+            let pool = pool(lease.configuration)
+            let result = try await body(pool)
+            await pool.close()
             await lease.release()
             return result
         } catch {
@@ -114,7 +116,7 @@ struct Composition {
                 try await pool.withConnection { _ = try await migrations.apply(on: $0) }
             }
             let result = try await body(pool)
-            await pool.close()
+            await pool.leave()
             return result
         } catch {
             await pool.close()

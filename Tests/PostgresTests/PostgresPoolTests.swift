@@ -200,6 +200,9 @@ struct PostgresPoolTests {
             #expect(isSeen)
             #expect(try await wait(until: \.isEmpty))
             #expect(try await pool.flushingEarly(if: false) { try await beside() }.isEmpty)
+            // Short work is not worth a connection.
+            try await pool.flushingEarly(if: true) { try await Task.sleep(for: .milliseconds(10)) }
+            #expect(try await beside().isEmpty)
             await #expect(throws: CancellationError.self) {
                 try await pool.flushingEarly(if: true) { throw CancellationError() }
             }
@@ -210,7 +213,11 @@ struct PostgresPoolTests {
     func noEarlyFlush() async throws {
         let configuration = try PostgresConfiguration(url: "postgresql://nobody@127.0.0.1:1/none")
         let pool = PostgresPool(configuration: configuration, size: 1, applicationName: "pool")
-        #expect(try await pool.flushingEarly(if: true) { 7 } == 7)
+        let result = try await pool.flushingEarly(if: true) {
+            try await Task.sleep(for: .milliseconds(300))
+            return 7
+        }
+        #expect(result == 7)
         await pool.close()
     }
 
@@ -334,6 +341,21 @@ struct PostgresPoolTests {
             }
             #expect(await waiter.value?.kind == .usage)
             #expect(await postgresError { try await pool.withConnection { _ in } }?.kind == .usage)
+            #expect(try await eventually { try await connections(configuration) == 0 })
+        }
+    }
+
+    @Test("that is left lends nothing, keeps what is idle until it is closed after all, and ends with what comes back")
+    func left() async throws {
+        try await withPool(size: 2) { pool, configuration async throws in
+            await pool.connectAhead(2)
+            #expect(try await eventually { try await connections(configuration) == 2 })
+            try await pool.withConnection { _ async throws in
+                await pool.leave()
+                #expect(await postgresError { try await pool.withConnection { _ in } }?.kind == .usage)
+            }
+            #expect(try await eventually { try await connections(configuration) == 1 })
+            await pool.close()
             #expect(try await eventually { try await connections(configuration) == 0 })
         }
     }
