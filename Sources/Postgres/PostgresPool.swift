@@ -1,5 +1,4 @@
 internal import Primitives
-internal import Synchronization
 
 /// Up to `size` connections to one database, lent one at a time, first come first served; beside them those that somebody keeps
 /// (`detached`). As many at most wait to be lent again.
@@ -49,29 +48,13 @@ public actor PostgresPool {
 
     /// Closes the idle connections now, lent ones when they come back, and those that are being opened once they are; those who
     /// wait get an error.
-    public func close() async {
-        shut()
-        let connections = idle
-        idle = []
-        for connection in connections { await connection.close() }
-    }
-
-    /// Lends nothing any more, but leaves the idle connections open until the process ends, which should be soon.
-    ///
-    /// A session that has written much keeps the server busy for some milliseconds when it ends. Where all processors are, its
-    /// client waits meanwhile: a first load of 100,000 records took 3 % longer.
-    public func leave() {
-        shut()
-        Self.left.withLock { $0.append(self) }
-    }
-
-    private static let left = Mutex<[PostgresPool]>([])
-
-    private func shut() {
+    public func close() {
         isClosed = true
         for waiter in waiters { waiter.continuation.resume(throwing: closedError) }
         let openings = ahead
-        (waiters, ahead) = ([], [])
+        // Who drops a connection ends its session here and now. Closed one after the other, each on its own queue, they would
+        // take milliseconds: the end of a session that has written much keeps a processor of the server busy.
+        (waiters, ahead, idle) = ([], [], [])
         // Where a name is looked up, that may take a while: it is not waited for.
         for (_, opening) in openings { opening.cancel() }
     }

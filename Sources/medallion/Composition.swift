@@ -86,9 +86,7 @@ struct Composition {
         let cluster = PrivateCluster(projectFolder: options.projectFolder, logger: options.logger)
         let lease = try await cluster.acquire()
         do {
-            let pool = pool(lease.configuration)
-            let result = try await body(pool)
-            await pool.close()
+            let result = try await body(pool(lease.configuration))
             await lease.release()
             return result
         } catch {
@@ -116,7 +114,7 @@ struct Composition {
                 try await pool.withConnection { _ = try await migrations.apply(on: $0) }
             }
             let result = try await body(pool)
-            await pool.leave()
+            await pool.close()
             return result
         } catch {
             await pool.close()

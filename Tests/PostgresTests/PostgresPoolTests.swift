@@ -344,19 +344,4 @@ struct PostgresPoolTests {
             #expect(try await eventually { try await connections(configuration) == 0 })
         }
     }
-
-    @Test("that is left lends nothing, keeps what is idle until it is closed after all, and ends with what comes back")
-    func left() async throws {
-        try await withPool(size: 2) { pool, configuration async throws in
-            await pool.connectAhead(2)
-            #expect(try await eventually { try await connections(configuration) == 2 })
-            try await pool.withConnection { _ async throws in
-                await pool.leave()
-                #expect(await postgresError { try await pool.withConnection { _ in } }?.kind == .usage)
-            }
-            #expect(try await eventually { try await connections(configuration) == 1 })
-            await pool.close()
-            #expect(try await eventually { try await connections(configuration) == 0 })
-        }
-    }
 }

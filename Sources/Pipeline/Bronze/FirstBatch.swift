@@ -34,8 +34,10 @@ struct FirstBatch {
     func write(
         on connection: PostgresConnection, report: (_ records: Int) -> Void
     ) async throws -> DetectedBatch? {
-        // Bronze's table first: who reads both layers takes them in that order.
-        try await connection.execute("LOCK TABLE \(fragment: table.log) IN ACCESS EXCLUSIVE MODE")
+        // Bronze's tables first, all that are to be changed: who reads both layers takes them in that order.
+        let last: SQLText = LastChanges(table: table).canStayInLog ? "" : ", \(fragment: table.last)"
+        try await connection.execute(
+            "LOCK TABLE \(fragment: table.log)\(fragment: last) IN ACCESS EXCLUSIVE MODE")
         async let begun = MergeFeed(
             companion, batch, of: entity, expecting: expected, opensHistory: true, at: step.now)
         try await EmptyTable.clear(table.log, on: connection)

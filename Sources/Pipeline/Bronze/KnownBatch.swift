@@ -300,8 +300,10 @@ struct KnownBatch {
         for place in staged.pieces { try await connection.putCopyData(staged.read(place)) }
         var rows = CopyBuffer(continues: !staged.pieces.isEmpty)
         for partition in absent?.indices ?? 0..<0 {
-            for entry in try absent?.entries(of: partition) ?? [] { StageRow.append(absent: entry.key, to: &rows) }
-            if rows.needsFlush { try await connection.putCopyData(&rows) }
+            for entry in try absent?.entries(of: partition) ?? [] {
+                StageRow.append(absent: entry.key, to: &rows)
+                if rows.needsFlush { try await connection.putCopyData(&rows) }
+            }
         }
         rows.finish()
         try await connection.putCopyData(&rows)

@@ -90,7 +90,8 @@ struct MergeFeed {
             held -= oldest.capacity
             try await merge?.put(oldest)
             oldest.clear()
-            empty = oldest
+            // One that grew far is not kept: nothing would be held any more.
+            if oldest.capacity <= 2 << 20 { empty = oldest }
         }
         rows = empty ?? CopyBuffer(continues: true)
     }
