@@ -42,13 +42,16 @@ public actor PostgresConnection {
                 connection.session.close()
                 throw PostgresError(.usage, "the server is older than PostgreSQL 14", hint: "upgrade the server")
             }
+            // The statement of a client that was killed would go on, and its locks keep the next one waiting.
             _ = try connection.run(
                 """
                 SELECT pg_catalog.set_config('TimeZone', 'UTC', false), pg_catalog.set_config('DateStyle', 'ISO', false),
                 pg_catalog.set_config('search_path', '', false), pg_catalog.set_config('extra_float_digits', '1', false),
                 pg_catalog.set_config('standard_conforming_strings', 'on', false),
                 pg_catalog.set_config('bytea_output', 'hex', false),
-                pg_catalog.set_config('client_min_messages', 'warning', false)
+                pg_catalog.set_config('client_min_messages', 'warning', false),
+                CASE WHEN pg_catalog.version() ~ 'linux'
+                    THEN pg_catalog.set_config('client_connection_check_interval', '5s', false) END
                 """)
         }
     }

@@ -124,6 +124,8 @@ struct PostgresConnectionTests {
                 "SELECT current_setting('TimeZone') AS zone, current_setting('search_path') AS path, now()::text AS now"
             )[0]
             #expect(try row.get("zone") == "UTC")
+            // A statement ends whose client was killed: the next run would wait for it.
+            #expect(try await connection.query("SHOW client_connection_check_interval")[0].get(0) == "5s")
             #expect(try row.get("path") == "")
             #expect(try row.get("now", as: String.self).hasSuffix("+00"))
             #expect(try await connection.query("SELECT '\\x00ff'::bytea")[0].get(0) == [0, 255] as [UInt8])

@@ -192,7 +192,10 @@ struct ChangeDetection {
             }
         }
         guard last != .inLog else { return }
-        try await connection.execute(effective?.applyToLast ?? applyToLast)
+        // What the batch has logged counts for one row, and so the stage, which tells the scopes, would be read for each.
+        try await (table.isLastInLog ? Joins.asEver : .ofWholeTables).inForce(on: connection) {
+            try await connection.execute(effective?.applyToLast ?? applyToLast)
+        }
     }
 
     private func place(

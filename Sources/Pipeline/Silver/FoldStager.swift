@@ -162,23 +162,28 @@ struct FoldStager: ~Copyable {
     }
 
     /// Folds the key's changes without those that change what never changes: what came first counts, in the order of
-    /// arrival, until the key is deleted.
+    /// arrival, of each of the key's lives, which deletes divide.
     private mutating func addHeld() throws {
         let changes = held
         held.removeAll(keepingCapacity: true)
-        var fixed: UUIDValue?
+        var lives: [Int] = []
+        var life = 0
+        for change in changes {
+            lives.append(life)
+            if change.isDelete, !(change.isLate && fold.leavesOutLate) { life += 1 }
+        }
+        var fixed = [UUIDValue?](repeating: nil, count: life + 1)
         var rejected = Set<Int>()
         let arrival = changes.indices.sorted {
             (changes[$0].run.timestamp, changes[$0].file, changes[$0].record)
                 < (changes[$1].run.timestamp, changes[$1].file, changes[$1].record)
         }
-        for index in arrival where !(changes[index].isLate && fold.leavesOutLate) {
-            if changes[index].isDelete {
-                if !changes[index].isLate { fixed = nil }
-            } else if let known = fixed, let given = changes[index].fixed, known != given {
+        for index in arrival where !changes[index].isDelete && !(changes[index].isLate && fold.leavesOutLate) {
+            let given = changes[index].fixed
+            if let known = fixed[lives[index]], let given, known != given {
                 rejected.insert(index)
             } else {
-                fixed = fixed ?? changes[index].fixed
+                fixed[lives[index]] = fixed[lives[index]] ?? given
             }
         }
         for (index, change) in changes.enumerated() {

@@ -102,7 +102,8 @@ struct FoldedMerge {
         // Not joined with the keys to derive: the server takes either for one row, and would look through all of these for
         // each change.
         let marked: SQLText = """
-            (SELECT n.*, bool_or(\(fragment: isLate)) OVER (PARTITION BY n._key_hash) AS is_derived
+            (SELECT n.*, bool_or(\(fragment: isLate) OR \(fragment: isDeleteBesideUpsert))
+                OVER (PARTITION BY n._key_hash) AS is_derived
             FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant))
             """
         let rows = try await copy(
@@ -144,15 +145,24 @@ struct FoldedMerge {
 
     // MARK: Derived keys
 
-    /// Keys of the batch whose changes do not all come behind what is known of them.
+    /// Keys of the batch whose changes do not all come behind what is known of them, or one of whose deletes comes with an
+    /// upsert of the same time: whether that one goes on with the open row, a chain does not know.
     private var keysToDerive: SQLText {
         guard !looksBack else {
             return "SELECT DISTINCT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)"
         }
-        return """
-            SELECT DISTINCT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)
-                AND \(fragment: isLate)
-            """
+        let ofBatch: SQLText =
+            "SELECT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)"
+        return
+            "\(fragment: ofBatch) AND \(fragment: isLate) UNION \(fragment: ofBatch) AND \(fragment: isDeleteBesideUpsert)"
+    }
+
+    private var isDeleteBesideUpsert: SQLText {
+        """
+        n._change = 'delete' AND n._raw_file > 0 AND EXISTS (
+            SELECT FROM \(fragment: log) o WHERE o._key_hash = n._key_hash AND o._run_timestamp = \(fragment: instant)
+                AND o._change <> 'delete' AND \(fragment: position("o")) = \(fragment: position("n")))
+        """
     }
 
     /// Whether `n` does not come behind all that earlier batches know of its key.

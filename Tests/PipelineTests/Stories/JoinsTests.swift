@@ -47,6 +47,23 @@ struct JoinsTests {
         #expect(try await rowsRead(of: "t_lines__scopes", in: warehouse) < Self.mostReadings * Self.keys)
     }
 
+    @Test("items that are gone with their orders, behind a log that is known", arguments: [Shortcuts.never, .always])
+    func itemsOfGoneOrders(_ shortcuts: Shortcuts) async throws {
+        func order(_ id: Int) -> String { #"{"order_id":\#(id),"total":1,"lines":[{"sku":"a"},{"sku":"b"}]}"# }
+        let warehouse = try await ExplodedOrders(
+            orders: #", "max_delete_fraction": 1"#, more: #", "max_delete_fraction": 1"#
+        ).warehouse
+        warehouse.use(shortcuts)
+        try await warehouse.load((1...Self.keys).map(order))
+        try await warehouse.connection.execute("VACUUM ANALYZE")
+        try await warehouse.load((1...Self.keys / 2).map(order))
+        expect(
+            try await warehouse.rows("SELECT count(*), count(*) FILTER (WHERE _is_current) FROM silver.t_lines"),
+            equals: ["10000 | 5000"])
+        #expect(try await rowsRead(of: "t_lines__bronze", in: warehouse) < Self.mostReadings * Self.keys)
+        #expect(try await rowsRead(of: "t_lines__scopes", in: warehouse) < Self.mostReadings * Self.keys)
+    }
+
     @Test(
         "deletes that a full snapshot shows at an older time than what is known, beside absent keys",
         arguments: [(Shortcuts.never, "t_things__bronze"), (.always, "t_things__last")])
