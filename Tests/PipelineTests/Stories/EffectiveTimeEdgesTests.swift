@@ -359,46 +359,4 @@ struct EffectiveTimeEdgesTests {
                 """)
         try await isRebuilt(warehouse)
     }
-
-    @Test(
-        "an upsert and a delete of one time, behind a row that the upsert leaves as it is",
-        arguments: [LoadType.delta, .full])
-    func deleteBesideUpsert(type: LoadType) async throws {
-        let warehouse = try await warehouse(
-            #", "order_by": ["n"], "delete_marker": {"column": "gone", "equals": true}"#,
-            columns: ", n int stored=false, gone boolean stored=false")
-        func gone(_ id: Int, _ day: Int, _ n: Int) -> String {
-            #"{"id":\#(id),"gone":true,"at":\#(at(day)),"n":\#(n)}"#
-        }
-        try await warehouse.load(row(1, "A", 1, #","n":1"#), row(2, "A", 1, #","n":1"#))
-        try await warehouse.load(
-            row(1, "A", 2, #","n":3"#), gone(1, 2, 2), row(2, "A", 2, #","n":2"#), gone(2, 2, 3), type: type)
-        expect(
-            try await warehouse.table(),
-            equals: """
-                1 | A | d1..d2 deleted
-                1 | A | d2..
-                2 | A | d1..d2 deleted
-                """)
-        try await isRebuilt(warehouse)
-    }
-
-    @Test("what never changes may be another in a key's next life; what comes late is of the life before")
-    func fixedLives() async throws {
-        let warehouse = try await warehouse(#", "allow_empty": true"#, columns: ", born text scd=fixed")
-        func person(_ name: String, _ born: String, _ hour: Int) -> String {
-            #"{"id":1,"name":"\#(name)","born":"\#(born)","at":"2026-01-01T\#(hour):00:00Z"}"#
-        }
-        try await warehouse.load(person("A", "x", 10))
-        try await warehouse.load([])
-        try await warehouse.load(person("B", "y", 11), person("C", "z", 12))
-        expect(
-            try await warehouse.rows(
-                "SELECT name, born, _is_deleted, _is_current FROM silver.t_things ORDER BY _valid_from"),
-            equals: ["A | x | true | false", "C | z | false | true"])
-        expect(
-            try await warehouse.rows("SELECT layer, record_no, reason FROM audit.rejected_record"),
-            equals: ["silver | 1 | a fixed column changed"])
-        try await isRebuilt(warehouse)
-    }
 }
