@@ -11,10 +11,9 @@ struct MergeFeed {
     private let now: Instant
     private let isBinary: Bool
     private var rows = CopyBuffer()
-    /// What was added before, oldest first, and how many bytes of memory it takes.
+    /// What was added before, oldest first.
     private var waiting: [CopyBuffer] = []
-    private var held = 0
-    /// More bytes are not held.
+    /// More bytes of memory are not held by that.
     private let mostHeld: Int
     private var isGivenUp = false
     private var changes = 0
@@ -83,11 +82,9 @@ struct MergeFeed {
         let merge = try await current()
         guard rows.byteCount > 0 else { return }
         waiting.append(rows)
-        held += rows.capacity
         var empty: CopyBuffer?
-        while held > mostHeld {
+        while waiting.reduce(0, { $0 + $1.capacity }) > mostHeld {
             var oldest = waiting.removeFirst()
-            held -= oldest.capacity
             try await merge?.put(oldest)
             oldest.clear()
             // One that grew far is not kept: nothing would be held any more.

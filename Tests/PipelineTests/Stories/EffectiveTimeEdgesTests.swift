@@ -11,6 +11,12 @@ private func row(_ id: Int, _ name: String, _ day: Int, _ more: String = "") -> 
     #"{"id":\#(id),"name":"\#(name)","at":\#(at(day))\#(more)}"#
 }
 
+/// A replay, of raw or of bronze, ends in the table that is there.
+func expectRebuilt(_ warehouse: TestWarehouse) async throws {
+    expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
+    expect(try await warehouse.rebuildDifferences(from: .bronze), equals: [])
+}
+
 /// Where an effective time meets the other rules of history, one row of the contract's table after the other.
 @Suite("Where an effective time meets other rules", .fewAtOnce)
 struct EffectiveTimeEdgesTests {
@@ -23,11 +29,6 @@ struct EffectiveTimeEdgesTests {
 
     private func delta(_ warehouse: TestWarehouse, _ records: String...) async throws {
         try await warehouse.load(records, type: .delta)
-    }
-
-    private func isRebuilt(_ warehouse: TestWarehouse) async throws {
-        expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
-        expect(try await warehouse.rebuildDifferences(from: .bronze), equals: [])
     }
 
     @Test("a rejected record hides no newer version: what is older in its batch is not taken for the present")
@@ -50,7 +51,7 @@ struct EffectiveTimeEdgesTests {
         )
         expect(try await warehouse.table(), equals: table)
         #expect(try await warehouse.audit().contains("bronze 5: unchanged 3, rejected 2"))
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("a late change of a fixed column is rejected, not what came before it")
@@ -71,7 +72,7 @@ struct EffectiveTimeEdgesTests {
         expect(
             try await warehouse.rows("SELECT layer, reason FROM audit.rejected_record"),
             equals: ["silver | a fixed column changed"])
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("a correction in place cannot change a fixed column either")
@@ -86,7 +87,7 @@ struct EffectiveTimeEdgesTests {
             equals: ["silver | a fixed column changed"])
         try await delta(warehouse, row(1, "C", 3, #","born":"x""#))
         expect(try await warehouse.table(), equals: "1 | C | x | d3..")
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("another notation of the same values writes nothing in silver; an ignored column waits for the next version")
@@ -112,7 +113,7 @@ struct EffectiveTimeEdgesTests {
                 1 | A | 1 | d3..d5
                 1 | B | 4 | d5..
                 """)
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("scd1 with an effective time: one row from the oldest time on, with the newest values")
@@ -136,7 +137,7 @@ struct EffectiveTimeEdgesTests {
                 2 | Z | d3..d6+1us deleted
                 2 | Z | d6+1us..
                 """)
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("the first change of a chain is counted by what it does, not by what the chain ends with")
@@ -150,7 +151,7 @@ struct EffectiveTimeEdgesTests {
         try await delta(warehouse, call("3", 4), call("2", 5))
         #expect(try await warehouse.audit().hasSuffix("silver 2: updated 2"))
         expect(try await warehouse.table(), equals: "1 | A | 2 | d1..")
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("a partition's full load deletes inside it only; the key's scope is that of its newest document")
@@ -169,7 +170,7 @@ struct EffectiveTimeEdgesTests {
                 2 | A | S | d2..
                 3 | A | N | d2..d3 deleted
                 """)
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("with delete_mode ignore absence says nothing")
@@ -184,7 +185,7 @@ struct EffectiveTimeEdgesTests {
                 1 | B | d2..
                 2 | X | d1..
                 """)
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("a column that a whole full batch lacks keeps its values, in late changes of that batch too")
@@ -205,7 +206,7 @@ struct EffectiveTimeEdgesTests {
         expect(
             try await warehouse.table(),
             equals: after.replacing("7 | A | w7 | d2..d3", with: "7 | Z | z | d1..d2\n7 | A | w7 | d2..d3"))
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("what late_arrivals leaves out stays out when the history is rebuilt", arguments: ["ignore", "reject"])
@@ -223,7 +224,7 @@ struct EffectiveTimeEdgesTests {
                 1 | D | d9..
                 2 | X | d1..
                 """)
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("an entity that gets an effective time goes on from what its batches said")
@@ -290,7 +291,7 @@ struct EffectiveTimeEdgesTests {
                 2 | X | d1..
                 """)
         expect(try await warehouse.audit(), equals: "silver 5: inserted 2, updated 1, late 2")
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("the same full batch again is told by its checksums, and changes nothing")
@@ -311,7 +312,7 @@ struct EffectiveTimeEdgesTests {
                 1 | C | d5..d5+1us
                 1 | B | d5+1us..
                 """)
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("a correction of what a full snapshot brought back reaches the open row")
@@ -328,7 +329,7 @@ struct EffectiveTimeEdgesTests {
                 1 | a | d2..
                 2 | X | d1..
                 """)
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("bitemporal without an effective time: what was known is kept, and what is known is as in scd2")
@@ -357,6 +358,6 @@ struct EffectiveTimeEdgesTests {
                 1 | A | 2 | d1..
                 2 | X | 1 | d1..d2 deleted
                 """)
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 }

@@ -14,11 +14,6 @@ struct LivesOfKeysTests {
                 #"{"effective_time_column": "at", "delta": {"mode": "all"}, "max_delete_fraction": 1\#(attributes)}"#))
     }
 
-    private func isRebuilt(_ warehouse: TestWarehouse) async throws {
-        expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
-        expect(try await warehouse.rebuildDifferences(from: .bronze), equals: [])
-    }
-
     @Test(
         "an upsert and a delete of one time, behind a row that the upsert leaves as it is",
         arguments: [LoadType.delta, .full])
@@ -39,7 +34,7 @@ struct LivesOfKeysTests {
                 1 | A | d2..
                 2 | A | d1..d2 deleted
                 """)
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 
     @Test("what never changes may be another in a key's next life; what comes late is of the life before")
@@ -58,6 +53,6 @@ struct LivesOfKeysTests {
         expect(
             try await warehouse.rows("SELECT layer, record_no, reason FROM audit.rejected_record"),
             equals: ["silver | 1 | a fixed column changed"])
-        try await isRebuilt(warehouse)
+        try await expectRebuilt(warehouse)
     }
 }
