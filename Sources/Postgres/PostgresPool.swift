@@ -8,7 +8,8 @@ internal import Primitives
 public actor PostgresPool {
     /// What it connects to.
     public nonisolated let configuration: PostgresConfiguration
-    private let applicationName: String
+    /// What the server knows its connections by.
+    public nonisolated let applicationName: String
     private var idle: [PostgresConnection] = []
     /// How many more borrowers may be let in.
     private var permits: Int
@@ -110,6 +111,7 @@ public actor PostgresPool {
 
     /// One that is there, or about to be, else a new one.
     private func next(named name: String) async throws -> PostgresConnection {
+        if isClosed { throw closedError }
         while let connection = try await ready() {
             if await connection.isUsable, await connection.isCalled(name) { return connection }
             await connection.close()
@@ -149,7 +151,6 @@ public actor PostgresPool {
         try await takePermit()
         do {
             try Task.checkCancellation()
-            if isClosed { throw closedError }
             return try await next(named: applicationName)
         } catch {
             passPermitOn()

@@ -341,6 +341,7 @@ struct PostgresPoolTests {
             }
             #expect(await waiter.value?.kind == .usage)
             #expect(await postgresError { try await pool.withConnection { _ in } }?.kind == .usage)
+            #expect(await postgresError { _ = try await pool.detached(applicationName: "late") }?.kind == .usage)
             #expect(try await eventually { try await connections(configuration) == 0 })
         }
     }

@@ -81,7 +81,7 @@ public struct OperatorLedger: Sendable {
     }
 
     private func whileIdle(_ system: SystemID, _ body: () async throws -> Void) async throws {
-        try await RunLease.whileIdle(system, in: workspace) { _ in try await body() }
+        try await RunLease.whileIdle(system, in: workspace, body)
     }
 }
 

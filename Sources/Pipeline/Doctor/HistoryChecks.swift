@@ -6,15 +6,11 @@ internal import Primitives
 struct HistoryChecks {
     let workspace: Workspace
 
-    private static let rules: [(column: String, meaning: String)] = [
-        ("open_twice", "keys with more than one open row"), ("overlaps", "rows that overlap the next one of their key"),
-        ("backwards", "rows that end before they begin"),
-        ("deleted_open", "rows that are marked deleted and do not end"),
-        ("known_together", "pairs of rows of a key that overlap and were known at the same time"),
-        ("unlearned", "rows that were superseded before they were recorded"),
-        ("open_not_live", "open rows whose key is not live in bronze"),
-        ("live_not_open", "keys that are live in bronze without an open row"),
-    ]
+    /// What must not be: how it is called, and a query for the `_key_hash` of each place where it is so.
+    private struct Rule {
+        let meaning: String
+        let breaches: SQLText
+    }
 
     func findings() async throws -> [Finding] {
         let onTheirWay = Set(
@@ -42,59 +38,107 @@ struct HistoryChecks {
             // Tables that are not made yet are a finding of the deployment.
             guard try tables[0].get(0, as: Bool.self) else { return [] }
             let last = try await LastChanges(table: bronze).current(on: connection)
+            let rules = rules(silver) + knowledge(silver) + (comparesBronze ? presence(silver) : [])
             do {
-                let row = try await connection.query(invariants(silver, last))[0]
-                let broken = try HistoryChecks.rules.compactMap { rule -> Finding? in
-                    let count: Int = try row.get(rule.column)
-                    let isBronze = rule.column == "open_not_live" || rule.column == "live_not_open"
-                    guard count > 0, comparesBronze || !isBronze else { return nil }
-                    return Finding(.fail, what, "\(count) \(rule.meaning) (\(silver.history.text))")
+                let broken = try await connection.query(breaches(of: rules, last: last)).map { row in
+                    let rule = try rules[row.get("rule", as: Int.self)]
+                    return Finding(
+                        .fail, what,
+                        """
+                        \(try row.get("breaches", as: Int.self)) \(rule.meaning) (\(silver.history.text)), one of them at \
+                        _key_hash=\(try row.get("example", as: String.self)); 'medallion rebuild \(entity.id) --verify' tells \
+                        what the changes in bronze come to instead, without --verify the table is made so
+                        """)
                 }
                 guard broken.isEmpty else { return broken }
-                let open: Int = try row.get("open_rows")
+                let counts = try await connection.query(
+                    """
+                    SELECT count(*) FILTER (WHERE \(fragment: silver.isOpen("t"))) AS open_rows,
+                        count(*) FILTER (WHERE \(fragment: silver.isKnown("t"))) AS all_rows
+                    FROM \(fragment: silver.history) t
+                    """)[0]
                 let note = comparesBronze ? "" : "; not compared with bronze, which is ahead until the next run"
-                return [Finding(.ok, what, "\(open) open of \(try row.get("all_rows", as: Int.self)) rows\(note)")]
+                let (open, all): (Int, Int) = try (counts.get("open_rows"), counts.get("all_rows"))
+                return [Finding(.ok, what, "\(open) open of \(all) rows\(note)")]
             } catch let error as PostgresError where error.sqlState != nil {
                 return [Finding(.fail, what, "cannot be examined: \(error)")]
             }
         }
     }
 
-    private func invariants(_ silver: SilverTable, _ last: SQLText) -> SQLText {
-        """
-        WITH last AS (SELECT _key_hash, _is_deleted FROM \(fragment: last))
-        SELECT count(*) FILTER (WHERE s.is_known) AS all_rows,
-            count(*) FILTER (WHERE s.is_known AND s._valid_to IS NULL) AS open_rows,
-            count(*) FILTER (WHERE s._valid_to <= s._valid_from) AS backwards,
-            count(*) FILTER (WHERE s._is_deleted AND s._valid_to IS NULL) AS deleted_open,
-            count(*) FILTER (WHERE s.is_known AND s.next_from < coalesce(s._valid_to, 'infinity')) AS overlaps,
-            (SELECT count(*) FROM (
-                SELECT _key_hash FROM \(fragment: silver.history) WHERE \(fragment: silver.isOpen())
-                GROUP BY _key_hash HAVING count(*) > 1) x) AS open_twice,
-            \(fragment: knowledge(silver)),
-            (SELECT count(*) FROM \(fragment: silver.history) t WHERE \(fragment: silver.isOpen("t")) AND NOT EXISTS (
-                SELECT FROM last l WHERE l._key_hash = t._key_hash AND NOT l._is_deleted))
-                AS open_not_live,
-            (SELECT count(*) FROM last l WHERE NOT l._is_deleted AND NOT EXISTS (
-                SELECT FROM \(fragment: silver.history) t WHERE t._key_hash = l._key_hash AND \(fragment: silver.isOpen("t"))))
-                AS live_not_open
-        FROM (SELECT _valid_from, _valid_to, _is_deleted, \(fragment: silver.isKnown("t")) AS is_known,
-                lead(_valid_from) OVER (
-                    PARTITION BY _key_hash, (\(fragment: silver.isKnown("t"))) ORDER BY _valid_from) AS next_from
-            FROM \(fragment: silver.history) t) s
-        """
+    /// Of each broken rule its place in the list, how often it is broken, and one key: all as of one instant.
+    private func breaches(of rules: [Rule], last: SQLText) -> SQLText {
+        let each = rules.enumerated().map { index, rule -> SQLText in
+            "SELECT \(index) AS rule, b._key_hash FROM (\(fragment: rule.breaches)) b"
+        }
+        return """
+            WITH last AS (SELECT _key_hash, _is_deleted FROM \(fragment: last))
+            SELECT rule, count(*) AS breaches, min(_key_hash::text) AS example
+            FROM (\(fragment: each.joined(separator: " UNION ALL "))) x GROUP BY rule ORDER BY rule
+            """
+    }
+
+    private func rules(_ silver: SilverTable) -> [Rule] {
+        [
+            Rule(
+                meaning: "keys with more than one open row",
+                breaches: """
+                    SELECT t._key_hash FROM \(fragment: silver.history) t WHERE \(fragment: silver.isOpen("t"))
+                    GROUP BY t._key_hash HAVING count(*) > 1
+                    """),
+            Rule(
+                meaning: "rows that overlap the next one of their key",
+                breaches: """
+                    SELECT s._key_hash FROM (
+                        SELECT t._key_hash, t._valid_to,
+                            lead(t._valid_from) OVER (PARTITION BY t._key_hash ORDER BY t._valid_from) AS next_from
+                        FROM \(fragment: silver.history) t WHERE \(fragment: silver.isKnown("t"))) s
+                    WHERE s.next_from < coalesce(s._valid_to, 'infinity')
+                    """),
+            Rule(
+                meaning: "rows that end before they begin",
+                breaches: "SELECT _key_hash FROM \(fragment: silver.history) WHERE _valid_to <= _valid_from"),
+            Rule(
+                meaning: "rows that are marked deleted and do not end",
+                breaches: "SELECT _key_hash FROM \(fragment: silver.history) WHERE _is_deleted AND _valid_to IS NULL"),
+        ]
     }
 
     /// What was held to be true at one time must be free of overlaps, too, long after it was superseded.
-    private func knowledge(_ silver: SilverTable) -> SQLText {
-        guard silver.isBitemporal else { return "0 AS known_together, 0 AS unlearned" }
-        return """
-            (SELECT count(*) FROM \(fragment: silver.history) a JOIN \(fragment: silver.history) b
-                ON b._key_hash = a._key_hash AND (b._valid_from, b._recorded_at) > (a._valid_from, a._recorded_at)
-                WHERE b._valid_from < coalesce(a._valid_to, 'infinity')
-                    AND b._recorded_at < coalesce(a._superseded_at, 'infinity')
-                    AND a._recorded_at < coalesce(b._superseded_at, 'infinity')) AS known_together,
-            (SELECT count(*) FROM \(fragment: silver.history) WHERE _superseded_at <= _recorded_at) AS unlearned
-            """
+    private func knowledge(_ silver: SilverTable) -> [Rule] {
+        guard silver.isBitemporal else { return [] }
+        return [
+            Rule(
+                meaning: "pairs of rows of a key that overlap and were known at the same time",
+                breaches: """
+                    SELECT a._key_hash FROM \(fragment: silver.history) a JOIN \(fragment: silver.history) b
+                        ON b._key_hash = a._key_hash AND (b._valid_from, b._recorded_at) > (a._valid_from, a._recorded_at)
+                    WHERE b._valid_from < coalesce(a._valid_to, 'infinity')
+                        AND b._recorded_at < coalesce(a._superseded_at, 'infinity')
+                        AND a._recorded_at < coalesce(b._superseded_at, 'infinity')
+                    """),
+            Rule(
+                meaning: "rows that were superseded before they were recorded",
+                breaches: "SELECT _key_hash FROM \(fragment: silver.history) WHERE _superseded_at <= _recorded_at"),
+        ]
+    }
+
+    /// A key has an open row exactly when it is live in bronze; `last` is what bronze says last of each key.
+    private func presence(_ silver: SilverTable) -> [Rule] {
+        [
+            Rule(
+                meaning: "open rows whose key is not live in bronze",
+                breaches: """
+                    SELECT t._key_hash FROM \(fragment: silver.history) t WHERE \(fragment: silver.isOpen("t")) AND NOT EXISTS (
+                        SELECT FROM last l WHERE l._key_hash = t._key_hash AND NOT l._is_deleted)
+                    """),
+            Rule(
+                meaning: "keys that are live in bronze without an open row",
+                breaches: """
+                    SELECT l._key_hash FROM last l WHERE NOT l._is_deleted AND NOT EXISTS (
+                        SELECT FROM \(fragment: silver.history) t
+                        WHERE t._key_hash = l._key_hash AND \(fragment: silver.isOpen("t")))
+                    """),
+        ]
     }
 }

@@ -43,8 +43,8 @@ public struct QuarantineRetry: Sendable {
             let entities = workspace.catalog.entities(of: system.id)
                 .filter { due.contains($0.id) && (entity == nil || entity == $0.id) && $0.explosion == nil }
             guard !entities.isEmpty else { continue }
-            let (found, report) = try await RunLease.whileIdle(system.id, in: workspace) { lease in
-                try await retry(entities, of: system, rejectedIn: run, holding: lease)
+            let (found, report) = try await RunLease.whileIdle(system.id, in: workspace) {
+                try await retry(entities, of: system, rejectedIn: run)
             }
             outcomes += found
             reports.append(report)
@@ -57,7 +57,7 @@ public struct QuarantineRetry: Sendable {
     }
 
     private func retry(
-        _ entities: [Entity], of system: SourceSystem, rejectedIn run: UUIDValue?, holding lease: RunLease
+        _ entities: [Entity], of system: SourceSystem, rejectedIn run: UUIDValue?
     ) async throws -> ([Outcome], RunReport) {
         let start = RunStart(workspace: workspace, system: system.id)
         var refusals = try await Deployment(workspace: workspace).prepare(entities, applies: true)
@@ -69,7 +69,7 @@ public struct QuarantineRetry: Sendable {
         var outcomes: [Outcome] = []
         let report = try await start.conduct(
             request, at: try await start.nextInstant(), trigger: .retry,
-            reference: run.map(\.description) ?? "quarantine", holding: lease,
+            reference: run.map(\.description) ?? "quarantine",
             ifStopped: "stopped before it was done; retry again to go on"
         ) { ledger in
             for entity in entities {

@@ -12,10 +12,10 @@ struct GoldRun: Sendable {
     /// Builds the scripts that read what changed, or whose last build failed; the others are skipped.
     func run() async throws -> RunReport? {
         guard !workspace.gold.order.isEmpty else { return nil }
-        return try await RunLease.wait(for: .gold, in: workspace).releasing(run)
+        return try await RunLease.wait(for: .gold, in: workspace).releasing(build)
     }
 
-    private func run(holding lease: RunLease) async throws -> RunReport {
+    private func build() async throws -> RunReport {
         let start = RunStart(workspace: workspace, system: .gold)
         _ = try await start.closeAbandoned()
         var plain = request
@@ -23,7 +23,7 @@ struct GoldRun: Sendable {
         let references = sources.compactMap { $0.run?.id.description }.joined(separator: ",")
         return try await start.conduct(
             plain, at: try await start.nextInstant(), trigger: .completion,
-            reference: references.isEmpty ? nil : references, holding: lease, build)
+            reference: references.isEmpty ? nil : references, build)
     }
 
     private func build(with ledger: RunLedger) async throws {

@@ -35,7 +35,7 @@ public struct Preview: Sendable {
         guard let system = workspace.catalog.system(entity.id.system) else {
             throw UsageError("entity '\(entity.id)' has no system")
         }
-        return try await RunLease.whileIdle(system.id, in: workspace) { _ in try await preview(system) }
+        return try await RunLease.whileIdle(system.id, in: workspace) { try await preview(system) }
     }
 
     /// Carries the outcomes out of the transaction that it ends.

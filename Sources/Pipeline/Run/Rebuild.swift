@@ -56,14 +56,14 @@ public struct Rebuild: Sendable {
         guard let system = workspace.catalog.system(entity.id.system) else {
             throw UsageError("entity '\(entity.id)' has no system")
         }
-        var report = try await RunLease.whileIdle(system.id, in: workspace) { try await run(system, holding: $0) }
+        var report = try await RunLease.whileIdle(system.id, in: workspace) { try await run(system) }
         if report.differs, !verifies, report.run.status == .succeeded {
             report.gold = try await GoldRun(workspace: workspace, request: RunRequest(), sources: [report.run]).run()
         }
         return report
     }
 
-    private func run(_ system: SourceSystem, holding lease: RunLease) async throws -> Report {
+    private func run(_ system: SourceSystem) async throws -> Report {
         let start = RunStart(workspace: workspace, system: system.id)
         let deployment = Deployment(workspace: workspace)
         let differences = try await deployment.prepare([entity], applies: true)
@@ -86,7 +86,7 @@ public struct Rebuild: Sendable {
         var found = Replay.Findings()
         let run = try await start.conduct(
             request, at: try await start.nextInstant(), trigger: .rebuild, reference: verifies ? "verify" : nil,
-            holding: lease, ifStopped: "stopped before it was done; nothing was changed"
+            ifStopped: "stopped before it was done; nothing was changed"
         ) { found = try await replay.run(with: $0) }
         var report = Report(run: run)
         (report.same, report.missing) = (found.counts.same, found.counts.missing)

@@ -11,16 +11,14 @@ extension RunStart {
         return instant
     }
 
-    /// One run from its row to its end: opened, kept alive, worked on, and closed whatever came of the work.
+    /// One run from its row to its end: opened, worked on, and closed whatever came of the work.
     func conduct(
         _ request: RunRequest, at instant: Instant, trigger: TriggerType, reference: String? = nil,
-        holding lease: RunLease, ifStopped: String = "stopped before it was done; run again to go on",
+        ifStopped: String = "stopped before it was done; run again to go on",
         _ work: (RunLedger) async throws -> Void
     ) async throws -> RunReport {
         let identity = RunIdentity(id: newID(), timestamp: instant)
         let ledger = try await open(identity, request, trigger: trigger, triggerReference: reference)
-        let heart = Task { await lease.beat(for: identity, clock: workspace.clock) }
-        defer { heart.cancel() }
         var failure: (any Error)?
         do {
             try await work(ledger)
@@ -38,29 +36,5 @@ extension RunStart {
         var report = try written.get()
         if failure is PostgresError { report.isInfrastructure = true }
         return report
-    }
-}
-
-extension RunLease {
-    /// Does the work, then gives the lock back whatever came of it.
-    func releasing<Outcome>(_ work: (RunLease) async throws -> Outcome) async throws -> Outcome {
-        do {
-            let outcome = try await work(self)
-            await release()
-            return outcome
-        } catch {
-            await release()
-            throw error
-        }
-    }
-
-    /// Does the work while nobody runs the system.
-    /// - Throws: `SystemBusy` when somebody does; what the work throws.
-    static func whileIdle<Outcome>(
-        _ system: SystemID, in workspace: Workspace, _ work: (RunLease) async throws -> Outcome
-    ) async throws -> Outcome {
-        let (lease, holder) = try await take(system, in: workspace)
-        guard let lease else { throw SystemBusy(system: system, holder: holder) }
-        return try await lease.releasing(work)
     }
 }

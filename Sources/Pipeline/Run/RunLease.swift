@@ -12,12 +12,12 @@ struct RunLease: Sendable {
 
     private let connection: PostgresConnection
     private let system: SystemID
-    private let pool: PostgresPool
+    private let workspace: Workspace
 
     /// Takes the lock.
     /// - Returns: nil and who holds it, when another process runs the system.
     static func take(_ system: SystemID, in workspace: Workspace) async throws -> (lease: RunLease?, holder: String) {
-        let lease = try await RunLease(system, on: workspace.pool)
+        let lease = try await RunLease(system, in: workspace)
         do {
             if try await lease.lock() { return (lease, "") }
             if try await lease.endStaleHolder(now: workspace.clock.now()), try await lease.lock(waiting: true) {
@@ -34,7 +34,7 @@ struct RunLease: Sendable {
 
     /// Waits for the lock: gold builds queue up, they never skip.
     static func wait(for system: SystemID, in workspace: Workspace) async throws -> RunLease {
-        let lease = try await RunLease(system, on: workspace.pool)
+        let lease = try await RunLease(system, in: workspace)
         do {
             _ = try await lease.lock(waiting: true)
             return lease
@@ -44,10 +44,10 @@ struct RunLease: Sendable {
         }
     }
 
-    private init(_ system: SystemID, on pool: PostgresPool) async throws {
-        connection = try await pool.detached(applicationName: "medallion lock \(system)")
+    private init(_ system: SystemID, in workspace: Workspace) async throws {
+        connection = try await workspace.pool.detached(applicationName: "medallion lock \(system)")
         self.system = system
-        self.pool = pool
+        self.workspace = workspace
     }
 
     private static func key(_ system: SystemID) -> String { "medallion/system/\(system)" }
@@ -88,30 +88,72 @@ struct RunLease: Sendable {
         return !ended.isEmpty
     }
 
-    /// Says every 10 seconds that the run is alive, until it is cancelled.
-    func beat(for run: RunIdentity, clock: any WallClock) async {
+    /// Does the work, then gives the lock back whatever came of it.
+    ///
+    /// Meanwhile it says, at once and every ten seconds, that the holder is alive, and tells who keeps it waiting.
+    func releasing<Outcome>(_ work: () async throws -> Outcome) async throws -> Outcome {
+        let heart = Task { await beat() }
+        do {
+            let outcome = try await work()
+            await release(heart)
+            return outcome
+        } catch {
+            await release(heart)
+            throw error
+        }
+    }
+
+    /// Does the work while nobody runs the system.
+    /// - Throws: `SystemBusy` when somebody does; what the work throws.
+    static func whileIdle<Outcome>(
+        _ system: SystemID, in workspace: Workspace, _ work: () async throws -> Outcome
+    ) async throws -> Outcome {
+        let (lease, holder) = try await take(system, in: workspace)
+        guard let lease else { throw SystemBusy(system: system, holder: holder) }
+        return try await lease.releasing(work)
+    }
+
+    /// Beats until it is cancelled. A row that is still running where the lock is held is the holder's own, or one of a run that
+    /// was killed, which the holder is about to close.
+    private func beat() async {
+        let watch = LockWatch(system, in: workspace)
+        var told: Set<LockWatch.Wait.Sessions> = []
         while !Task.isCancelled {
-            do {
-                try await Task.sleep(for: .seconds(10))
+            await quietly { [self] in
                 try await connection.execute(
-                    "UPDATE audit.system_run SET heartbeat_at = \(clock.now()) WHERE run_id = \(run.id)")
-            } catch {
-                // Cancelled: the run is over. Anything else: the next beat tries again, the fence guards the data.
-                if error is CancellationError { return }
+                    """
+                    UPDATE audit.system_run SET heartbeat_at = \(workspace.clock.now())
+                    WHERE system_id = \(system.rawValue) AND status = 'running'
+                    """)
+            }
+            guard (try? await Task.sleep(for: workspace.pulse)) != nil else { return }
+            let waits = await quietly { [connection] in try await watch.look(on: connection) }
+            for wait in waits ?? [] where told.insert(wait.sessions).inserted {
+                workspace.observer.observe(.notice(wait.text))
             }
         }
+    }
+
+    /// A statement on the lease's connection that the end of the work does not cut short, for that would cost the connection, and
+    /// the lock would be given back late. What fails is tried again by the next beat; the fence guards the data.
+    @discardableResult
+    private func quietly<Result: Sendable>(_ statement: @escaping @Sendable () async throws -> Result) async -> Result?
+    {
+        await uncancelled { try? await statement() }
     }
 
     /// Gives the lock back, and the connection to the pool.
     ///
     /// Unlocked in so many words: a server that is busy ends a closed session, and its locks, only a while later, and a
     /// run that follows at once would be skipped.
-    func release() async {
+    private func release(_ heart: Task<Void, Never>) async {
+        heart.cancel()
+        await heart.value
         await uncancelled {
             do {
                 try await connection.execute(
                     "SELECT pg_catalog.pg_advisory_unlock(pg_catalog.hashtextextended(\(RunLease.key(system)), 0))")
-                await pool.takeBack(connection)
+                await workspace.pool.takeBack(connection)
             } catch {
                 // A session that is lost, or ended here, has lost its lock, too.
                 await connection.close()

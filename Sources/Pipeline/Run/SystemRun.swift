@@ -15,10 +15,10 @@ struct SystemRun: Sendable {
         guard let lease else {
             return try await skip(.alreadyRunning, "system '\(system.id)' is being run by \(holder)")
         }
-        return try await lease.releasing(run)
+        return try await lease.releasing(conduct)
     }
 
-    private func run(holding lease: RunLease) async throws -> RunReport {
+    private func conduct() async throws -> RunReport {
         let start = RunStart(workspace: workspace, system: system.id)
         let entities = workspace.catalog.entities(of: system.id).filter(request.selects)
         let differences = try await Deployment(workspace: workspace).prepare(entities, applies: request.appliesDDL)
@@ -33,7 +33,7 @@ struct SystemRun: Sendable {
         news.refusals = differences.mapValues(Deployment.refusal).merging(damaged) { first, _ in first }
         let known = news
         return try await start.conduct(
-            request, at: instant, trigger: request.resume == nil ? request.trigger : .retry, holding: lease
+            request, at: instant, trigger: request.resume == nil ? request.trigger : .retry
         ) { ledger in
             let connector = try await workspace.connectors.connect(
                 to: system, sources: entities,

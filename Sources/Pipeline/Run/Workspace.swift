@@ -49,6 +49,8 @@ public struct Workspace: Sendable {
     public var processID: Int
     /// Whether batches may take a shorter way to the same tables.
     public var shortcuts = Shortcuts.whereWorth
+    /// How often a run says that it is alive, and looks who keeps it waiting.
+    public var pulse = Duration.seconds(10)
 
     /// Everything that runs share.
     public init(

@@ -41,13 +41,17 @@ struct RandomTimelineTests {
     static func changes(_ generator: inout SeededGenerator) -> [ReferenceTimeline.Record] {
         var records: [ReferenceTimeline.Record] = []
         for id in 1...Int.random(in: 1...4, using: &generator) {
+            var at = 0
             for n in 0..<Int.random(in: 1...9, using: &generator) {
+                // Now and then several are of one time.
+                if n == 0 || Int.random(in: 0...2, using: &generator) > 0 {
+                    at = Int.random(in: 1...8, using: &generator)
+                }
                 records.append(
                     .init(
-                        id: id, at: Int.random(in: 1...8, using: &generator), n: n,
-                        a: [nil, 0, 1, 1].randomElement(using: &generator) ?? nil,
+                        id: id, at: at, n: n, a: [nil, 0, 1, 1].randomElement(using: &generator) ?? nil,
                         c: [nil, "x", "y"].randomElement(using: &generator) ?? nil,
-                        isGone: Int.random(in: 0...4, using: &generator) == 0))
+                        isGone: Int.random(in: 0...3, using: &generator) == 0))
             }
         }
         return records

@@ -82,16 +82,17 @@ struct RunFaultStoriesTests {
     func twoAtOnce() async throws {
         let warehouse = try await things()
         let lease = try #require(try await RunLease.take(SystemID(rawValue: "t"), in: warehouse.workspace).lease)
-        try warehouse.put([], for: "others")
-        let report = try await warehouse.load(#"{"id":1,"v":"a","n":1}"#)
-        #expect(report.status == .skipped)
-        #expect(report.skipReason == .alreadyRunning)
-        #expect(report.error == "system 't' is being run by another process")
-        expect(
-            try await warehouse.rows("SELECT status, error_message FROM audit.system_run"),
-            equals: ["skipped | system 't' is being run by another process"])
-        expect(try await warehouse.rows("SELECT count(*) FROM audit.raw_batch"), equals: ["0"])
-        await lease.release()
+        try await lease.releasing {
+            try warehouse.put([], for: "others")
+            let report = try await warehouse.load(#"{"id":1,"v":"a","n":1}"#)
+            #expect(report.status == .skipped)
+            #expect(report.skipReason == .alreadyRunning)
+            #expect(report.error == "system 't' is being run by another process")
+            expect(
+                try await warehouse.rows("SELECT status, error_message FROM audit.system_run"),
+                equals: ["skipped | system 't' is being run by another process"])
+            expect(try await warehouse.rows("SELECT count(*) FROM audit.raw_batch"), equals: ["0"])
+        }
         expect(try await warehouse.run().status, equals: .succeeded)
         expect(try await warehouse.table(), equals: "1 | a | 1 | d1..")
     }
@@ -101,7 +102,7 @@ struct RunFaultStoriesTests {
         let warehouse = try await things()
         for _ in 0..<50 {
             let lease = try await RunLease.take(SystemID(rawValue: "t"), in: warehouse.workspace).lease
-            await (try #require(lease)).release()
+            try await (try #require(lease)).releasing {}
             let held = try await warehouse.rows(
                 """
                 SELECT pid FROM pg_locks WHERE locktype = 'advisory'
