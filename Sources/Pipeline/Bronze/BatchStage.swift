@@ -55,7 +55,7 @@ struct BatchStage {
                 let place = (file: records.fileNumber, record: records.firstRecord + index)
                 let verdict = reader.read(records, index)
                 columns.see(records.window, index)
-                if let filter, case .accepted = verdict, filter.excludes(reader) {
+                if let filter, filter.excludes(reader) {
                     survey.records += 1
                     continue
                 }

@@ -206,7 +206,10 @@ struct BronzeLayer: Sendable {
         companion: CompanionMerge?, closes: Bool, step: Step, on connection: PostgresConnection
     ) async throws -> StepError? {
         let (survey, detection, findings) = (detected.survey, detected.detection, detected.findings)
-        if survey.rejected > 0 { try await detection.recordRejects(on: connection) }
+        // Of one that was blocked some may be told that are none any more.
+        if survey.rejected > 0 || batch.acceptsRejects || batch.allowsDeletes {
+            try await detection.recordRejects(on: connection)
+        }
         if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
             try await step.checkFence(on: connection)
             try await BatchLedger.advance(
@@ -300,15 +303,18 @@ struct BronzeLayer: Sendable {
             findings: findings)
     }
 
-    /// Normalizes a batch as a rebuild and a preview do: nothing is asked or noted.
+    /// Normalizes a batch as a rebuild and a preview do: nothing is asked or noted, but for rejected records where `rejected` says.
     /// - Returns: What it came to, why a run would block it, and the columns that no record has.
     @discardableResult
     func replay(
-        _ batch: Batch, _ entity: Entity, of system: SourceSystem, into table: BronzeTable, step: Step,
-        on connection: PostgresConnection
+        _ batch: Batch, _ entity: Entity, of system: SourceSystem, into table: BronzeTable, rejected: SQLText? = nil,
+        step: Step, on connection: PostgresConnection
     ) async throws -> (counts: RowCounts, objection: StepError?, missing: [String]) {
         let stage = try await openStage(batch, entity, system, table, step: step, on: connection)
         let detected = try await detect(stage, step: step, on: connection)
+        if let rejected, detected.survey.rejected > 0 {
+            try await detected.detection.recordRejects(in: rejected, on: connection)
+        }
         try await write(detected, nil, step: step, on: connection)
         let isDrift = batch.loadType == .full && detected.survey.records >= 100
         return (

@@ -248,16 +248,18 @@ struct ChangeDetection {
     }
 
     /// Keeps the rejected records of the batch where people find them.
-    func recordRejects(on connection: PostgresConnection) async throws {
+    func recordRejects(
+        in rejected: SQLText = "audit.rejected_record", on connection: PostgresConnection
+    ) async throws {
         let entity = batch.entity
         try await connection.execute(
             """
-            DELETE FROM audit.rejected_record WHERE run_id = \(batch.run.id) AND layer = 'bronze'
+            DELETE FROM \(fragment: rejected) WHERE run_id = \(batch.run.id) AND layer = 'bronze'
                 AND system_id = \(entity.system.rawValue) AND entity_name = \(entity.name)
             """)
         try await connection.execute(
             """
-            INSERT INTO audit.rejected_record (run_id, system_id, entity_name, layer, raw_file, record_no, run_timestamp,
+            INSERT INTO \(fragment: rejected) (run_id, system_id, entity_name, layer, raw_file, record_no, run_timestamp,
                 column_name, reason, excerpt)
             SELECT \(batch.run.id), \(entity.system.rawValue), \(entity.name), 'bronze', _raw_file, _record_no,
                 \(batch.run.timestamp), _reject_column, _reject_reason, _excerpt

@@ -3,7 +3,7 @@ internal import Metadata
 
 /// Leaves out what a delta load did not ask for, where its source can only give everything: files.
 ///
-/// A record without a cursor value is kept.
+/// A record whose cursor is NULL or cannot be read is kept.
 struct CursorFilter {
     private let column: Int
     private let bound: [UInt8]

@@ -10,6 +10,10 @@ package struct DocumentReader: ~Copyable {
         case accepted
         /// Quarantined. `keyIsKnown` is true where the key could be read: it then counts as present.
         case rejected(column: String?, reason: String, keyIsKnown: Bool)
+
+        var isRejected: Bool {
+            if case .rejected = self { true } else { false }
+        }
     }
 
     let columns: [Column]
@@ -24,6 +28,7 @@ package struct DocumentReader: ~Copyable {
     let versioned: [Int]
     let fixed: [Int]
     private let order: [Int]
+    private let cursor: Int?
     private let facts: DocumentFacts
     /// What the record just read says beyond its values.
     private(set) var isDelete = false
@@ -47,16 +52,36 @@ package struct DocumentReader: ~Copyable {
         facts = DocumentFacts(entity, timezone: timezone)
         keysAndScope = keys + facts.ofScope.filter { [keys] in !keys.contains($0) }
         order = entity.orderBy.compactMap { name in columns.firstIndex { $0.name == name } }
+        cursor = columns.firstIndex { $0.name == entity.delta?.cursorColumn }
+    }
+
+    /// Reads what bronze holds: it was accepted under its own batch's rules, so CSV booleans are read again, and which change
+    /// deletes is said by the log, not by today's marker.
+    init(ofLog entity: Entity, timezone: String) {
+        var unmarked = entity
+        unmarked.deleteMarker = nil
+        self.init(unmarked, timezone: timezone, readsLooseBooleans: true)
     }
 
     /// Where the columns lie in a record.
     package static func paths(of entity: Entity) -> [[String]] { entity.columns.map(\.path) }
 
     /// Reads a record of a window that was made with `paths(of:)`.
+    ///
+    /// A cursor is read of every record that is JSON: those that delete and those that do not fit may lie outside a delta's
+    /// window, too.
     package mutating func read(_ window: borrowing RecordWindow, _ record: Int) -> Verdict {
         row.clear()
         isDelete = false
         let state = window.state(record)
+        let verdict = read(window, record, state)
+        if let cursor, state == .valid, verdict.isRejected || isDelete {
+            if case .rejected = readColumn(window, record, cursor) { row.setNull(cursor) }
+        }
+        return verdict
+    }
+
+    private mutating func read(_ window: borrowing RecordWindow, _ record: Int, _ state: RecordState) -> Verdict {
         // What stands before a fault inside was read; a complete key there still says that the key is present.
         let isWhole =
             switch state {

@@ -18,26 +18,39 @@ struct EffectiveChanges {
     /// (ordinal, kind) of each record that becomes a change.
     ///
     /// `l` is the newest change of the key in effective order; a record that equals it is settled without a look into
-    /// the log, so that an unchanged reload stays one join.
+    /// the log, so that an unchanged reload stays one join. The others are laid between what the log holds of their keys, each key
+    /// read once, however many changes it has.
     var decisions: SQLText {
         """
-        SELECT s._ordinal, CASE WHEN s._is_delete THEN 4
-            WHEN \(fragment: isRestore) THEN CASE WHEN l._is_deleted THEN 3 ELSE 5 END
-            WHEN (l._key_hash IS NULL OR l._is_deleted) AND s.is_newest THEN 1 ELSE 2 END
-        FROM (SELECT *, row_number() OVER (PARTITION BY _key_hash
-                ORDER BY _reject_reason IS NULL DESC, _effective_at DESC, _order DESC NULLS LAST, _ordinal DESC) = 1
-                AS is_newest,
-                bool_or(_reject_reason IS NOT NULL) OVER (PARTITION BY _key_hash) AS has_rejected
-            FROM \(fragment: table.stage) WHERE _ordinal >= 0) s
-        LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
-        WHERE s._reject_reason IS NULL AND (l._key_hash IS NULL OR (
-            (l._effective_at IS DISTINCT FROM s._effective_at OR l._doc_hash IS DISTINCT FROM s._doc_hash
-                OR l._is_deleted <> s._is_delete)
-            AND (\(fragment: isRestore) OR \(fragment: isPresentDelete) OR s._doc_hash IS DISTINCT FROM (
-                SELECT o._doc_hash FROM \(fragment: table.log) o
-                WHERE o._key_hash = s._key_hash AND o._effective_at = s._effective_at
-                    AND (o._change = 'delete') = s._is_delete
-                ORDER BY o._run_timestamp DESC, o._raw_file DESC, o._record_no DESC LIMIT 1))))
+        WITH candidates AS MATERIALIZED (
+            SELECT s._ordinal, s._key_hash, s._effective_at, s._is_delete, s._doc_hash,
+                l._key_hash IS NULL OR \(fragment: isRestore) OR \(fragment: isPresentDelete) AS is_certain,
+                CASE WHEN s._is_delete THEN 4
+                    WHEN \(fragment: isRestore) THEN CASE WHEN l._is_deleted THEN 3 ELSE 5 END
+                    WHEN (l._key_hash IS NULL OR l._is_deleted) AND s.is_newest THEN 1 ELSE 2 END AS kind
+            FROM (SELECT *, row_number() OVER (PARTITION BY _key_hash
+                    ORDER BY _reject_reason IS NULL DESC, _effective_at DESC, _order DESC NULLS LAST, _ordinal DESC) = 1
+                    AS is_newest,
+                    bool_or(_reject_reason IS NOT NULL) OVER (PARTITION BY _key_hash) AS has_rejected
+                FROM \(fragment: table.stage) WHERE _ordinal >= 0) s
+            LEFT JOIN \(fragment: table.last) l ON l._key_hash = s._key_hash
+            WHERE s._reject_reason IS NULL AND (l._key_hash IS NULL OR l._effective_at IS DISTINCT FROM s._effective_at
+                OR l._doc_hash IS DISTINCT FROM s._doc_hash OR l._is_deleted <> s._is_delete))
+        SELECT _ordinal, kind FROM candidates WHERE is_certain
+        UNION ALL
+        SELECT _ordinal, kind FROM (
+            SELECT _ordinal, kind, _doc_hash, lag(_doc_hash) OVER (PARTITION BY _key_hash, _effective_at, _is_delete
+                ORDER BY _ordinal IS NOT NULL, _run_timestamp, _raw_file, _record_no) AS known
+            FROM (
+                SELECT _ordinal, kind, _key_hash, _effective_at, _is_delete, _doc_hash, NULL::timestamptz AS _run_timestamp,
+                    NULL::int AS _raw_file, NULL::int AS _record_no
+                FROM candidates WHERE NOT is_certain
+                UNION ALL
+                SELECT NULL, NULL, o._key_hash, o._effective_at, o._change = 'delete', o._doc_hash, o._run_timestamp,
+                    o._raw_file, o._record_no
+                FROM (SELECT DISTINCT _key_hash FROM candidates WHERE NOT is_certain) k
+                JOIN \(fragment: table.log) o ON o._key_hash = k._key_hash) each) identities
+        WHERE _ordinal IS NOT NULL AND _doc_hash IS DISTINCT FROM known
         """
     }
 
@@ -51,11 +64,12 @@ struct EffectiveChanges {
         """
     }
 
-    /// A full snapshot shows a live key as deleted, at an older time than what is known of it.
+    /// A full snapshot shows a live key as deleted, at an older time than what is known of it, or at the same one: also where the
+    /// same delete was known before.
     private var isPresentDelete: SQLText {
         """
         coalesce(\(fragment: isFull) AND s._is_delete AND s.is_newest AND NOT l._is_deleted
-            AND NOT s.has_rejected AND s._effective_at < \(fragment: known), false)
+            AND NOT s.has_rejected AND s._effective_at <= \(fragment: known), false)
         """
     }
 
@@ -75,12 +89,17 @@ struct EffectiveChanges {
     }
 
     /// Places the logged deletes of a full batch that are the present likewise: those of keys of which nothing newer is in the batch.
+    /// One of the time of what it deletes ends that.
     var placeDeletes: SQLText {
         """
-        UPDATE \(fragment: table.log) g SET _applies_at = \(fragment: present)
+        UPDATE \(fragment: table.log) g SET
+            _applies_at = CASE WHEN g._effective_at < \(fragment: known) THEN \(fragment: present) ELSE g._applies_at END,
+            _order = CASE WHEN g._effective_at < \(fragment: known) THEN g._order
+                ELSE coalesce(l._order, '') || '\\xff' END
         FROM \(fragment: table.last) l
         WHERE l._key_hash = g._key_hash AND g._run_timestamp = \(batch.run.timestamp) AND g._change = 'delete'
-            AND NOT l._is_deleted AND g._effective_at < \(fragment: known)
+            AND NOT l._is_deleted
+            AND (g._effective_at, coalesce(g._order, '')) < (\(fragment: known), coalesce(l._order, ''))
             AND NOT EXISTS (SELECT FROM \(fragment: table.stage) n
                 WHERE n._key_hash = g._key_hash AND (n._reject_reason IS NOT NULL
                     OR (n._effective_at, coalesce(n._order, ''), n._raw_file, n._record_no)
@@ -93,13 +112,24 @@ struct EffectiveChanges {
         "greatest(\(batch.run.timestamp), \(fragment: known) + INTERVAL '1 microsecond')"
     }
 
-    /// A document of the same effective time as the present one, which counts from later than that: it corrects the
-    /// present.
+    /// A document of the same effective time as the present one, which was placed behind that time or behind others of it: it
+    /// corrects the present.
     private var isCorrection: SQLText {
         """
         (g._change = 'upsert' AND NOT l._is_deleted AND g._effective_at = l._effective_at
-            AND l._applies_at > l._effective_at)
+            AND (l._applies_at > l._effective_at OR \(fragment: isPlacedBehindEqual)))
         """
+    }
+
+    /// The present stands behind others of its time and order, as what restored a key does. No key of the order is the
+    /// beginning of another one, so what is longer by these bytes was placed.
+    private var isPlacedBehindEqual: SQLText {
+        let order: SQLText = "coalesce(g._order, '')"
+        return """
+            length(l._order) > length(\(fragment: order))
+                AND substring(l._order FOR length(\(fragment: order))) = \(fragment: order)
+                AND rtrim(substring(l._order FROM length(\(fragment: order)) + 1), '\\xff') = ''
+            """
     }
 
     /// The first batch: every key of the log gets its newest change, in effective order.

@@ -171,6 +171,7 @@ struct FirstBatch {
                 let verdict = reader.read(records, index)
                 columns.see(records.window, index)
                 defer { reading.survey.records += 1 }
+                if let filter, filter.excludes(reader) { continue }
                 if case .rejected(_, _, let keyIsKnown) = verdict {
                     reading.survey.rejected += 1
                     if !keyIsKnown { reading.survey.keyless += 1 }
@@ -180,7 +181,6 @@ struct FirstBatch {
                         index, reader, to: &reading.rejects)
                     continue
                 }
-                if let filter, filter.excludes(reader) { continue }
                 let change: LogRow.Change = reader.isDelete ? .delete : .upsert
                 let key = reader.keyHash()
                 row.append(change, records, index, key: key, reader, to: &reading.log)

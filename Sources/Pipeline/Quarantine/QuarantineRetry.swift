@@ -70,7 +70,7 @@ public struct QuarantineRetry: Sendable {
         let report = try await start.conduct(
             request, at: try await start.nextInstant(), trigger: .retry,
             reference: run.map(\.description) ?? "quarantine",
-            ifStopped: "stopped before it was done; retry again to go on"
+            ifStopped: "stopped before it was done; 'medallion run' brings in what has landed, another retry the rest"
         ) { ledger in
             for entity in entities {
                 if let outcome = try await retry(entity, system, rejectedIn: run, refusals[entity.id], ledger) {

@@ -23,7 +23,12 @@ struct RetrySelection {
         var document: [UInt8]
         /// The notation in which it is landed again.
         var shape: DocumentShape
+
+        var identity: String? { key.map { "\($0) \(effective)" } }
     }
+
+    /// Bytes of documents in memory: what is more comes with the next retry.
+    private static let most = 16 << 20
 
     /// To be landed again, oldest first, all of one notation.
     private(set) var accepted: [Candidate] = []
@@ -31,7 +36,7 @@ struct RetrySelection {
     private(set) var superseded: [Entry] = []
     /// Rejected today, too: they stay.
     private(set) var stillRejected = 0
-    /// Accepted, but of another notation than the newest: the next retry takes them.
+    /// Accepted, but too much for memory, or of another notation than the newest: the next retry takes them.
     private(set) var postponed = 0
 
     private let entity: Entity
@@ -59,6 +64,8 @@ struct RetrySelection {
         let entries = entries.filter { !isOver($0) }
         let picker = RecordPicker(store: store, entity: entity, parent: nil, timezone: timezone)
         let batches = Dictionary(grouping: entries, by: \.run)
+        var held = 0
+        var identities: Set<String>?
         for (run, entries) in batches.sorted(by: { $0.key.timestamp > $1.key.timestamp }) {
             try Task.checkCancellation()
             // What a file of texts leaves open is read as such a file's; the manifest alone knows.
@@ -75,22 +82,28 @@ struct RetrySelection {
                     rejected += 1
                     return
                 }
-                found.append(
-                    Candidate(
-                        entry: Entry(run: run, place: place, isGivenUp: false), key: hasKey ? reader.keyHash() : nil,
-                        effective: reader.effectiveTime?.description ?? "",
-                        document: records.window.withRecord(index) { record in
-                            var bytes: [UInt8] = []
-                            bytes.append(bytes: record)
-                            return bytes
-                        }, shape: shape))
+                var candidate = Candidate(
+                    entry: Entry(run: run, place: place, isGivenUp: false), key: hasKey ? reader.keyHash() : nil,
+                    effective: reader.effectiveTime?.description ?? "", document: [], shape: shape)
+                if held >= RetrySelection.most {
+                    // Of one key, what came later must not come with a later retry: the earlier would count as newer then.
+                    let known = identities ?? Set((found + accepted).compactMap(\.identity))
+                    identities = known
+                    guard candidate.identity.map(known.contains) == true else {
+                        postponed += 1
+                        return
+                    }
+                }
+                records.window.withRecord(index) { candidate.document.append(bytes: $0) }
+                held += candidate.document.count
+                found.append(candidate)
             }
             accepted = found + accepted
             stillRejected += rejected
         }
         // One batch has one notation: that of the newest record.
         if let shape = accepted.last?.shape {
-            postponed = accepted.count { $0.shape != shape }
+            postponed += accepted.count { $0.shape != shape }
             accepted.removeAll { $0.shape != shape }
         }
     }
@@ -104,10 +117,10 @@ struct RetrySelection {
         var drop = Set<Int>()
         var newest: [String: Instant] = [:]
         for candidate in accepted {
-            if let key = candidate.key { newest["\(key) \(candidate.effective)"] = candidate.entry.run.timestamp }
+            if let identity = candidate.identity { newest[identity] = candidate.entry.run.timestamp }
         }
         for (index, candidate) in accepted.enumerated() {
-            guard let key = candidate.key, let last = newest["\(key) \(candidate.effective)"] else { continue }
+            guard let identity = candidate.identity, let last = newest[identity] else { continue }
             if candidate.entry.run.timestamp < last { drop.insert(index) }
         }
         for row in try await connection.query(newerChanges(table, full: bound(newestFull))) {

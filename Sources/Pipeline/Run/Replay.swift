@@ -21,6 +21,7 @@ struct Replay: Sendable {
     /// Every row gets another key: the columns of the old one may be NULL, those of the new one may not.
     let isKeyChange: Bool
 
+    private var rejected: SQLText { "\(table: Replay.bronzeSchema, entity.id.table + "__rejected")" }
     private var liveBronze: BronzeTable { BronzeTable(entity, schema: system.schemas.bronze) }
     private var shadowBronze: BronzeTable { BronzeTable(entity, schema: Replay.bronzeSchema) }
     private var live: SilverTable { SilverTable(entity, schema: system.schemas.silver) }
@@ -30,11 +31,11 @@ struct Replay: Sendable {
     func run(with ledger: RunLedger) async throws -> Findings {
         try await dropShadows()
         do {
+            var (found, replayed): (Findings, ReplayedBatches?) = (Findings(), nil)
             if source == .raw {
-                try await ledger.record(.bronze, entity.id) { try await replayRaw(step: $0) }
+                try await ledger.record(.bronze, entity.id) { replayed = try await replayRaw(step: $0) }
             }
-            var found = Findings()
-            try await ledger.record(.silver, entity.id) { found = try await replayBronze(step: $0) }
+            try await ledger.record(.silver, entity.id) { found = try await replayBronze(replayed, step: $0) }
             try await dropShadows()
             return found
         } catch {
@@ -54,7 +55,7 @@ struct Replay: Sendable {
                 for schema in [Replay.bronzeSchema, Replay.silverSchema] {
                     try await connection.execute("CREATE SCHEMA IF NOT EXISTS \(identifier: schema)")
                 }
-                for table in [shadowBronze.log, shadowBronze.last, shadow.history] {
+                for table in [shadowBronze.log, shadowBronze.last, shadow.history, rejected] {
                     try await connection.execute("DROP TABLE IF EXISTS \(fragment: table)")
                 }
             }
@@ -64,15 +65,19 @@ struct Replay: Sendable {
     // MARK: Raw to bronze
 
     /// Fills the shadow log, a batch a transaction; the live log is levelled together with silver.
-    private func replayRaw(step: Step) async throws {
+    private func replayRaw(step: Step) async throws -> ReplayedBatches {
+        var replayed = ReplayedBatches(entity.id, metadataHash: workspace.catalog.hash, rejected: rejected)
         let layer = BronzeLayer(
             store: workspace.store, pool: workspace.pool, catalog: workspace.catalog, allowsDeletes: true,
             acceptsRejects: true)
         try await workspace.pool.withConnection { connection in
             for statement in shadowBronze.definition { try await connection.execute(statement) }
+            try await replayed.make(on: connection)
             for batch in try await batches(["normalized", "merged"], on: connection) where batch.sameAs == nil {
                 try await connection.transaction {
-                    try await layer.replay(batch, entity, of: system, into: shadowBronze, step: step, on: connection)
+                    let outcome = try await layer.replay(
+                        batch, entity, of: system, into: shadowBronze, rejected: rejected, step: step, on: connection)
+                    replayed.add(batch, rejected: outcome.counts.rejected, missing: outcome.missing)
                 }
             }
             let found = try await LogDifference(live: liveBronze, shadow: shadowBronze).counts(on: connection)
@@ -80,11 +85,12 @@ struct Replay: Sendable {
                 try await step.commit(counts(of: found), closes: true, on: connection)
             }
         }
+        return replayed
     }
 
     // MARK: Bronze to silver
 
-    private func replayBronze(step: Step) async throws -> Findings {
+    private func replayBronze(_ replayed: ReplayedBatches?, step: Step) async throws -> Findings {
         let bronze = source == .raw ? shadowBronze : liveBronze
         let layer = SilverLayer(
             pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: true, readsOwnHistory: true)
@@ -92,6 +98,7 @@ struct Replay: Sendable {
             do {
                 return try await writer.transaction {
                     for statement in shadow.bareDefinition { try await writer.execute(statement) }
+                    try await replayed?.note(on: writer)
                     for batch in try await batches(["merged"], on: writer) where batch.sameAs == nil {
                         _ = try await layer.merge(batch, of: system, from: bronze, into: shadow, step: step, on: writer)
                     }

@@ -42,12 +42,12 @@ public struct SampleReading {
         _ filter: CursorFilter?
     ) {
         switch reader.read(window, index) {
+        case _ where filter?.excludes(reader) == true:
+            record.objection = "older than the window: a delta load leaves it out"
         case .rejected(nil, let reason, _):
             record.objection = reason
             return
         case .rejected(let column?, let reason, _): record.objection = "\(column): \(reason)"
-        case .accepted where filter?.excludes(reader) == true:
-            record.objection = "older than the window: a delta load leaves it out"
         case .accepted where reader.isDelete: record.objection = "its delete_marker says that the key was deleted"
         case .accepted: break
         }

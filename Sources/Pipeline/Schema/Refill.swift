@@ -82,12 +82,13 @@ struct Refill {
 
     private func refill(_ work: RefillWork, step: Step, on writer: PostgresConnection) async throws -> Outcome {
         var outcome = Outcome()
-        let documents = try await lastDocuments(on: writer)
+        let documents = try await RefillDocuments(of: entity, in: bronze, on: writer)
         for column in work.refilled where work.moved.contains(column.name) {
-            if try await !isPresent(column, in: documents, on: writer) { outcome.kept.append(column.name) }
+            if try await !isPresent(column, in: documents.last, on: writer) { outcome.kept.append(column.name) }
         }
-        let columns = work.refilled.filter { !outcome.kept.contains($0.name) }
-        outcome.columns = columns.map(\.name)
+        let sources = documents.sources(of: work.refilled.filter { !outcome.kept.contains($0.name) }, moved: work.moved)
+        outcome.columns = sources.flatMap(\.columns).map(\.name)
+        try await forgetMissing(outcome.columns.filter(work.moved.contains), on: writer)
         try await writer.execute("DROP TABLE IF EXISTS \(fragment: stage)")
         try await writer.execute(
             """
@@ -95,7 +96,7 @@ struct Refill {
             SELECT \(identifiers: ["_key_hash", "_scd1_hash", "_scd2_hash"] + outcome.columns)
             FROM \(fragment: table.history) WITH NO DATA
             """)
-        let (rows, unreadable) = try await copy(columns, documents, step: step, on: writer)
+        let (rows, unreadable) = try await copy(sources, step: step, on: writer)
         (outcome.rows, outcome.unreadable) = (rows, unreadable)
         if rows > 5_000 { try await writer.execute("ANALYZE \(fragment: stage) (_key_hash)") }
         let assigned = ["_scd1_hash", "_scd2_hash"] + outcome.columns
@@ -112,39 +113,19 @@ struct Refill {
         return outcome
     }
 
-    // MARK: Documents
-
-    /// Where the document of each open row stands in bronze: the newest change of its key that silver has applied.
-    ///
-    /// `append` keeps the first document of a key. Text, not parameters: COPY takes none.
-    private func lastDocuments(on connection: PostgresConnection) async throws -> SQLText {
-        let merged = try await connection.query(
-            """
-            SELECT max(run_timestamp) FROM audit.raw_batch WHERE state = 'merged'
-                AND system_id = \(entity.id.system.rawValue) AND entity_name = \(entity.id.name)
-            """)[0].get(0, as: Instant?.self)
-        let rejected: SQLText =
-            """
-            AND NOT EXISTS (SELECT FROM audit.rejected_record r WHERE r.run_id = b._run_id AND r.layer = 'silver'
-                AND r.system_id = \(literal: entity.id.system.rawValue) AND r.entity_name = \(literal: entity.id.name)
-                AND r.raw_file = b._raw_file AND r.record_no = b._record_no)
-            """
-        let rejects = entity.storedColumns.contains { $0.role == .fixed } || entity.lateArrivals == .reject
-        let order: SQLText = entity.history == .append ? "ASC" : "DESC"
-        // What came before the entity had an effective time counts from its batch's instant, as in the merge.
-        let position: SQLText =
-            entity.effectiveTimeColumn == nil
-            ? "" : "coalesce(_applies_at, _run_timestamp) DESC, _order DESC NULLS LAST,"
-        return """
-            SELECT DISTINCT ON (_key_hash) _key_hash, _run_timestamp, _raw_file, _record_no
-            FROM \(fragment: bronze.log) b
-            WHERE _change <> 'delete' AND doc IS NOT NULL
-                AND _run_timestamp <= \(literal: (merged ?? Instant(microseconds: 0)))
-                \(fragment: rejects ? rejected : "")
-            ORDER BY _key_hash, \(fragment: position) _run_timestamp \(fragment: order),
-                _raw_file \(fragment: order), _record_no \(fragment: order)
-            """
+    /// Batches that lacked a column where it stood before need not lack it where it stands now.
+    private func forgetMissing(_ columns: [String], on writer: PostgresConnection) async throws {
+        for column in columns {
+            try await writer.execute(
+                """
+                UPDATE audit.raw_batch SET missing_columns = array_remove(missing_columns, \(column))
+                WHERE system_id = \(entity.id.system.rawValue) AND entity_name = \(entity.id.name)
+                    AND \(column) = ANY (missing_columns)
+                """)
+        }
     }
+
+    // MARK: Documents
 
     private func isPresent(
         _ column: Column, in documents: SQLText, on connection: PostgresConnection
@@ -160,25 +141,30 @@ struct Refill {
     ///
     /// Two connections, as in the merge: what is read is committed, and one cannot copy out and in at once.
     private func copy(
-        _ columns: [Column], _ documents: SQLText, step: Step, on writer: PostgresConnection
+        _ sources: [RefillDocuments.Source], step: Step, on writer: PostgresConnection
     ) async throws -> (rows: Int, unreadable: Int) {
         let stored = entity.storedColumns.map { "t.\(identifier: $0.name)" as SQLText }
-        let isJoined = !columns.isEmpty
-        let join: SQLText = """
-            LEFT JOIN (\(fragment: documents)) n ON n._key_hash = t._key_hash
-            LEFT JOIN \(fragment: bronze.log) b ON b._key_hash = n._key_hash AND b._run_timestamp = n._run_timestamp
-                AND b._raw_file = n._raw_file AND b._record_no = n._record_no
-            """
+        let aliases = sources.indices.map { (place: "n\($0)", document: "b\($0)") }
+        let documents = aliases.map { ", \(identifier: $0.document).doc::text" as SQLText }
+        let joins = zip(sources, aliases).map { source, alias -> SQLText in
+            let (n, b): (SQLText, SQLText) = ("\(identifier: alias.place)", "\(identifier: alias.document)")
+            return """
+                LEFT JOIN (\(fragment: source.documents)) \(fragment: n) ON \(fragment: n)._key_hash = t._key_hash
+                LEFT JOIN \(fragment: bronze.log) \(fragment: b) ON \(fragment: b)._key_hash = \(fragment: n)._key_hash
+                    AND \(fragment: b)._run_timestamp = \(fragment: n)._run_timestamp
+                    AND \(fragment: b)._raw_file = \(fragment: n)._raw_file
+                    AND \(fragment: b)._record_no = \(fragment: n)._record_no
+                """
+        }
         return try await pool.withConnection { source in
             try await source.beginCopyOut(
                 """
-                COPY (SELECT t._key_hash, \(fragment: stored.joined(separator: ", ")),
-                        \(fragment: isJoined ? "b.doc::text" : "NULL::text")
-                    FROM \(fragment: table.history) t \(fragment: isJoined ? join : "")
+                COPY (SELECT t._key_hash, \(fragment: stored.joined(separator: ", "))\(fragment: documents.joined(separator: ""))
+                    FROM \(fragment: table.history) t \(fragment: joins.joined(separator: " "))
                     WHERE \(fragment: table.isOpen("t"))) TO STDOUT (FORMAT binary)
                 """)
             try await writer.beginCopyIn("COPY \(fragment: stage) FROM STDIN (FORMAT binary)")
-            var refiller = RowRefiller(entity, columns, timezone: timezone)
+            var refiller = RowRefiller(entity, sources.map(\.columns), timezone: timezone)
             while let chunk = try await source.nextCopyChunk() {
                 refiller.add(chunk)
                 if refiller.buffer.needsFlush {

@@ -35,6 +35,7 @@ struct SchemaDiff {
     private var live: LiveTable
     private var view: LiveTable?
     private let isEmpty: Bool
+    private let recorded: EntityShape?
     private var typeChanges: [SQLText] = []
     private var renames: [String: [SQLText]] = [:]
     private var constraintNames: Set<String>
@@ -42,6 +43,7 @@ struct SchemaDiff {
     init(of table: SilverTable, in tables: LiveTables, recorded: EntityShape?, timezone: String, isEmpty: Bool) {
         self.table = table
         self.isEmpty = isEmpty
+        self.recorded = recorded
         live = tables.table(table.schema, table.name) ?? LiveTable()
         view = tables.view(table.schema, table.name + "_current")
         constraintNames = Set(live.checks.map(\.name))
@@ -98,6 +100,14 @@ struct SchemaDiff {
                 view?.columns[shown].name = column.name
             }
             renames[column.name] = Array(statements[start...])
+            let entity = table.entity.id
+            statements.append(
+                """
+                UPDATE audit.raw_batch SET missing_columns = array_replace(missing_columns,
+                    \(literal: former), \(literal: column.name))
+                WHERE system_id = \(literal: entity.system.rawValue) AND entity_name = \(literal: entity.name)
+                    AND \(literal: former) = ANY (missing_columns)
+                """)
             changes.append(SchemaChange(.columnRenamed, column.name, "was \(former)"))
         }
     }
@@ -158,7 +168,19 @@ struct SchemaDiff {
         alter("ADD COLUMN \(identifier: column.name) \(verbatim: type + (isRequired ? " NOT NULL" : ""))")
         if case .string(let length?) = column.type { alter("ADD \(fragment: lengthCheck(column, length))") }
         comment(column, isTold: false)
+        if recorded?[column.name] != nil { forget(column.name) }
         changes.append(SchemaChange(.columnAdded, column.name, isRequired ? "\(type) NOT NULL" : type))
+    }
+
+    /// A column that somebody dropped, and that comes back, is filled like any new one.
+    private mutating func forget(_ column: String) {
+        let entity = table.entity.id
+        statements.append(
+            """
+            UPDATE metadata.entity_shape SET shape_hash = '00000000-0000-0000-0000-000000000000', columns = coalesce(
+                (SELECT jsonb_agg(c) FROM jsonb_array_elements(columns) AS c WHERE c ->> 'name' <> \(literal: column)), '[]')
+            WHERE system_id = \(literal: entity.system.rawValue) AND entity_name = \(literal: entity.name)
+            """)
     }
 
     private mutating func compareNull(_ column: Column, _ found: LiveTable.Column) {

@@ -20,8 +20,7 @@ struct ChangeStager: ~Copyable {
     init(_ entity: Entity, timezone: String, carrying carried: [Int] = [], into row: ChangeRow) {
         self.row = row
         self.carried = carried
-        // What bronze holds was accepted under its own batch's rules: CSV booleans must be read again.
-        reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: true)
+        reader = DocumentReader(ofLog: entity, timezone: timezone)
         window = RecordWindow(.lines, paths: DocumentReader.paths(of: entity))
     }
 

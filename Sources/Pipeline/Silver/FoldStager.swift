@@ -70,7 +70,7 @@ struct FoldStager: ~Copyable {
         self.table = table
         self.batch = batch
         stored = entity.columns.indices.filter { entity.columns[$0].isStored }
-        reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: true)
+        reader = DocumentReader(ofLog: entity, timezone: timezone)
         let overwritten = Set(reader.overwritten)
         isOverwritten = entity.columns.indices.map(overwritten.contains)
         self.missing = missing.mapValues { names in

@@ -92,16 +92,23 @@ struct VersionFold {
         }
         // The same place in time: of two upserts and of two deletes the later one counts.
         let earlier = pending[index]
-        let isSame = earlier.overwritten == event.overwritten && earlier.versioned == event.versioned
-        if isSame, index == pending.count - 1 {
+        let isLast = index == pending.count - 1
+        if isLast, earlier.overwritten == event.overwritten, earlier.versioned == event.versioned {
             // Said once more: the row stays as the earlier one made it.
             guard event.isCounted else { return }
             if event.isLate { effects.counts.late += 1 } else { effects.counts.unchanged += 1 }
             return
         }
         pending.remove(at: index)
+        if earlier.isCounted {
+            if earlier.isLate { effects.counts.late += 1 } else { effects.counts.unchanged += 1 }
+        }
         var event = event
-        correct(earlier, by: &event, isSame: isSame)
+        // One that comes behind its opposite undoes that, and counts as what it does.
+        if isLast, event.isCounted {
+            if event.isLate { effects.counts.late += 1 } else { effects.counts.updated += 1 }
+            event.isCounted = false
+        }
         pending.append(event)
     }
 
@@ -110,21 +117,6 @@ struct VersionFold {
         guard event.isCounted else { return }
         effects.counts.rejected += 1
         effects.rejected.append(event)
-    }
-
-    private mutating func correct(_ earlier: Event, by event: inout Event, isSame: Bool) {
-        if earlier.isCounted {
-            if earlier.isLate { effects.counts.late += 1 } else { effects.counts.unchanged += 1 }
-        }
-        guard event.isCounted else { return }
-        if event.isLate {
-            effects.counts.late += 1
-        } else if isSame {
-            effects.counts.unchanged += 1
-        } else {
-            effects.counts.updated += 1
-        }
-        event.isCounted = false
     }
 
     private mutating func applyPending(_ emit: (Version) throws -> Void) rethrows {

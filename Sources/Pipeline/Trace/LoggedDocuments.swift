@@ -10,7 +10,7 @@ struct LoggedDocuments: ~Copyable {
 
     init(_ table: NamedTable) {
         entity = table.entity
-        reader = DocumentReader(entity, timezone: table.system.timezone, readsLooseBooleans: true)
+        reader = DocumentReader(ofLog: entity, timezone: table.system.timezone)
     }
 
     /// The hash of the overwritten and that of the versioned columns; nil where the document no longer fits.

@@ -33,7 +33,8 @@ enum QuarantineReport {
                 "\(outcome.entity): \(grouped(outcome.accepted)) accepted, \(grouped(outcome.superseded)) superseded by "
                 + "something newer, \(grouped(outcome.stillRejected)) still rejected"
             if outcome.postponed > 0 {
-                line += ", \(grouped(outcome.postponed)) of another file format: retry once more"
+                line +=
+                    ", \(grouped(outcome.postponed)) more than one retry takes, or of another file format: retry once more"
             }
             return line
         }

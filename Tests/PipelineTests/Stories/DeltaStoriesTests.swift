@@ -41,6 +41,39 @@ struct DeltaStoriesTests {
             try await warehouse.rows("SELECT cursor_value FROM audit.v_current_cursor"), equals: ["100"])
     }
 
+    @Test("what deletes and what does not fit is left out by its cursor, too, and moves it")
+    func filteredDeletesAndRejects() async throws {
+        let warehouse = try await TestWarehouse(
+            TestEntity(
+                columns: "id int key, n int, no bigint, gone boolean stored=false",
+                """
+                {"load_type": "delta", "delta": {"cursor_column": "no"}, "max_reject_fraction": 1,
+                 "delete_marker": {"column": "gone", "equals": true}}
+                """))
+        let first = [
+            #"{"id":1,"n":1,"no":1}"#, #"{"id":1,"gone":true,"no":2}"#, #"{"id":1,"n":3,"no":3}"#,
+            #"{"id":2,"n":"x","no":4}"#,
+            #"{"id":3,"n":"x","no":"y"}"#,
+        ]
+        try await warehouse.load(first + [#"{"id":4,"n":4,"no":5}"#])
+        try await warehouse.load(first + [#"{"id":5,"n":5,"no":6}"#, #"{"id":4,"gone":true,"no":8}"#])
+        expect(
+            try await warehouse.table(),
+            equals: """
+                1 | 3 | 3 | d1..
+                4 | 4 | 5 | d1..d2 deleted
+                5 | 5 | 6 | d2..
+                """)
+        expect(
+            try await warehouse.audit(),
+            equals: """
+                raw 7: inserted 7
+                bronze 7: inserted 1, deleted 1, unchanged 4, rejected 1
+                silver 2: inserted 1, deleted 1
+                """)
+        expect(try await warehouse.rows("SELECT cursor_value FROM audit.v_current_cursor"), equals: ["8"])
+    }
+
     @Test("a look-back reaches behind the cursor")
     func lookback() async throws {
         let warehouse = try await warehouse(#"{"cursor_column": "no", "lookback_s": 2}"#)

@@ -1,6 +1,7 @@
 import Metadata
 import Pipeline
 import Postgres
+import Primitives
 import TestKit
 import Testing
 
@@ -90,6 +91,32 @@ struct JoinsTests {
                 "SELECT count(*), count(*) FILTER (WHERE _is_current), max(_valid_to) FROM silver.t_things"),
             equals: ["5000 | 3000 | 2026-01-02T00:00:00+00:00"])
         #expect(try await rowsRead(of: table, in: warehouse) < Self.mostReadings * Self.keys)
+    }
+
+    @Test("many changes of a few keys, brought again", arguments: [Shortcuts.never, .always])
+    func fewKeys(_ shortcuts: Shortcuts) async throws {
+        let (keys, changes) = (5, 1_000)
+        let warehouse = try await TestWarehouse(
+            TestEntity(columns: "id int key, n int, at timestamptz stored=false", #"{"effective_time_column": "at"}"#))
+        warehouse.use(shortcuts)
+        func rows(_ changes: Int) -> [String] {
+            (0..<changes).flatMap { change in
+                (1...keys).map { id in
+                    let at = Instant(microseconds: Int64(change) * 3_600_000_000)
+                    return #"{"id":\#(id),"n":\#(change),"at":"\#(at)"}"#
+                }
+            }
+        }
+        try await warehouse.load(rows(changes))
+        try await warehouse.load(rows(changes + 1))
+        expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things"), equals: ["5005"])
+        _ = try await rowsRead(of: "t_things__bronze", in: warehouse)
+        let read: Int = try await warehouse.connection.query(
+            """
+            SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_user_tables
+            WHERE schemaname = 'bronze' AND relname = 't_things'
+            """)[0].get(0)
+        #expect(read < Self.mostReadings * keys * changes, "\(read)")
     }
 
     @Test("versions of a few keys that are derived again, beside many that go on")

@@ -37,6 +37,33 @@ struct LivesOfKeysTests {
         try await expectRebuilt(warehouse)
     }
 
+    @Test("a key that goes and comes back at one and the same time, as full snapshots show it")
+    func comesAndGoes() async throws {
+        for order in ["", #", "order_by": ["n"]"#] {
+            let warehouse = try await warehouse(
+                #", "delete_marker": {"column": "gone", "equals": true}\#(order)"#,
+                columns: ", n int stored=false, gone boolean stored=false")
+            let steps: [(fields: String, table: String, counts: String)] = [
+                (#""name":"A","gone":false"#, "1 | A | d1..", "inserted 1"),
+                (#""name":"A","gone":true"#, "1 | A | d1..d1+1us deleted", "deleted 1"),
+                (#""name":"A","gone":false,"back":1"#, "1 | A | d1..", "inserted 1"),
+                (#""name":"B","gone":false"#, "1 | B | d1..", "updated 1"),
+                // A delete that was known before.
+                (#""name":"A","gone":true"#, "1 | B | d1..d1+1us deleted", "deleted 1"),
+                (#""name":"C","gone":false"#, "1 | C | d1..", "inserted 1"),
+                (#""name":"D","gone":true"#, "1 | C | d1..d1+1us deleted", "deleted 1"),
+            ]
+            for (fields, table, counts) in steps {
+                try await warehouse.load(#"{"id":1,\#(fields),"at":"2026-01-01T00:00:00Z","n":7}"#)
+                expect(try await warehouse.table(), equals: table, "\(fields)")
+                #expect(try await warehouse.audit().hasSuffix("silver 1: \(counts)"), "\(fields)")
+            }
+            try await expectRebuilt(warehouse)
+            try await warehouse.load(#"{"id":1,"name":"D","gone":true,"at":"2026-01-01T00:00:00Z","n":7}"#)
+            #expect(try await warehouse.audit().contains("bronze 1: unchanged 1"))
+        }
+    }
+
     @Test("what never changes may be another in a key's next life; what comes late is of the life before")
     func fixedLives() async throws {
         let warehouse = try await warehouse(#", "allow_empty": true"#, columns: ", born text scd=fixed")

@@ -98,6 +98,10 @@ struct ReferenceTimeline {
                 (place, isKnown, isPlaced) = (max(place, last.place), false, true)
             } else if isFull, !last.isDelete, place < last.place {
                 (place, isKnown, isPlaced) = (max(arrival, last.place.next), false, true)
+            } else if isFull, !last.isDelete, record.isGone, place == last.place {
+                // A delete of the present's own time ends it.
+                if n < last.n { n = last.n + 0.001 }
+                (isKnown, isPlaced) = (false, true)
             }
         }
         if !isPlaced, !record.isGone, let last = before, !last.isDelete, last.record?.at == record.at,

@@ -1,0 +1,203 @@
+import Metadata
+import Pipeline
+import Postgres
+import TestKit
+import Testing
+
+/// What was noted of batches, and what their records are taken for, once the metadata say something else.
+@Suite("Metadata that change between loads", .fewAtOnce)
+struct ChangesBetweenLoadsTests {
+    /// So many that a column which none of them has is missed.
+    private static let count = 100
+
+    private func records(_ fields: (Int) -> String) -> [String] {
+        (1...Self.count).map { #"{"id":\#($0),\#(fields($0))}"# }
+    }
+
+    /// How many rows, open rows, and open rows whose column is as the source said last.
+    private func kept(_ column: String, _ warehouse: TestWarehouse) async throws -> String {
+        try await warehouse.rows(
+            """
+            SELECT count(*), count(*) FILTER (WHERE _is_current), count(*) FILTER (WHERE _is_current AND \(identifier: column) = 'b' || id)
+            FROM silver.t_things
+            """)[0]
+    }
+
+    private func rebuild(_ warehouse: TestWarehouse, from source: Rebuild.Source) async throws {
+        let rebuild = Rebuild(workspace: warehouse.workspace, entity: warehouse.entity(), from: source, verifies: false)
+        expect(try await rebuild.run().run.status, equals: .succeeded)
+    }
+
+    // MARK: A column that a batch lacked
+
+    @Test(
+        "a column that the last batch lacked is read again from the documents that had it",
+        arguments: ["", ", at timestamptz"])
+    func readAgain(more: String) async throws {
+        let attributes = more.isEmpty ? "{}" : #"{"effective_time_column": "at"}"#
+        func time(_ day: Int) -> String { #""at":"2026-01-0\#(day)T00:00:00Z""# }
+        func entity(_ b: String) throws -> TestEntity {
+            try TestEntity(columns: "id int key, b text\(b), c text\(more)", attributes)
+        }
+        let warehouse = try await TestWarehouse(entity(""))
+        try await warehouse.load(records { #""b":"b\#($0)","c":"c",\#(time(1))"# })
+        try await warehouse.load(records { #""c":"\#($0 % 2 == 0 ? "c" : "d")",\#(time(2))"# })
+        expect(try await kept("b", warehouse), equals: "150 | 100 | 100")
+        try warehouse.change(entity(" trim=true"))
+        try await warehouse.run { $0.layers = [.silver] }
+        expect(try await kept("b", warehouse), equals: "150 | 100 | 100")
+        expect(try await warehouse.rebuildDifferences(from: .bronze), equals: [])
+        // The column is back, as it was.
+        try await warehouse.load(records { #""b":"b\#($0)","c":"\#($0 % 2 == 0 ? "c" : "d")",\#(time(3))"# })
+        expect(try await kept("b", warehouse), equals: "150 | 100 | 100")
+    }
+
+    @Test("of a life that began without the column, nothing is read from the life before")
+    func otherLife() async throws {
+        func entity(_ b: String) throws -> TestEntity {
+            try TestEntity(columns: "id int key, b text\(b), c text", #"{"max_delete_fraction": 1}"#)
+        }
+        let warehouse = try await TestWarehouse(entity(""))
+        try await warehouse.load(records { #""b":"b\#($0)","c":"c""# })
+        try await warehouse.load(Array(records { #""b":"b\#($0)","c":"c""# }.dropFirst()))
+        try await warehouse.load(records { _ in #""c":"c""# })
+        expect(try await kept("b", warehouse), equals: "101 | 100 | 99")
+        try warehouse.change(entity(" trim=true"))
+        try await warehouse.run { $0.layers = [.silver] }
+        expect(try await kept("b", warehouse), equals: "101 | 100 | 99")
+        expect(try await warehouse.rebuildDifferences(from: .bronze), equals: [])
+    }
+
+    @Test("a column that was lacking is so by its new name, too", arguments: [false, true])
+    func renamed(isPending: Bool) async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, b text, c text"))
+        try await warehouse.load(records { #""b":"b\#($0)","c":"c""# })
+        try warehouse.put(records { _ in #""c":"d""# })
+        warehouse.clock.advance(seconds: 86_400)
+        try await warehouse.run { $0.layers = isPending ? [.raw, .bronze] : [.raw, .bronze, .silver] }
+        try warehouse.change(
+            TestEntity(columns: "id int key, name text path=b renamed_from=b, c text"), rereads: true)
+        try await warehouse.run { $0.layers = [.bronze, .silver] }
+        expect(try await kept("name", warehouse), equals: "200 | 100 | 100")
+        try await rebuild(warehouse, from: .bronze)
+        expect(try await kept("name", warehouse), equals: "200 | 100 | 100")
+    }
+
+    @Test("a column that was dropped by hand and is named again is filled again")
+    func dropped() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, b text, c text"))
+        try await warehouse.load(#"{"id":1,"b":"b","c":"c"}"#)
+        try await warehouse.connection.execute("DROP VIEW silver.t_things_current")
+        try await warehouse.connection.execute("DROP FUNCTION silver.t_things_asof")
+        try await warehouse.connection.execute("ALTER TABLE silver.t_things DROP COLUMN b")
+        try await warehouse.load(#"{"id":1,"b":"b","c":"c"}"#)
+        expect(try await warehouse.rows("SELECT id, b, c FROM silver.t_things"), equals: ["1 | b | c"])
+    }
+
+    @Test("a column that the source has moved is read where it stands now, also by a rebuild")
+    func moved() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, b text, c text"))
+        try await warehouse.load(records { #""b":"old","c":"c\#($0)""# })
+        try await warehouse.load(records { #""B":"b\#($0)","c":"c\#($0)""# })
+        try warehouse.change(TestEntity(columns: "id int key, b text path=B, c text"))
+        try await warehouse.run { $0.layers = [.silver] }
+        expect(try await kept("b", warehouse), equals: "100 | 100 | 100")
+        try await rebuild(warehouse, from: .bronze)
+        expect(
+            try await warehouse.rows("SELECT count(*) FROM silver.t_things WHERE _is_current AND b = 'b' || id"),
+            equals: ["100"])
+    }
+
+    // MARK: What a record is taken for
+
+    @Test("what silver rejected is not what its open row is read again from")
+    func rejectedBySilver() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, born text scd=fixed, c text"))
+        try await warehouse.load(#"{"id":1,"born":"x","c":"c","d":"1"}"#)
+        try await warehouse.load(#"{"id":1,"born":"y","c":"e","d":"2"}"#)
+        try warehouse.change(TestEntity(columns: "id int key, born text, c text, d text"))
+        try await warehouse.run { $0.layers = [.silver] }
+        expect(try await warehouse.table(), equals: "1 | x | c | 1 | d1..")
+    }
+
+    @Test("what bronze has as an upsert stays one, whatever a new delete_marker would say of it")
+    func newMarker() async throws {
+        let columns = "id int key, name text, gone boolean stored=false"
+        let warehouse = try await TestWarehouse(TestEntity(columns: columns))
+        try await warehouse.load(#"{"id":1,"name":"A"}"#)
+        try warehouse.put([#"{"id":1,"name":"B","gone":true}"#])
+        warehouse.clock.advance(seconds: 86_400)
+        try await warehouse.run { $0.layers = [.raw, .bronze] }
+        try warehouse.change(
+            TestEntity(
+                columns: columns, #"{"delete_marker": {"column": "gone", "equals": true}, "max_delete_fraction": 1}"#))
+        try await warehouse.run { $0.layers = [.bronze, .silver] }
+        expect(
+            try await warehouse.table(),
+            equals: """
+                1 | A | d1..d2
+                1 | B | d2..
+                """)
+        expect(try await warehouse.rebuildDifferences(from: .bronze), equals: [])
+    }
+
+    @Test("what a rebuild rejects is in quarantine, and the same file is read again under the metadata of before")
+    func rejectedByRebuild() async throws {
+        func entity(_ day: String) throws -> TestEntity { try TestEntity(columns: "id int key, day date\(day)") }
+        let records = [#"{"id":1,"day":"n/a"}"#, #"{"id":2,"day":"2026-01-01"}"#]
+        let rejects: SQLText = "SELECT raw_file, record_no, column_name FROM audit.rejected_record"
+        let warehouse = try await TestWarehouse(entity(#" null_values=["n/a"]"#))
+        try await warehouse.load(records)
+        try warehouse.change(entity(""))
+        _ = try await warehouse.rebuildDifferences(from: .raw)
+        expect(try await warehouse.rows(rejects), equals: [])
+        try await rebuild(warehouse, from: .raw)
+        expect(try await warehouse.rows(rejects), equals: ["1 | 1 | day"])
+        expect(try await warehouse.table(), equals: "2 | 2026-01-01 | d1..")
+        try warehouse.change(entity(#" null_values=["n/a"]"#))
+        try await warehouse.load(records)
+        expect(
+            try await warehouse.table(),
+            equals: """
+                1 | NULL | d2..
+                2 | 2026-01-01 | d1..
+                """)
+        try await rebuild(warehouse, from: .raw)
+        expect(try await warehouse.rows(rejects), equals: [])
+    }
+
+    @Test("of a batch that was blocked nothing stays in quarantine that is none any more")
+    func blockedBefore() async throws {
+        func entity(_ length: Int) throws -> TestEntity { try TestEntity(columns: "id int key, c string(\(length))") }
+        let warehouse = try await TestWarehouse(entity(3))
+        try await warehouse.load((1...20).map { #"{"id":\#($0),"c":"abc"}"# })
+        try warehouse.put((1...20).map { #"{"id":\#($0),"c":"abcd"}"# })
+        warehouse.clock.advance(seconds: 86_400)
+        expect(try await warehouse.run().status, equals: .failed)
+        expect(try await warehouse.rows("SELECT count(*) FROM audit.rejected_record"), equals: ["20"])
+        try warehouse.change(entity(4))
+        try await warehouse.run { ($0.layers, $0.acceptsRejects) = ([.bronze, .silver], true) }
+        expect(try await warehouse.rows("SELECT count(*) FROM audit.rejected_record"), equals: ["0"])
+        expect(
+            try await warehouse.rows("SELECT count(*) FROM silver.t_things_current WHERE c = 'abcd'"), equals: ["20"])
+    }
+
+    @Test("a history that becomes append keeps what was deleted; doctor has nothing against it")
+    func becomesAppend() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key"))
+        try await warehouse.load(#"{"id":1}"#, #"{"id":2}"#)
+        try await warehouse.load(#"{"id":1}"#)
+        try warehouse.change(TestEntity(columns: "id int key", #"{"history": "append"}"#), rereads: true)
+        try await rebuild(warehouse, from: .bronze)
+        expect(
+            try await warehouse.table(),
+            equals: """
+                1 | d1..
+                2 | d1..
+                """)
+        let failures = try await Doctor(workspace: warehouse.workspace, isDeep: false).examine().filter {
+            $0.level == .fail
+        }
+        #expect(failures.isEmpty, "\(failures)")
+    }
+}
