@@ -29,6 +29,10 @@ struct BatchReader: ~Copyable {
     private var current: RawFileReader?
     /// Of a file whose records become JSON on their way.
     private var converter: RecordConverter?
+    /// What was read of such a file, and how much of it has been converted.
+    private var unconverted: (chunk: [UInt8], next: Int)?
+    /// JSON names each field of each record: so many bytes become a window of about the usual size.
+    private static let mostConverted = 64 << 10
     /// Takes the records of a file that belongs to a row of `for_each`, before they get it.
     private var received: RecordWindow?
     /// `{"_parent":{…}` of the file at hand, with which each of its documents begins; nil where records are documents.
@@ -194,8 +198,11 @@ struct BatchReader: ~Copyable {
         window.clear()
         problems.removeAll()
         var rows: [(document: [UInt8], problem: String?)] = []
-        if let chunk = try current?.next() {
-            try converter?.feed(chunk.span) { rows.append(($0.document, $0.problem)) }
+        if unconverted == nil { unconverted = try current?.next().map { ($0, 0) } }
+        if let (chunk, start) = unconverted {
+            let end = min(start + BatchReader.mostConverted, chunk.count)
+            try converter?.feed(chunk.span.extracting(start..<end)) { rows.append(($0.document, $0.problem)) }
+            unconverted = end < chunk.count ? (chunk, end) : nil
         } else {
             current = nil
             if !isCut { try converter?.finish { rows.append(($0.document, $0.problem)) } }

@@ -218,7 +218,8 @@ struct BronzeLayer: Sendable {
                 on: connection)
             return reason
         }
-        let missing = try await noteDrift(entity, batch, survey, step: step, on: connection)
+        let drift = SchemaDrift(of: entity, in: batch, survey, catalog)
+        try await drift.note(step: step, on: connection)
         try await write(detected, companion, step: step, on: connection)
         try await AcceptedDocuments(detected.stage.source, under: catalog).note(detected, on: connection)
         try await ScopeDefinition(entity, timezone: system.timezone).note(on: connection)
@@ -231,7 +232,7 @@ struct BronzeLayer: Sendable {
         try await BatchLedger.advance(
             batch, to: "normalized", by: step.run.id,
             reason: suspension(entity, batch, survey),
-            rejected: survey.rejected, missing: missing, on: connection)
+            rejected: survey.rejected, missing: drift.missing, on: connection)
         try await step.commit(
             detected.counts(batch), load: (batch.loadType, nil, nil), closes: closes, on: connection)
         return nil
@@ -316,10 +317,9 @@ struct BronzeLayer: Sendable {
             try await detected.detection.recordRejects(in: rejected, on: connection)
         }
         try await write(detected, nil, step: step, on: connection)
-        let isDrift = batch.loadType == .full && detected.survey.records >= 100
         return (
             detected.counts(batch), Guard.objection(to: batch, of: entity, detected.survey, detected.findings),
-            isDrift ? detected.survey.missingColumns : []
+            SchemaDrift(of: entity, in: batch, detected.survey, catalog).missing
         )
     }
 
@@ -351,39 +351,5 @@ struct BronzeLayer: Sendable {
         }
         try await detection.apply(findings, on: connection)
         try await handedOver
-    }
-
-    /// Reports fields that appeared, and returns the columns that vanished from a full batch of at least 100 records.
-    private func noteDrift(
-        _ entity: Entity, _ batch: Batch, _ survey: BatchStage.Survey, step: Step, on connection: PostgresConnection
-    ) async throws -> [String] {
-        if entity.schemaMode == .freeze, let field = survey.unknownFields.first {
-            throw StepError(
-                .schema,
-                "the source brings field '\(field)', which no column names, and schema_mode is freeze; "
-                    + "add a column for it, or set schema_mode to evolve")
-        }
-        let fields = entity.schemaMode == .evolve ? survey.unknownFields : []
-        let missing = batch.loadType == .full && survey.records >= 100 ? survey.missingColumns : []
-        for (change, found) in [("field_appeared", fields), ("column_missing", missing)] where !found.isEmpty {
-            let names = found.map { step.known.mask($0) }
-            let noted = try await connection.execute(
-                """
-                INSERT INTO audit.schema_change (system_id, entity_name, recorded_at, run_id, change, column_name, detail)
-                SELECT \(entity.id.system.rawValue), \(entity.id.name), \(step.now), \(batch.run.id), \(change), f.name,
-                    CASE WHEN \(change) = 'field_appeared' THEN 'kept in bronze; add a column to have it in silver'
-                    ELSE 'in no record of the full batch; silver keeps its values' END
-                FROM unnest(\(names)) AS f (name)
-                WHERE \(change) = 'column_missing' OR NOT EXISTS (
-                    SELECT FROM audit.schema_change c WHERE c.system_id = \(entity.id.system.rawValue)
-                        AND c.entity_name = \(entity.id.name) AND c.change = \(change) AND c.column_name = f.name)
-                """)
-            if noted > 0 {
-                let what =
-                    change == "field_appeared" ? "fields that no column reads" : "columns in no record, values kept"
-                step.notice("\(what): \(names.joined(separator: ", ")); see audit.schema_change")
-            }
-        }
-        return missing
     }
 }

@@ -18,8 +18,8 @@ struct EffectiveChanges {
     /// (ordinal, kind) of each record that becomes a change.
     ///
     /// `l` is the newest change of the key in effective order; a record that equals it is settled without a look into
-    /// the log, so that an unchanged reload stays one join. The others are laid between what the log holds of their keys, each key
-    /// read once, however many changes it has.
+    /// the log, so that an unchanged reload stays one join. The others are joined with it by all of their identity, not looked up by
+    /// their key: of a few keys with many changes each that would read all changes for each of them.
     var decisions: SQLText {
         """
         WITH candidates AS MATERIALIZED (
@@ -38,19 +38,14 @@ struct EffectiveChanges {
                 OR l._doc_hash IS DISTINCT FROM s._doc_hash OR l._is_deleted <> s._is_delete))
         SELECT _ordinal, kind FROM candidates WHERE is_certain
         UNION ALL
-        SELECT _ordinal, kind FROM (
-            SELECT _ordinal, kind, _doc_hash, lag(_doc_hash) OVER (PARTITION BY _key_hash, _effective_at, _is_delete
-                ORDER BY _ordinal IS NOT NULL, _run_timestamp, _raw_file, _record_no) AS known
-            FROM (
-                SELECT _ordinal, kind, _key_hash, _effective_at, _is_delete, _doc_hash, NULL::timestamptz AS _run_timestamp,
-                    NULL::int AS _raw_file, NULL::int AS _record_no
-                FROM candidates WHERE NOT is_certain
-                UNION ALL
-                SELECT NULL, NULL, o._key_hash, o._effective_at, o._change = 'delete', o._doc_hash, o._run_timestamp,
-                    o._raw_file, o._record_no
-                FROM (SELECT DISTINCT _key_hash FROM candidates WHERE NOT is_certain) k
-                JOIN \(fragment: table.log) o ON o._key_hash = k._key_hash) each) identities
-        WHERE _ordinal IS NOT NULL AND _doc_hash IS DISTINCT FROM known
+        SELECT c._ordinal, c.kind FROM candidates c LEFT JOIN (
+            SELECT DISTINCT ON (n._ordinal) n._ordinal, o._doc_hash FROM candidates n
+            JOIN \(fragment: table.log) o ON o._key_hash = n._key_hash AND o._effective_at = n._effective_at
+                AND (o._change = 'delete') = n._is_delete
+            WHERE NOT n.is_certain
+            ORDER BY n._ordinal, o._run_timestamp DESC, o._raw_file DESC, o._record_no DESC) known
+            ON known._ordinal = c._ordinal
+        WHERE NOT c.is_certain AND c._doc_hash IS DISTINCT FROM known._doc_hash
         """
     }
 

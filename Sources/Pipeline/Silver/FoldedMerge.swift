@@ -102,9 +102,13 @@ struct FoldedMerge {
         // Not joined with the keys to derive: the server takes either for one row, and would look through all of these for
         // each change.
         let marked: SQLText = """
-            (SELECT n.*, bool_or(\(fragment: isLate) OR \(fragment: isDeleteBesideUpsert))
-                OVER (PARTITION BY n._key_hash) AS is_derived
-            FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant))
+            (SELECT m.*, coalesce(max(m.known) OVER k >= min(\(fragment: position("m"))) OVER k, false)
+                OR bool_or(m.is_beside) OVER k AS is_derived
+            FROM (
+                SELECT n.*, \(fragment: isDeleteBesideUpsert) AS is_beside,
+                    CASE row_number() OVER (PARTITION BY n._key_hash) WHEN 1 THEN \(fragment: newestKnown) END AS known
+                FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)) m
+            WINDOW k AS (PARTITION BY m._key_hash))
             """
         let rows = try await copy(
             hasLate
@@ -151,10 +155,17 @@ struct FoldedMerge {
         guard !looksBack else {
             return "SELECT DISTINCT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)"
         }
-        let ofBatch: SQLText =
-            "SELECT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)"
-        return
-            "\(fragment: ofBatch) AND \(fragment: isLate) UNION \(fragment: ofBatch) AND \(fragment: isDeleteBesideUpsert)"
+        // Each key once: who has many changes in the batch may have as many in the log.
+        return """
+            SELECT b._key_hash FROM (
+                SELECT n._key_hash, min(\(fragment: position("n"))) AS first FROM \(fragment: log) n
+                WHERE n._run_timestamp = \(fragment: instant) GROUP BY n._key_hash) b
+            WHERE EXISTS (SELECT FROM \(fragment: log) o WHERE o._key_hash = b._key_hash
+                AND o._run_timestamp < \(fragment: instant) AND \(fragment: position("o")) >= b.first)
+            UNION
+            SELECT n._key_hash FROM \(fragment: log) n
+            WHERE n._run_timestamp = \(fragment: instant) AND \(fragment: isDeleteBesideUpsert)
+            """
     }
 
     private var isDeleteBesideUpsert: SQLText {
@@ -165,11 +176,11 @@ struct FoldedMerge {
         """
     }
 
-    /// Whether `n` does not come behind all that earlier batches know of its key.
-    private var isLate: SQLText {
+    /// The newest of all that earlier batches know of the key of `n`. To be asked once for each key: it reads all of the key's changes.
+    private var newestKnown: SQLText {
         """
-        EXISTS (SELECT FROM \(fragment: log) o WHERE o._key_hash = n._key_hash
-            AND o._run_timestamp < \(fragment: instant) AND \(fragment: position("o")) >= \(fragment: position("n")))
+        (SELECT max(\(fragment: position("o"))) FROM \(fragment: log) o WHERE o._key_hash = n._key_hash
+            AND o._run_timestamp < \(fragment: instant))
         """
     }
 

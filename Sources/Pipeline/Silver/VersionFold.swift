@@ -74,8 +74,11 @@ struct VersionFold {
         headDelete = nil
     }
 
-    /// The values that count now: what a column that a batch lacked keeps.
-    var values: TypedRow? { pending.last { !$0.isDelete }?.row ?? open?.latest.row }
+    /// The values that count now: what a column that a batch lacked keeps. nil where the key is deleted.
+    var values: TypedRow? {
+        guard let last = pending.last else { return open?.latest.row }
+        return last.isDelete ? nil : last.row
+    }
 
     /// Takes the next change; versions that it ends go to `emit`.
     mutating func add(_ event: Event, _ emit: (Version) throws -> Void) rethrows {

@@ -68,6 +68,27 @@ struct ChangesBetweenLoadsTests {
         expect(try await warehouse.rebuildDifferences(from: .bronze), equals: [])
     }
 
+    @Test(
+        "a key that comes back without the column has none, whether its effective time or the load tells when",
+        arguments: ["", ", at timestamptz"])
+    func comesBack(more: String) async throws {
+        let attributes =
+            more.isEmpty
+            ? #"{"max_delete_fraction": 1}"# : #"{"max_delete_fraction": 1, "effective_time_column": "at"}"#
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, b text, c text\(more)", attributes))
+        func load(_ day: Int, without id: Int? = nil, b: Bool = true) async throws {
+            let all = records { (b ? #""b":"b\#($0)","# : "") + #""c":"c\#(day)","at":"2026-01-0\#(day)T00:00:00Z""# }
+            try await warehouse.load(all.enumerated().filter { $0.offset + 1 != id }.map(\.element))
+        }
+        try await load(1)
+        try await load(2, without: 7)
+        try await load(3, b: false)
+        expect(
+            try await warehouse.rows("SELECT b FROM silver.t_things WHERE _is_current AND id IN (7, 8) ORDER BY id"),
+            equals: ["NULL", "b8"])
+        expect(try await warehouse.rebuildDifferences(from: .bronze), equals: [])
+    }
+
     @Test("a column that was lacking is so by its new name, too", arguments: [false, true])
     func renamed(isPending: Bool) async throws {
         let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, b text, c text"))

@@ -93,22 +93,25 @@ struct JoinsTests {
         #expect(try await rowsRead(of: table, in: warehouse) < Self.mostReadings * Self.keys)
     }
 
-    @Test("many changes of a few keys, brought again", arguments: [Shortcuts.never, .always])
+    @Test("many changes of a few keys, brought again, and between them", arguments: [Shortcuts.never, .always])
     func fewKeys(_ shortcuts: Shortcuts) async throws {
         let (keys, changes) = (5, 1_000)
         let warehouse = try await TestWarehouse(
             TestEntity(columns: "id int key, n int, at timestamptz stored=false", #"{"effective_time_column": "at"}"#))
         warehouse.use(shortcuts)
-        func rows(_ changes: Int) -> [String] {
+        func rows(_ changes: Int, minute: Int64 = 0) -> [String] {
             (0..<changes).flatMap { change in
                 (1...keys).map { id in
-                    let at = Instant(microseconds: Int64(change) * 3_600_000_000)
+                    let at = Instant(microseconds: Int64(change) * 3_600_000_000 + minute * 60_000_000)
                     return #"{"id":\#(id),"n":\#(change),"at":"\#(at)"}"#
                 }
             }
         }
         try await warehouse.load(rows(changes))
         try await warehouse.load(rows(changes + 1))
+        expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things"), equals: ["5005"])
+        // No value of theirs is another one.
+        try await warehouse.load(rows(changes) + rows(changes + 1, minute: 1))
         expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things"), equals: ["5005"])
         _ = try await rowsRead(of: "t_things__bronze", in: warehouse)
         let read: Int = try await warehouse.connection.query(
