@@ -110,8 +110,7 @@ struct BronzeLayer: Sendable {
                 }
                 throw StepError(
                     .guarded,
-                    "the batch of run \(batch.run.id) is blocked (\(entry.reason ?? "no reason kept")); "
-                        + "\(Guard.waysOut(of: batch, entity))")
+                    "the batch of run \(batch.run.id) is blocked: \(entry.reason ?? Guard.waysOut(of: batch, entity))")
             }
             try await pool.withConnection { connection in
                 try await connection.transaction {

@@ -13,8 +13,8 @@ enum Guard {
                 .quality,
                 "\(survey.rejected) of \(survey.records) records were rejected, more than max_reject_fraction "
                     + "\(entity.maxRejectFraction) allows; see audit.rejected_record for run \(batch.run.id), mend the "
-                    + "source or the metadata, or accept them with 'medallion run --entity \(batch.entity) "
-                    + "--accept-rejects', or give the batch up with 'medallion batch discard \(batch.run.id) "
+                    + "source or the metadata, then let the batch in with 'medallion run --entity \(batch.entity) "
+                    + "--accept-rejects', or give it up with 'medallion batch discard \(batch.run.id) "
                     + "\(batch.entity)'")
         }
         let (live, absent) = (findings.live - findings.orphaned, findings.absent - findings.orphaned)

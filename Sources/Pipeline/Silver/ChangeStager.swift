@@ -6,6 +6,7 @@ internal import Primitives
 /// Turns bronze changes into typed rows: for the stage, or for an empty history itself.
 struct ChangeStager: ~Copyable {
     private let row: ChangeRow
+    private let entity: EntityID
     /// Columns whose values come behind the document.
     private let carried: [Int]
     private var reader: DocumentReader
@@ -20,8 +21,14 @@ struct ChangeStager: ~Copyable {
     init(_ entity: Entity, timezone: String, carrying carried: [Int] = [], into row: ChangeRow) {
         self.row = row
         self.carried = carried
+        self.entity = entity.id
         reader = DocumentReader(ofLog: entity, timezone: timezone)
         window = RecordWindow(.lines, paths: DocumentReader.paths(of: entity))
+    }
+
+    /// What to do about a document that bronze has and that no longer fits.
+    static func waysOut(of entity: EntityID) -> String {
+        "set the column's definition back, or read all batches by today's: medallion rebuild \(entity) --from raw"
     }
 
     /// Adds the changes of one chunk of COPY (key hash, change, raw file, record number, document, and with carried columns
@@ -60,7 +67,7 @@ struct ChangeStager: ~Copyable {
             throw StepError(
                 .merge,
                 "the document of raw file \(file), record \(record) was accepted in bronze but "
-                    + "\(place)\(reason) under today's metadata; mend the column's type or format")
+                    + "\(place)\(reason) under today's metadata; \(ChangeStager.waysOut(of: entity))")
         }
         if !carried.isEmpty, change.bool(5) == true {
             for (index, place) in carried.enumerated() {

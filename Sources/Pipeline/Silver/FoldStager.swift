@@ -139,7 +139,8 @@ struct FoldStager: ~Copyable {
             throw StepError(
                 .merge,
                 "the document of run \(event.run.id), raw file \(event.file), record \(event.record) was accepted in "
-                    + "bronze but \(place)\(reason) under today's metadata; mend the column's type or format")
+                    + "bronze but \(place)\(reason) under today's metadata; "
+                    + ChangeStager.waysOut(of: table.entity.id))
         }
         event.row = reader.row
         guard reader.fixed.isEmpty else {
