@@ -13,6 +13,7 @@ public enum PlatformSQL {
                 String(decoding: PackageResources._006_accepted_documents_sql, as: UTF8.self)
             ),
             ("0007_scopes", String(decoding: PackageResources._007_scopes_sql, as: UTF8.self)),
+            ("0008_orders", String(decoding: PackageResources._008_orders_sql, as: UTF8.self)),
         ]
     }
 }

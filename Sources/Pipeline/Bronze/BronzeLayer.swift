@@ -222,6 +222,7 @@ struct BronzeLayer: Sendable {
         try await write(detected, companion, step: step, on: connection)
         try await AcceptedDocuments(detected.stage.source, under: catalog).note(detected, on: connection)
         try await ScopeDefinition(entity, timezone: system.timezone).note(on: connection)
+        try await OrderDefinition(entity, timezone: system.timezone).note(on: connection)
         if findings.wentBack > 0 {
             step.notice(
                 "\(findings.wentBack) keys are shown in an older state than was known: it counts from now on")

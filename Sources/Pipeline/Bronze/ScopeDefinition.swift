@@ -16,7 +16,9 @@ struct ScopeDefinition {
 
     init(_ entity: Entity, timezone: String) {
         self.entity = entity.id
-        guard Self.matters(to: entity), let column = EntityShape.scope(of: entity, timezone: timezone) else {
+        guard Self.matters(to: entity),
+            let column = EntityShape.column(named: entity.fullScope, of: entity, timezone: timezone)
+        else {
             text = ""
             return
         }

@@ -43,9 +43,9 @@ struct EntityShape: Hashable, Sendable {
             reading: reading(of: column, timezone: entity.timezone ?? timezone))
     }
 
-    /// The column of `full_scope`, stored or not.
-    static func scope(of entity: Entity, timezone: String) -> Column? {
-        entity.columns.first { $0.name == entity.fullScope }.map { column($0, of: entity, timezone: timezone) }
+    /// The column of that name, stored or not.
+    static func column(named name: String?, of entity: Entity, timezone: String) -> Column? {
+        entity.columns.first { $0.name == name }.map { column($0, of: entity, timezone: timezone) }
     }
 
     subscript(_ name: String) -> Column? { columns.first { $0.name.utf8.elementsEqual(name.utf8) } }
@@ -135,6 +135,8 @@ struct RecordedShape: Sendable {
     let hash: UUIDValue
     /// By which definition live keys have their scopes: see `ScopeDefinition`.
     var scopes: String?
+    /// By which definition changes of one time are ordered: see `OrderDefinition`.
+    var orders: String?
 
     /// The shapes of these entities that are kept, by entity.
     static func read(
@@ -142,7 +144,7 @@ struct RecordedShape: Sendable {
     ) async throws -> [EntityID: RecordedShape] {
         let rows = try await connection.query(
             """
-            SELECT s.system_id, s.entity_name, s.shape_hash, s.columns::text AS columns, s.scopes_by
+            SELECT s.system_id, s.entity_name, s.shape_hash, s.columns::text AS columns, s.scopes_by, s.orders_by
             FROM metadata.entity_shape s
             JOIN unnest(\(entities.map(\.system.rawValue)), \(entities.map(\.name))) AS e (system_id, entity_name)
                 ON e.system_id = s.system_id AND e.entity_name = s.entity_name
@@ -152,7 +154,7 @@ struct RecordedShape: Sendable {
             let id = EntityID(system: SystemID(rawValue: try row.get("system_id")), name: try row.get("entity_name"))
             shapes[id] = RecordedShape(
                 shape: try EntityShape(json: JSONReader.parse(try row.get("columns", as: String.self))),
-                hash: try row.get("shape_hash"), scopes: try row.get("scopes_by"))
+                hash: try row.get("shape_hash"), scopes: try row.get("scopes_by"), orders: try row.get("orders_by"))
         }
         return shapes
     }

@@ -76,8 +76,9 @@ struct TableWork {
             changes.append(SchemaChange(.created, "", "tables made"))
             shape = RecordedShape(wanted)
         }
-        objection = try await ScopeDefinition(entity, timezone: system.timezone).objection(
-            to: recorded?.scopes, on: connection)
+        objection =
+            try await ScopeDefinition(entity, timezone: system.timezone).objection(to: recorded?.scopes, on: connection)
+            ?? OrderDefinition(entity, timezone: system.timezone).objection(to: recorded?.orders)
         guard refusals.isEmpty else { return }
         makeStage(name + "__bronze", bronze.createStage, tables)
         if entity.explosion != nil { makeStage(name + "__scopes", bronze.createScopes, tables) }

@@ -187,6 +187,35 @@ struct ChangesBetweenLoadsTests {
         expect(try await warehouse.rows(rejects), equals: [])
     }
 
+    @Test("another order of changes of one time is refused until they are read again from raw; none may become one")
+    func otherOrder() async throws {
+        func entity(_ order: String) throws -> TestEntity {
+            try TestEntity(
+                columns: "id int key, v text, at timestamptz, n int, m int",
+                #"{"effective_time_column": "at", "order_by": [\#(order)], "delta": {"mode": "all"}}"#)
+        }
+        func record(_ v: String, _ n: Int, _ m: Int) -> String {
+            #"{"id":1,"v":"\#(v)","at":"2026-01-01T00:00:00Z","n":\#(n),"m":\#(m)}"#
+        }
+        let current: SQLText = "SELECT v FROM silver.t_things_current"
+        let warehouse = try await TestWarehouse(entity(""))
+        try await warehouse.load(record("a", 1, 1), type: .delta)
+        try warehouse.change(entity(#""n""#))
+        try await warehouse.load(record("b", 5, 1), type: .delta)
+        expect(try await warehouse.rows(current), equals: ["b"])
+        for order in ["", #""m""#] {
+            try warehouse.change(entity(order))
+            let report = try await warehouse.load(record("c", 5, 2), type: .delta)
+            #expect(
+                report.steps.contains { $0.error?.contains("are ordered by /n (integer), the metadata says") == true })
+            #expect(report.steps.contains { $0.error?.contains("medallion rebuild t.things --from raw") == true })
+        }
+        try await rebuild(warehouse, from: .raw)
+        try await warehouse.load(record("d", 0, 3), type: .delta)
+        expect(try await warehouse.rows(current), equals: ["d"])
+        expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
+    }
+
     @Test("of a batch that was blocked nothing stays in quarantine that is none any more")
     func blockedBefore() async throws {
         func entity(_ length: Int) throws -> TestEntity { try TestEntity(columns: "id int key, c string(\(length))") }
