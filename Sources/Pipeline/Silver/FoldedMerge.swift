@@ -105,9 +105,10 @@ struct FoldedMerge {
             (SELECT m.*, coalesce(max(m.known) OVER k >= min(\(fragment: position("m"))) OVER k, false)
                 OR bool_or(m.is_beside) OVER k AS is_derived
             FROM (
-                SELECT n.*, \(fragment: isDeleteBesideUpsert) AS is_beside,
+                SELECT n.*, \(fragment: isDeleteBesideUpsert(over: " OVER p")) AS is_beside,
                     CASE row_number() OVER (PARTITION BY n._key_hash) WHEN 1 THEN \(fragment: newestKnown) END AS known
-                FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)) m
+                FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)
+                WINDOW p AS (PARTITION BY n._key_hash, \(fragment: position("n")))) m
             WINDOW k AS (PARTITION BY m._key_hash))
             """
         let rows = try await copy(
@@ -155,7 +156,7 @@ struct FoldedMerge {
         guard !looksBack else {
             return "SELECT DISTINCT n._key_hash FROM \(fragment: log) n WHERE n._run_timestamp = \(fragment: instant)"
         }
-        // Each key once: who has many changes in the batch may have as many in the log.
+        // Each key and each time once: who has many changes in the batch may have as many in the log.
         return """
             SELECT b._key_hash FROM (
                 SELECT n._key_hash, min(\(fragment: position("n"))) AS first FROM \(fragment: log) n
@@ -164,16 +165,19 @@ struct FoldedMerge {
                 AND o._run_timestamp < \(fragment: instant) AND \(fragment: position("o")) >= b.first)
             UNION
             SELECT n._key_hash FROM \(fragment: log) n
-            WHERE n._run_timestamp = \(fragment: instant) AND \(fragment: isDeleteBesideUpsert)
+            WHERE n._run_timestamp = \(fragment: instant) GROUP BY n._key_hash, \(fragment: position("n"))
+            HAVING \(fragment: isDeleteBesideUpsert(over: ""))
             """
     }
 
-    private var isDeleteBesideUpsert: SQLText {
-        """
-        n._change = 'delete' AND n._raw_file > 0 AND EXISTS (
-            SELECT FROM \(fragment: log) o WHERE o._key_hash = n._key_hash AND o._run_timestamp = \(fragment: instant)
-                AND o._change <> 'delete' AND \(fragment: position("o")) = \(fragment: position("n")))
-        """
+    /// Whether the batch's changes `n` of one key and time are both: `window` says which these are, where they are not grouped.
+    private func isDeleteBesideUpsert(over window: SQLText) -> SQLText {
+        // Nothing but a marker tells of deletes that have a place among the records.
+        guard entity.deleteMarker != nil else { return "false" }
+        return """
+            (bool_or(n._change = 'delete' AND n._raw_file > 0)\(fragment: window)
+                AND bool_or(n._change <> 'delete')\(fragment: window))
+            """
     }
 
     /// The newest of all that earlier batches know of the key of `n`. To be asked once for each key: it reads all of the key's changes.

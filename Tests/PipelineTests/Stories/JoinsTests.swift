@@ -97,13 +97,20 @@ struct JoinsTests {
     func fewKeys(_ shortcuts: Shortcuts) async throws {
         let (keys, changes) = (5, 1_000)
         let warehouse = try await TestWarehouse(
-            TestEntity(columns: "id int key, n int, at timestamptz stored=false", #"{"effective_time_column": "at"}"#))
+            TestEntity(
+                columns: "id int key, n int, at timestamptz stored=false, gone boolean stored=false",
+                """
+                {"effective_time_column": "at", "delta": {"mode": "all"},
+                "delete_marker": {"column": "gone", "equals": true}}
+                """))
         warehouse.use(shortcuts)
-        func rows(_ changes: Int, minute: Int64 = 0) -> [String] {
+        func rows(_ changes: Int, minute: Int64 = 0, deletes: Bool = false) -> [String] {
             (0..<changes).flatMap { change in
-                (1...keys).map { id in
+                (1...keys).flatMap { id in
                     let at = Instant(microseconds: Int64(change) * 3_600_000_000 + minute * 60_000_000)
-                    return #"{"id":\#(id),"n":\#(change),"at":"\#(at)"}"#
+                    return [false, true].prefix(deletes ? 2 : 1).map { isGone in
+                        #"{"id":\#(id),"n":\#(change),"at":"\#(at)","gone":\#(isGone)}"#
+                    }
                 }
             }
         }
@@ -113,6 +120,8 @@ struct JoinsTests {
         // No value of theirs is another one.
         try await warehouse.load(rows(changes) + rows(changes + 1, minute: 1))
         expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things"), equals: ["5005"])
+        // Each is deleted at its own time.
+        try await warehouse.load(rows(changes, minute: 2, deletes: true), type: .delta)
         _ = try await rowsRead(of: "t_things__bronze", in: warehouse)
         let read: Int = try await warehouse.connection.query(
             """
