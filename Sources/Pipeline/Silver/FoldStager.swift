@@ -103,8 +103,8 @@ struct FoldStager: ~Copyable {
                     key: key,
                     event: VersionFold.Event(
                         isDelete: isDelete, position: position, run: RunIdentity(id: run, timestamp: instant),
-                        isCounted: instant == batch.run.timestamp, isLate: rows.bool(7) ?? false, file: Int(file),
-                        record: Int(record), row: TypedRow(columns: 0))))
+                        isCounted: instant == batch.run.timestamp, isLate: rows.bool(7) ?? false,
+                        place: VersionFold.Place(file: Int(file), record: Int(record)), row: TypedRow(columns: 0))))
             guard !isDelete else { continue }
             rows.withField(8) { document in
                 if let document { window.append(document) }
@@ -138,7 +138,7 @@ struct FoldStager: ~Copyable {
             let place = column.map { "column '\($0)' " } ?? ""
             throw StepError(
                 .merge,
-                "the document of run \(event.run.id), raw file \(event.file), record \(event.record) was accepted in "
+                "the document of run \(event.run.id), raw file \(event.place.file), record \(event.place.record) was accepted in "
                     + "bronze but \(place)\(reason) under today's metadata; "
                     + ChangeStager.waysOut(of: table.entity.id))
         }
@@ -176,8 +176,8 @@ struct FoldStager: ~Copyable {
         var fixed = [UUIDValue?](repeating: nil, count: life + 1)
         var rejected = Set<Int>()
         let arrival = changes.indices.sorted {
-            (changes[$0].run.timestamp, changes[$0].file, changes[$0].record)
-                < (changes[$1].run.timestamp, changes[$1].file, changes[$1].record)
+            (changes[$0].run.timestamp, changes[$0].place.file, changes[$0].place.record)
+                < (changes[$1].run.timestamp, changes[$1].place.file, changes[$1].place.record)
         }
         for index in arrival where !changes[index].isDelete && !(changes[index].isLate && fold.leavesOutLate) {
             let given = changes[index].fixed

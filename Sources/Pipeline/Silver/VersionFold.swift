@@ -16,15 +16,20 @@ struct VersionFold {
         var isCounted: Bool
         /// It was older than what was known when it came.
         var isLate: Bool
-        /// Where it was landed, for the one reject of silver.
-        var file: Int
-        var record: Int
+        /// For the one reject of silver.
+        var place: Place
         /// Its values; empty for a delete.
         var row: TypedRow
         var overwritten = UUIDValue.zero
         var versioned = UUIDValue.zero
         /// Of the columns that never change; nil where the batch lacked one of them.
         var fixed: UUIDValue?
+    }
+
+    /// Where a record was landed: its raw file within the batch, and its number there.
+    struct Place {
+        var file: Int
+        var record: Int
     }
 
     /// One version of the key.
@@ -42,9 +47,9 @@ struct VersionFold {
     struct Effects {
         var counts = RowCounts()
         /// Changes of a fixed column, left out.
-        var rejected: [Event] = []
+        var rejected: [Place] = []
         /// Changes that came late and are left out by metadata.
-        var leftOut: [Event] = []
+        var leftOut: [Place] = []
     }
 
     /// False where the key's state before its first change is not known here: SQL then counts that one.
@@ -85,7 +90,7 @@ struct VersionFold {
         if event.isLate, leavesOutLate {
             if event.isCounted {
                 effects.counts.late += 1
-                effects.leftOut.append(event)
+                effects.leftOut.append(event.place)
             }
             return
         }
@@ -119,7 +124,7 @@ struct VersionFold {
     mutating func reject(_ event: Event) {
         guard event.isCounted else { return }
         effects.counts.rejected += 1
-        effects.rejected.append(event)
+        effects.rejected.append(event.place)
     }
 
     private mutating func applyPending(_ emit: (Version) throws -> Void) rethrows {
