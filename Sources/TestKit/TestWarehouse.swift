@@ -178,10 +178,16 @@ public final class TestWarehouse: Sendable {
         return report
     }
 
+    /// Derives an entity's history again, and levels the tables with it unless it only `verifies`.
+    public func rebuild(
+        _ entity: String? = nil, from source: Rebuild.Source, verifies: Bool = false
+    ) async throws -> Rebuild.Report {
+        try await Rebuild(workspace: workspace, entity: self.entity(entity), from: source, verifies: verifies).run()
+    }
+
     /// Derives an entity's history again and compares: what differs, a line each.
     public func rebuildDifferences(_ entity: String? = nil, from source: Rebuild.Source) async throws -> [String] {
-        let rebuild = Rebuild(workspace: workspace, entity: self.entity(entity), from: source, verifies: true)
-        let report = try await rebuild.run()
+        let report = try await rebuild(entity, from: source, verifies: true)
         return report.samples + report.run.steps.compactMap(\.error) + (report.run.error.map { [$0] } ?? [])
     }
 

@@ -94,9 +94,7 @@ struct DoctorHistoryTests {
             "\(found)")
         // A table that lacks its index is refused until somebody has made it again.
         guard !damage[0].hasPrefix("DROP INDEX") else { return }
-        let rebuild = Rebuild(
-            workspace: warehouse.workspace, entity: warehouse.entity(), from: .bronze, verifies: false)
-        expect(try await rebuild.run().run.status, equals: .succeeded)
+        expect(try await warehouse.rebuild(from: .bronze).run.status, equals: .succeeded)
         expect(try await failures(warehouse), equals: [])
     }
 

@@ -21,15 +21,7 @@ struct OrderDefinition {
             return
         }
         let columns = entity.orderBy.compactMap { EntityShape.column(named: $0, of: entity, timezone: timezone) }
-        text =
-            JSONValue.array(
-                columns.map { column in
-                    .object([
-                        JSONMember("path", .array(column.path.map { .string($0) })),
-                        JSONMember("kind", .string(column.kind)), JSONMember("reading", column.reading),
-                    ])
-                }
-            ).text()
+        text = JSONValue.array(columns.map { .object($0.definition) }).text()
     }
 
     /// Why the entity cannot go on under this definition; nil where it can.
@@ -44,11 +36,7 @@ struct OrderDefinition {
     /// `/seq (integer), /sent (timestamptz)`, or nothing.
     private static func title(_ recorded: String) -> String {
         let columns = (try? JSONReader.parse(recorded))?.arrayValue ?? []
-        let names = columns.map { column in
-            let path = (column["path"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: "/")
-            return "/\(path) (\(column["kind"]?.stringValue ?? ""))"
-        }
-        return names.isEmpty ? "nothing" : names.joined(separator: ", ")
+        return columns.isEmpty ? "nothing" : columns.map(EntityShape.Column.title).joined(separator: ", ")
     }
 
     /// Notes that the changes of bronze are ordered by this definition, in the transaction that has logged them.

@@ -22,12 +22,7 @@ struct ScopeDefinition {
             text = ""
             return
         }
-        text =
-            JSONValue.object([
-                JSONMember("path", .array(column.path.map { .string($0) })),
-                JSONMember("kind", .string(column.kind)), JSONMember("reading", column.reading),
-                JSONMember("version", .string("\(RowHash.version)")),
-            ]).text()
+        text = JSONValue.object(column.definition + [JSONMember("version", .string("\(RowHash.version)"))]).text()
     }
 
     /// False where absence means nothing, whatever the scope.
@@ -53,9 +48,7 @@ struct ScopeDefinition {
     private static func title(_ recorded: String?) -> String {
         // What was never noted, and the note that there are none, are no JSON.
         guard let recorded, let kept = try? JSONReader.parse(recorded) else { return "nowhere" }
-        let path = (kept["path"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: "/")
-        let reading = kept["reading"]?.text() ?? ""
-        return "/\(path) (\(kept["kind"]?.stringValue ?? "")\(reading == "{}" ? "" : " \(reading)"))"
+        return EntityShape.Column.title(of: kept)
     }
 
     /// Notes that the scopes of all keys are by this definition, in the transaction that has filled them.

@@ -19,6 +19,21 @@ struct EntityShape: Hashable, Sendable {
         var path: [String]
         /// Format, default, null texts, trimming and time zone.
         var reading: JSONValue
+
+        /// How its values are read, as the definitions of scopes and orders keep it.
+        var definition: [JSONMember] {
+            [
+                JSONMember("path", .array(path.map { .string($0) })), JSONMember("kind", .string(kind)),
+                JSONMember("reading", reading),
+            ]
+        }
+
+        /// A kept definition for people: `/region (text)`.
+        static func title(of definition: JSONValue) -> String {
+            let path = (definition["path"]?.arrayValue ?? []).compactMap(\.stringValue).joined(separator: "/")
+            let reading = definition["reading"]?.text() ?? ""
+            return "/\(path) (\(definition["kind"]?.stringValue ?? "")\(reading == "{}" ? "" : " \(reading)"))"
+        }
     }
 
     /// The columns that are stored or part of the key, in byte order of their names, which is the order of hashing.

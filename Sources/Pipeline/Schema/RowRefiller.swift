@@ -14,7 +14,6 @@ struct RowRefiller: ~Copyable {
 
     /// Columns that are read from the same documents.
     private final class Part {
-        let columns: Int
         /// Where the columns stand among the stored ones.
         let positions: [Int]
         var reader: DocumentReader
@@ -25,7 +24,6 @@ struct RowRefiller: ~Copyable {
         var fits = false
 
         init(_ entity: Entity, _ columns: [Column], timezone: String) {
-            self.columns = columns.count
             let stored = entity.storedColumns
             positions = columns.compactMap { column in stored.firstIndex { $0.name == column.name } }
             // Only these columns: what else does not fit under today's metadata is no concern here.
@@ -85,7 +83,7 @@ struct RowRefiller: ~Copyable {
             }
         }
         let (overwritten, versioned) = hasher.hashes()
-        buffer.beginRow(columns: parts.reduce(3) { $0 + $1.columns })
+        buffer.beginRow(columns: parts.reduce(3) { $0 + $1.positions.count })
         buffer.append(uuid: key)
         buffer.append(uuid: overwritten)
         buffer.append(uuid: versioned)

@@ -48,7 +48,7 @@ struct SchemaDiff {
         view = tables.view(table.schema, table.name + "_current")
         constraintNames = Set(live.checks.map(\.name))
         renameColumns()
-        compareKey(recorded, timezone: timezone)
+        compareKey(timezone: timezone)
         // Nothing else is worth doing to a table that has to be built again.
         guard refusals.isEmpty else { return }
         for column in table.entity.storedColumns { compare(column) }
@@ -112,7 +112,7 @@ struct SchemaDiff {
         }
     }
 
-    private mutating func compareKey(_ recorded: EntityShape?, timezone: String) {
+    private mutating func compareKey(timezone: String) {
         let wanted = EntityShape(of: table.entity, timezone: timezone)
         guard let recorded, recorded.key != wanted.key else { return }
         refusals.append(

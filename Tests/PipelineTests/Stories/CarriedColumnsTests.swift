@@ -89,9 +89,7 @@ struct CarriedColumnsTests {
         try await warehouse.load(records(1...100, lacking: false, z: 2))
         #expect(try await warehouse.audit().hasSuffix("silver 100: deleted 1, unchanged 99"))
         for source in Rebuild.Source.allCases {
-            let report = try await Rebuild(
-                workspace: warehouse.workspace, entity: warehouse.entity(), from: source, verifies: true
-            ).run()
+            let report = try await warehouse.rebuild(from: source, verifies: true)
             #expect(!report.differs && report.same == 201)
         }
     }

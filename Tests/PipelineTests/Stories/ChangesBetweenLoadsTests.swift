@@ -23,11 +23,6 @@ struct ChangesBetweenLoadsTests {
             """)[0]
     }
 
-    private func rebuild(_ warehouse: TestWarehouse, from source: Rebuild.Source) async throws {
-        let rebuild = Rebuild(workspace: warehouse.workspace, entity: warehouse.entity(), from: source, verifies: false)
-        expect(try await rebuild.run().run.status, equals: .succeeded)
-    }
-
     // MARK: A column that a batch lacked
 
     @Test(
@@ -100,7 +95,7 @@ struct ChangesBetweenLoadsTests {
             TestEntity(columns: "id int key, name text path=b renamed_from=b, c text"), rereads: true)
         try await warehouse.run { $0.layers = [.bronze, .silver] }
         expect(try await kept("name", warehouse), equals: "200 | 100 | 100")
-        try await rebuild(warehouse, from: .bronze)
+        expect(try await warehouse.rebuild(from: .bronze).run.status, equals: .succeeded)
         expect(try await kept("name", warehouse), equals: "200 | 100 | 100")
     }
 
@@ -123,7 +118,7 @@ struct ChangesBetweenLoadsTests {
         try warehouse.change(TestEntity(columns: "id int key, b text path=B, c text"))
         try await warehouse.run { $0.layers = [.silver] }
         expect(try await kept("b", warehouse), equals: "100 | 100 | 100")
-        try await rebuild(warehouse, from: .bronze)
+        expect(try await warehouse.rebuild(from: .bronze).run.status, equals: .succeeded)
         expect(
             try await warehouse.rows("SELECT count(*) FROM silver.t_things WHERE _is_current AND b = 'b' || id"),
             equals: ["100"])
@@ -172,7 +167,7 @@ struct ChangesBetweenLoadsTests {
         try warehouse.change(entity(""))
         _ = try await warehouse.rebuildDifferences(from: .raw)
         expect(try await warehouse.rows(rejects), equals: [])
-        try await rebuild(warehouse, from: .raw)
+        expect(try await warehouse.rebuild(from: .raw).run.status, equals: .succeeded)
         expect(try await warehouse.rows(rejects), equals: ["1 | 1 | day"])
         expect(try await warehouse.table(), equals: "2 | 2026-01-01 | d1..")
         try warehouse.change(entity(#" null_values=["n/a"]"#))
@@ -183,7 +178,7 @@ struct ChangesBetweenLoadsTests {
                 1 | NULL | d2..
                 2 | 2026-01-01 | d1..
                 """)
-        try await rebuild(warehouse, from: .raw)
+        expect(try await warehouse.rebuild(from: .raw).run.status, equals: .succeeded)
         expect(try await warehouse.rows(rejects), equals: [])
     }
 
@@ -210,7 +205,7 @@ struct ChangesBetweenLoadsTests {
                 report.steps.contains { $0.error?.contains("are ordered by /n (integer), the metadata says") == true })
             #expect(report.steps.contains { $0.error?.contains("medallion rebuild t.things --from raw") == true })
         }
-        try await rebuild(warehouse, from: .raw)
+        expect(try await warehouse.rebuild(from: .raw).run.status, equals: .succeeded)
         try await warehouse.load(record("d", 0, 3), type: .delta)
         expect(try await warehouse.rows(current), equals: ["d"])
         expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
@@ -238,7 +233,7 @@ struct ChangesBetweenLoadsTests {
         try await warehouse.load(#"{"id":1}"#, #"{"id":2}"#)
         try await warehouse.load(#"{"id":1}"#)
         try warehouse.change(TestEntity(columns: "id int key", #"{"history": "append"}"#), rereads: true)
-        try await rebuild(warehouse, from: .bronze)
+        expect(try await warehouse.rebuild(from: .bronze).run.status, equals: .succeeded)
         expect(
             try await warehouse.table(),
             equals: """

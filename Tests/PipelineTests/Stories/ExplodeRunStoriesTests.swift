@@ -137,9 +137,7 @@ struct ExplodeRunStoriesTests {
         // Somebody spoils the table; a rebuild from raw mends it.
         try await warehouse.connection.execute("DELETE FROM silver.t_lines WHERE sku = 's103'")
         try await warehouse.connection.execute("DELETE FROM bronze.t_lines WHERE _change = 'delete'")
-        _ = try await Rebuild(
-            workspace: warehouse.workspace, entity: warehouse.entity("lines"), from: .raw, verifies: false
-        ).run()
+        _ = try await warehouse.rebuild("lines", from: .raw)
         expect(try await warehouse.table("lines"), equals: table)
     }
 

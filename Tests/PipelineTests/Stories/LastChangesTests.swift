@@ -1,7 +1,6 @@
 import Metadata
 import Postgres
 import Primitives
-import Synchronization
 import TestKit
 import Testing
 
@@ -108,13 +107,13 @@ struct LastChangesTests {
         struck.clock.advance(seconds: 86_400)
         try struck.put(next)
         var workspace = struck.workspace
-        let listener = Listener()
+        let listener = Notices()
         workspace.observer = listener
         _ = try await Invocation(workspace: workspace, request: RunRequest()).run()
         expect(try await struck.table(), equals: try await spared.table())
         expect(try await struck.audit(), equals: try await spared.audit())
         expect(
-            listener.heard.withLock { $0 },
+            listener.lines,
             // Without a time of their own, changes are told by the log itself.
             equals: attributes.isEmpty
                 ? []
@@ -201,8 +200,7 @@ struct LastChangesTests {
         try await warehouse.load([#"{"id":1,"v":"a","region":"n"}"#])
         expect(try await warehouse.rows(Self.persistence), equals: ["u"])
         try warehouse.change(TestEntity(columns: columns, #"{"full_scope": "region"}"#))
-        let first = Rebuild(workspace: warehouse.workspace, entity: warehouse.entity(), from: .raw, verifies: false)
-        expect(try await first.run().run.status, equals: .succeeded)
+        expect(try await warehouse.rebuild(from: .raw).run.status, equals: .succeeded)
         try await warehouse.load([#"{"id":1,"v":"b","region":"n"}"#, #"{"id":2,"v":"a","region":"s"}"#])
         expect(try await warehouse.rows(Self.persistence), equals: ["p"])
         try await warehouse.loseUnlogged()
@@ -219,18 +217,8 @@ struct LastChangesTests {
                 "the last changes of t.things are not in their table, and its log does not tell their scopes; make them "
                     + "again with 'medallion rebuild t.things --from raw'"
             ])
-        let rebuild = Rebuild(workspace: warehouse.workspace, entity: warehouse.entity(), from: .raw, verifies: false)
-        expect(try await rebuild.run().run.status, equals: .succeeded)
+        expect(try await warehouse.rebuild(from: .raw).run.status, equals: .succeeded)
         try await warehouse.load([#"{"id":4,"v":"b","region":"n"}"#])
         expect(try await warehouse.rows("SELECT id FROM silver.t_things_current ORDER BY 1"), equals: ["2", "4"])
-    }
-}
-
-/// Keeps what a run gives notice of.
-private final class Listener: RunObserver {
-    let heard = Mutex<[String]>([])
-
-    func observe(_ event: RunEvent) {
-        if case .notice(let text) = event { heard.withLock { $0.append(text) } }
     }
 }

@@ -1,6 +1,5 @@
 import Pipeline
 import Postgres
-import Synchronization
 import TestKit
 import Testing
 
@@ -41,14 +40,5 @@ struct LockWatchTests {
                     + "when that one ends its transaction, or is ended: SELECT pg_terminate_backend(\(session))"
             ])
         #expect(try await warehouse.rows("SELECT v FROM silver.t_things_current") == ["b"])
-    }
-}
-
-private final class Notices: RunObserver {
-    private let heard = Mutex<[String]>([])
-    var lines: [String] { heard.withLock(\.self) }
-
-    func observe(_ event: RunEvent) {
-        if case .notice(let text) = event { heard.withLock { $0.append(text) } }
     }
 }

@@ -10,9 +10,7 @@ struct RebuildStoriesTests {
     private func rebuild(
         _ warehouse: TestWarehouse, from source: Rebuild.Source = .bronze, verifies: Bool = false
     ) async throws -> Rebuild.Report {
-        try await Rebuild(
-            workspace: warehouse.workspace, entity: warehouse.entity(), from: source, verifies: verifies
-        ).run()
+        try await warehouse.rebuild(from: source, verifies: verifies)
     }
 
     /// Three days of a table that somebody then spoils by hand.

@@ -24,8 +24,7 @@ struct ScopeChangeStoriesTests {
     private func reasons(_ report: RunReport) -> [String] { report.steps.compactMap(\.error) }
 
     private func rebuild(_ warehouse: TestWarehouse) async throws {
-        let rebuild = Rebuild(workspace: warehouse.workspace, entity: warehouse.entity(), from: .raw, verifies: false)
-        expect(try await rebuild.run().run.status, equals: .succeeded)
+        expect(try await warehouse.rebuild(from: .raw).run.status, equals: .succeeded)
     }
 
     private func open(_ warehouse: TestWarehouse) async throws -> [String] {
@@ -130,11 +129,10 @@ struct ScopeChangeStoriesTests {
             CREATE EVENT TRIGGER no ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION public.no();
             """)
         warehouse.clock.advance(seconds: 60)
-        let rebuild = Rebuild(workspace: warehouse.workspace, entity: warehouse.entity(), from: .raw, verifies: false)
-        let error = await #expect(throws: StepError.self) { _ = try await rebuild.run() }
+        let error = await #expect(throws: StepError.self) { _ = try await warehouse.rebuild(from: .raw) }
         #expect(error?.description.contains("nobody alters tables today") == true, "\(String(describing: error))")
         try await warehouse.connection.execute("DROP EVENT TRIGGER no")
         warehouse.clock.advance(seconds: 60)
-        expect(try await rebuild.run().run.status, equals: .succeeded)
+        expect(try await warehouse.rebuild(from: .raw).run.status, equals: .succeeded)
     }
 }
