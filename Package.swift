@@ -73,6 +73,7 @@ let package = Package(
                 .embedInCode("0005_throughput.sql"),
                 .embedInCode("0006_accepted_documents.sql"), .embedInCode("0007_scopes.sql"),
                 .embedInCode("0008_orders.sql"),
+                .embedInCode("0009_times.sql"),
             ],
             swiftSettings: settings),
         // 2: the vocabulary: systems, entities, columns, already valid.

@@ -78,7 +78,7 @@ extension TestWarehouse {
                 """
             ),
         ]
-        if [.scd2, .bitemporal].contains(entity.history) {
+        if [.scd2, .bitemporal].contains(entity.history), !hasRereadRows.withLock({ $0 }) {
             promises.append(
                 (
                     "a version differs from the one before it",

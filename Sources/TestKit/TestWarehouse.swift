@@ -29,6 +29,8 @@ public final class TestWarehouse: Sendable {
     private let told = Mutex<UUIDValue?>(nil)
     /// The closed rows seen so far, by table.
     let closedRows = Mutex<[String: Set<String>]>([:])
+    /// Whether closed rows may be by other metadata than the open ones, which can then have come to say the same.
+    let hasRereadRows = Mutex(false)
 
     /// A project of these entities; `system` is a JSON object of the system's further attributes.
     public convenience init(_ entities: TestEntity..., system: String = "{}") async throws {
@@ -73,6 +75,11 @@ public final class TestWarehouse: Sendable {
     /// Where the change shows closed rows otherwise than before (a column renamed, more decimals), `rereads` forgets what
     /// they looked like.
     public func change(_ entities: TestEntity..., rereads: Bool = false) throws {
+        try change(entities, rereads: rereads)
+    }
+
+    /// Goes on with other metadata over the same database and files.
+    public func change(_ entities: [TestEntity], rereads: Bool = false) throws {
         let catalog = try TestWarehouse.write(entities, system, to: folder)
         let gold = try GoldGraph.load(project: folder.path, catalog: catalog)
         let known = try TestWarehouse.known(entities, in: catalog)
@@ -81,7 +88,9 @@ public final class TestWarehouse: Sendable {
             project.workspace.gold = gold
             project.entities = known
         }
-        if rereads { closedRows.withLock { $0 = [:] } }
+        guard rereads else { return }
+        closedRows.withLock { $0 = [:] }
+        hasRereadRows.withLock { $0 = true }
     }
 
     private static func write(_ entities: [TestEntity], _ system: String, to folder: TemporaryFolder) throws -> Catalog
@@ -102,6 +111,9 @@ public final class TestWarehouse: Sendable {
 
     /// Has runs take every shortcut, or none.
     public func use(_ shortcuts: Shortcuts) { project.withLock { $0.workspace.shortcuts = shortcuts } }
+
+    /// Has runs tell this observer.
+    public func tell(_ observer: any RunObserver) { project.withLock { $0.workspace.observer = observer } }
 
     // MARK: Loads
 

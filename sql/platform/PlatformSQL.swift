@@ -14,6 +14,7 @@ public enum PlatformSQL {
             ),
             ("0007_scopes", String(decoding: PackageResources._007_scopes_sql, as: UTF8.self)),
             ("0008_orders", String(decoding: PackageResources._008_orders_sql, as: UTF8.self)),
+            ("0009_times", String(decoding: PackageResources._009_times_sql, as: UTF8.self)),
         ]
     }
 }

@@ -221,8 +221,7 @@ struct BronzeLayer: Sendable {
         try await drift.note(step: step, on: connection)
         try await write(detected, companion, step: step, on: connection)
         try await AcceptedDocuments(detected.stage.source, under: catalog).note(detected, on: connection)
-        try await ScopeDefinition(entity, timezone: system.timezone).note(on: connection)
-        try await OrderDefinition(entity, timezone: system.timezone).note(on: connection)
+        try await noteDefinitions(entity, system, step: step, on: connection)
         if findings.wentBack > 0 {
             step.notice(
                 "\(findings.wentBack) keys are shown in an older state than was known: it counts from now on")
@@ -236,6 +235,13 @@ struct BronzeLayer: Sendable {
         try await step.commit(
             detected.counts(batch), load: (batch.loadType, nil, nil), closes: closes, on: connection)
         return nil
+    }
+
+    private func noteDefinitions(
+        _ entity: Entity, _ system: SourceSystem, step: Step, on connection: PostgresConnection
+    ) async throws {
+        let advice = try await LogDefinitions(entity, timezone: system.timezone).note(on: connection)
+        if let advice { step.notice(advice) }
     }
 
     /// Why some keys may stay open although the batch lacks them; nil where none does.
@@ -262,7 +268,7 @@ struct BronzeLayer: Sendable {
         var last = try await lastChanges.state(on: connection)
         if last == .inLog, !lastChanges.canStayInLog {
             try await lastChanges.restore(on: connection)
-            try await ScopeDefinition(entity, timezone: system.timezone).note(on: connection)
+            try await noteDefinitions(entity, system, step: step, on: connection)
             step.notice("the last changes were not in their table, as after a crash; they were made again from the log")
             last = .kept
         } else if last == .inLog, try await lastChanges.areWorthKeeping(for: batch, on: connection) {

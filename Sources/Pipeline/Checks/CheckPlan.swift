@@ -50,7 +50,7 @@ struct CheckPlan {
         case .minRows, .maxRows: return nil
         case .sql:
             return """
-                SELECT pg_catalog.left(pg_catalog.to_json(violations)::text, 80) FROM (
+                SELECT pg_catalog.left(pg_catalog.to_json(violations.*)::text, 80) FROM (
                 \(fragment: statement(of: check))
                 ) AS violations LIMIT 3
                 """

@@ -112,8 +112,7 @@ struct Replay: Sendable {
                     if source == .raw {
                         try await LogDifference(live: liveBronze, shadow: shadowBronze).level(on: writer)
                         try await AcceptedDocuments.forget(entity.id, on: writer)
-                        try await ScopeDefinition(entity, timezone: system.timezone).note(on: writer)
-                        try await OrderDefinition(entity, timezone: system.timezone).note(on: writer)
+                        try await LogDefinitions(entity, timezone: system.timezone).note(on: writer)
                     }
                     // The rows are by today's definitions now.
                     let shape = RecordedShape(EntityShape(of: entity, timezone: system.timezone))

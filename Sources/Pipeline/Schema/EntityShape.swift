@@ -148,10 +148,10 @@ struct EntityShape: Hashable, Sendable {
 struct RecordedShape: Sendable {
     let shape: EntityShape
     let hash: UUIDValue
-    /// By which definition live keys have their scopes: see `ScopeDefinition`.
+    /// By which definitions bronze was read, each as it is kept: see `LogDefinitions`.
     var scopes: String?
-    /// By which definition changes of one time are ordered: see `OrderDefinition`.
     var orders: String?
+    var times: String?
 
     /// The shapes of these entities that are kept, by entity.
     static func read(
@@ -159,7 +159,8 @@ struct RecordedShape: Sendable {
     ) async throws -> [EntityID: RecordedShape] {
         let rows = try await connection.query(
             """
-            SELECT s.system_id, s.entity_name, s.shape_hash, s.columns::text AS columns, s.scopes_by, s.orders_by
+            SELECT s.system_id, s.entity_name, s.shape_hash, s.columns::text AS columns, s.scopes_by, s.orders_by,
+                s.times_by
             FROM metadata.entity_shape s
             JOIN unnest(\(entities.map(\.system.rawValue)), \(entities.map(\.name))) AS e (system_id, entity_name)
                 ON e.system_id = s.system_id AND e.entity_name = s.entity_name
@@ -169,7 +170,8 @@ struct RecordedShape: Sendable {
             let id = EntityID(system: SystemID(rawValue: try row.get("system_id")), name: try row.get("entity_name"))
             shapes[id] = RecordedShape(
                 shape: try EntityShape(json: JSONReader.parse(try row.get("columns", as: String.self))),
-                hash: try row.get("shape_hash"), scopes: try row.get("scopes_by"), orders: try row.get("orders_by"))
+                hash: try row.get("shape_hash"), scopes: try row.get("scopes_by"), orders: try row.get("orders_by"),
+                times: try row.get("times_by"))
         }
         return shapes
     }

@@ -76,9 +76,12 @@ struct TableWork {
             changes.append(SchemaChange(.created, "", "tables made"))
             shape = RecordedShape(wanted)
         }
-        objection =
-            try await ScopeDefinition(entity, timezone: system.timezone).objection(to: recorded?.scopes, on: connection)
-            ?? OrderDefinition(entity, timezone: system.timezone).objection(to: recorded?.orders)
+        if let reason = LogDefinitions(entity, timezone: system.timezone).objection(to: recorded),
+            tables.has(system.schemas.bronze, name),
+            try await !connection.query("SELECT 1 FROM \(fragment: bronze.log) LIMIT 1").isEmpty
+        {
+            objection = reason
+        }
         guard refusals.isEmpty else { return }
         makeStage(name + "__bronze", bronze.createStage, tables)
         if entity.explosion != nil { makeStage(name + "__scopes", bronze.createScopes, tables) }

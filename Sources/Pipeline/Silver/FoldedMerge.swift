@@ -28,7 +28,11 @@ struct FoldedMerge {
     /// Rules that compare a change with the one before it, wherever that came from.
     private var looksBack: Bool {
         entity.history == .bitemporal || !batch.missingColumns.isEmpty
-            || entity.storedColumns.contains { !$0.isKey && entity.role(of: $0) == .fixed }
+            || !fixedColumns.isEmpty
+    }
+
+    private var fixedColumns: [Column] {
+        entity.storedColumns.filter { !$0.isKey && entity.role(of: $0) == .fixed }
     }
 
     /// Merges the batch, within the writer's transaction; `source` reads bronze, within one of its own.
@@ -277,19 +281,29 @@ struct FoldedMerge {
 
     /// Keeps the changes that were left out where people find them.
     private func record(_ effects: VersionFold.Effects, on writer: PostgresConnection) async throws {
-        var left = effects.rejected.map { ($0, "a fixed column changed") }
-        if entity.lateArrivals == .reject {
-            left += effects.leftOut.map { ($0, "it came late: something newer was known of its key") }
+        try await record(
+            effects.rejected, fixedColumns.map(\.name).joined(separator: ", "), "a fixed column changed", on: writer)
+        guard entity.lateArrivals == .reject else { return }
+        try await record(effects.leftOut, nil, "it came late: something newer was known of its key", on: writer)
+    }
+
+    /// In parts, as there may be as many as the batch has changes.
+    private func record(
+        _ places: [VersionFold.Place], _ columns: String?, _ reason: String, on writer: PostgresConnection
+    ) async throws {
+        var rest = places[...]
+        while !rest.isEmpty {
+            let part = rest.prefix(5_000)
+            rest = rest.dropFirst(part.count)
+            try await writer.execute(
+                """
+                INSERT INTO audit.rejected_record (run_id, system_id, entity_name, layer, raw_file, record_no,
+                    run_timestamp, column_name, reason)
+                SELECT \(batch.run.id), \(entity.id.system.rawValue), \(entity.id.name), 'silver', r.file, r.record,
+                    \(batch.run.timestamp), \(columns), \(reason)
+                FROM unnest(\(part.map(\.file)), \(part.map(\.record))) AS r (file, record)
+                ON CONFLICT DO NOTHING
+                """)
         }
-        guard !left.isEmpty else { return }
-        try await writer.execute(
-            """
-            INSERT INTO audit.rejected_record (run_id, system_id, entity_name, layer, raw_file, record_no, run_timestamp,
-                reason)
-            SELECT \(batch.run.id), \(entity.id.system.rawValue), \(entity.id.name), 'silver', r.file, r.record,
-                \(batch.run.timestamp), r.reason
-            FROM unnest(\(left.map(\.0.file)), \(left.map(\.0.record)), \(left.map(\.1))) AS r (file, record, reason)
-            ON CONFLICT DO NOTHING
-            """)
     }
 }

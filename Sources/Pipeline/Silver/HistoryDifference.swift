@@ -72,7 +72,7 @@ struct HistoryDifference {
                 WHEN t._key_hash IS NULL THEN 'is missing' WHEN s._key_hash IS NULL THEN 'should not be there'
                 ELSE (SELECT string_agg(l.key || CASE WHEN l.key = ANY (\(Array(hidden))) THEN ' differs'
                         ELSE ' is ' || coalesce(l.value, 'NULL') || ', should be ' || coalesce(r.value, 'NULL') END, '; ')
-                    FROM jsonb_each_text(to_jsonb(t)) l JOIN jsonb_each_text(to_jsonb(s)) r ON r.key = l.key
+                    FROM jsonb_each_text(to_jsonb(t.*)) l JOIN jsonb_each_text(to_jsonb(s.*)) r ON r.key = l.key
                     WHERE l.value IS DISTINCT FROM r.value AND l.key = ANY (\(names))) END
             FROM \(fragment: live.history) t FULL JOIN \(fragment: shadow.history) s ON \(fragment: identity)
             WHERE t._key_hash IS NULL OR s._key_hash IS NULL OR \(fragment: isChanged)

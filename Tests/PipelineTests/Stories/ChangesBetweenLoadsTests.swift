@@ -211,6 +211,50 @@ struct ChangesBetweenLoadsTests {
         expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
     }
 
+    @Test(
+        "another effective time, or none, is refused until the changes are read again from raw, as long as there is one"
+    )
+    func otherTime() async throws {
+        func entity(_ time: String?) throws -> TestEntity {
+            try TestEntity(
+                columns: "id int key, v text, at timestamptz, told timestamptz",
+                time.map { #"{"effective_time_column": "\#($0)"}"# } ?? "{}")
+        }
+        func record(_ v: String, at month: Int, told: Int) -> String {
+            #"{"id":1,"v":"\#(v)","at":"2025-0\#(month)-01T00:00:00Z","told":"2024-0\#(told)-01T00:00:00Z"}"#
+        }
+        func title(_ path: String) -> String { #"/\#(path) (timestamptz {"timezone":"UTC"})"# }
+        let warehouse = try await TestWarehouse(entity("at"))
+        try await warehouse.load([])
+        for (before, now, known, today) in [
+            ("told", "at", title("told"), title("at")), ("at", nil, title("at"), "their runs"),
+        ] {
+            try warehouse.change(entity(before))
+            expect(try await warehouse.load([record("a", at: 5, told: 4)]).status, equals: .succeeded)
+            try warehouse.change(entity(now))
+            // Not checked against what holds for an entity of these metadata: its rows are still by the ones before.
+            warehouse.clock.advance(seconds: 60)
+            let refused = try await Invocation(workspace: warehouse.workspace, request: RunRequest()).run()
+            expect(
+                refused[0].steps.compactMap(\.error),
+                equals: [
+                    "tables differ from the metadata and are never repaired silently: changes of t.things have their "
+                        + "effective time from \(known), the metadata says \(today): beside them, what comes would make a "
+                        + "history that nobody told; set effective_time_column back, or build the tables again from raw: "
+                        + "medallion rebuild t.things --from raw"
+                ])
+            try warehouse.change(entity(before))
+            expect(try await warehouse.load([record("y", at: 8, told: 8)]).status, equals: .succeeded)
+            try warehouse.change(entity(now))
+            warehouse.clock.advance(seconds: 60)
+            expect(try await warehouse.rebuild(from: .raw).run.status, equals: .succeeded)
+            // The rebuild has changed closed rows, too.
+            try warehouse.change(entity(now), rereads: true)
+            expect(try await warehouse.load([record("z", at: 9, told: 9)]).status, equals: .succeeded)
+            expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
+        }
+    }
+
     @Test("of a batch that was blocked nothing stays in quarantine that is none any more")
     func blockedBefore() async throws {
         func entity(_ length: Int) throws -> TestEntity { try TestEntity(columns: "id int key, c string(\(length))") }

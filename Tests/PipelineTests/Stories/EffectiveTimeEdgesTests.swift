@@ -70,8 +70,8 @@ struct EffectiveTimeEdgesTests {
                 1 | C | x | d8..
                 """)
         expect(
-            try await warehouse.rows("SELECT layer, reason FROM audit.rejected_record"),
-            equals: ["silver | a fixed column changed"])
+            try await warehouse.rows("SELECT layer, column_name, reason FROM audit.rejected_record"),
+            equals: ["silver | born | a fixed column changed"])
         try await expectRebuilt(warehouse)
     }
 
@@ -83,8 +83,8 @@ struct EffectiveTimeEdgesTests {
         expect(try await warehouse.table(), equals: "1 | A | x | d3..")
         #expect(try await warehouse.audit().hasSuffix("silver 1: rejected 1"))
         expect(
-            try await warehouse.rows("SELECT layer, reason FROM audit.rejected_record"),
-            equals: ["silver | a fixed column changed"])
+            try await warehouse.rows("SELECT layer, column_name, reason FROM audit.rejected_record"),
+            equals: ["silver | born | a fixed column changed"])
         try await delta(warehouse, row(1, "C", 3, #","born":"x""#))
         expect(try await warehouse.table(), equals: "1 | C | x | d3..")
         try await expectRebuilt(warehouse)
@@ -235,8 +235,16 @@ struct EffectiveTimeEdgesTests {
         try await warehouse.load(row(1, "A", 1), row(2, "Y", 2))
         try warehouse.change(
             TestEntity(columns: columns, #"{"effective_time_column": "at", "delta": {"mode": "all"}}"#))
+        let notices = Notices()
+        warehouse.tell(notices)
         try await warehouse.load([row(1, "B", 3), row(2, "Z", 4)], type: .delta)
         try await warehouse.load(row(1, "B", 3), row(2, "Z", 4))
+        expect(
+            notices.lines.filter { $0.contains("count from the time") },
+            equals: [
+                #"bronze t.things: changes count from the time at /at (timestamptz {"timezone":"UTC"}) now, those of earlier batches still from "#
+                    + "their runs; to give them theirs: medallion rebuild t.things --from raw"
+            ])
         expect(
             try await warehouse.table(),
             equals: """

@@ -154,6 +154,8 @@ struct LastChangesTests {
                 TestEntity(
                     columns: "id int key, v text, at timestamptz",
                     #"{"max_delete_fraction": 1, "delta": {"mode": "all"}}"#))
+            // Refused today; who did it before that was noted has such a log.
+            try await warehouse.connection.execute("UPDATE metadata.entity_shape SET times_by = NULL")
             return warehouse
         }
         let (spared, struck) = (try await lived(), try await lived())

@@ -6,7 +6,7 @@ import Foundation
 /// to repeat a failure.
 enum RandomHistories {
     /// Tests that share the number.
-    private static let tests = 5
+    private static let tests = 6
     private static let environment = ProcessInfo.processInfo.environment
     private static let perTest = max(1, (Int(environment["MEDALLION_HISTORIES"] ?? "") ?? 200) / tests)
     private static let firstSeed = UInt64(environment["MEDALLION_SEED"] ?? "") ?? 1
