@@ -130,7 +130,7 @@ extension TestWarehouse {
         guard entity.history != .latest else { return [] }
         // A column that was added is NULL in them, and no change.
         let result = try await connection.query(
-            "SELECT jsonb_strip_nulls(to_jsonb(t))::text FROM \(fragment: table) t WHERE _valid_to IS NOT NULL")
+            "SELECT jsonb_strip_nulls(to_jsonb(t.*))::text FROM \(fragment: table) t WHERE _valid_to IS NOT NULL")
         let now = Set(try result.map { try $0.get(0, as: String.self) })
         let before = closedRows.withLock { known in
             let before = known[entity.id.name] ?? []

@@ -148,7 +148,7 @@ public final class TestWarehouse: Sendable {
 
     /// Loads the same records a second later, from a file that differs by an empty line, so that it is read.
     private func loadAgain(_ records: [String], _ type: LoadType?, after report: RunReport) async throws {
-        let rows: SQLText = "SELECT t::text FROM \(table: "silver", entity().id.table) t ORDER BY 1"
+        let rows: SQLText = "SELECT (t.*)::text FROM \(table: "silver", entity().id.table) t ORDER BY 1"
         let before = try await self.rows(rows)
         clock.advance(seconds: 1)
         try put(records + [""])
@@ -282,7 +282,7 @@ public final class TestWarehouse: Sendable {
     public func rows(_ sql: SQLText) async throws -> [String] {
         let result = try await connection.query(
             """
-            SELECT (SELECT string_agg(coalesce(value, 'NULL'), ' | ') FROM json_each_text(to_json(q)))
+            SELECT (SELECT string_agg(coalesce(value, 'NULL'), ' | ') FROM json_each_text(to_json(q.*)))
             FROM (\(fragment: sql)) AS q
             """)
         return try result.map { try $0.get(0, as: String.self) }

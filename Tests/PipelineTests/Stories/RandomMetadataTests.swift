@@ -113,6 +113,12 @@ private struct ChangingSubject {
     }
 
     private static let texts = ["b", "c", "d"]
+    /// What statements call their tables and columns, and words of SQL.
+    private static let names = [
+        "t", "l", "r", "n", "g", "o", "p", "k", "e", "m", "late", "known", "is_derived", "total", "missing", "place",
+        "key",
+        "value", "doc", "record", "file", "reason", "order", "user", "end",
+    ]
     private static let traits = ["scd=1", "trim=true", "default=none", #"null_values=["-"]"#]
 
     let name: String
@@ -120,6 +126,8 @@ private struct ChangingSubject {
     private(set) var told: [String] = []
     private var generator: SeededGenerator
     private var columns: [Column]
+    /// Names that were given once.
+    private var former: Set<String> = []
     private let hasTime: Bool
     private let attributes: String
     /// What the source said last of each key.
@@ -141,7 +149,7 @@ private struct ChangingSubject {
     }
 
     func entity() throws -> TestEntity {
-        let always = ["id int key", "s text", "at timestamptz stored=false", "n int stored=false"]
+        let always = ["id int key", "s text", "at timestamptz stored=false"]
         return try TestEntity(
             name, columns: (always + columns.map(\.text)).joined(separator: ", "), attributes)
     }
@@ -155,17 +163,24 @@ private struct ChangingSubject {
         case 0: break
         case 1 where columns.count < 4:
             let path = Self.texts.randomElement(using: &generator) ?? "b"
-            columns.append(Column(name: "added\(told.count)", path: path))
+            columns.append(Column(name: newName(), path: path))
         case 2 where isText: columns[index].path = Self.texts.randomElement(using: &generator) ?? "b"
         case 3 where !isText: columns[index].type = "bigint"
         case 4:
             columns[index].renamedFrom = columns[index].name
-            columns[index].name = "named\(told.count)"
+            columns[index].name = newName()
         default:
             let trait = isText ? Self.traits.randomElement(using: &generator) ?? "scd=1" : "scd=1"
             columns[index].traits.formSymmetricDifference([trait])
         }
         told.append(columns.map(\.text).joined(separator: ", "))
+    }
+
+    private mutating func newName() -> String {
+        let used = Set(columns.flatMap { [$0.name, $0.renamedFrom ?? ""] } + former)
+        let name = Self.names.filter { !used.contains($0) }.randomElement(using: &generator) ?? "z"
+        former.insert(name)
+        return name
     }
 
     /// What the source says next. One record has all fields, so that none is taken for moved or lost.
