@@ -60,7 +60,8 @@ public struct QuarantineRetry: Sendable {
         _ entities: [Entity], of system: SourceSystem, rejectedIn run: UUIDValue?
     ) async throws -> ([Outcome], RunReport) {
         let start = RunStart(workspace: workspace, system: system.id)
-        var refusals = try await Deployment(workspace: workspace).prepare(entities, applies: true)
+        var refusals = try await Deployment(workspace: workspace)
+            .prepare(entities + entities.flatMap(items), applies: true)
             .mapValues(Deployment.refusal)
         _ = try await start.closeAbandoned()
         refusals.merge(try await start.adoptBatches(of: entities).problems) { first, _ in first }
@@ -73,12 +74,45 @@ public struct QuarantineRetry: Sendable {
             ifStopped: "stopped before it was done; 'medallion run' brings in what has landed, another retry the rest"
         ) { ledger in
             for entity in entities {
-                if let outcome = try await retry(entity, system, rejectedIn: run, refusals[entity.id], ledger) {
-                    outcomes.append(outcome)
-                }
+                let outcome = try await retry(entity, system, rejectedIn: run, refusals[entity.id], ledger)
+                guard let outcome else { continue }
+                outcomes.append(outcome)
+                guard outcome.accepted > 0 else { continue }
+                for child in items(of: entity) { try await explode(child, system, refusals[child.id], ledger) }
             }
         }
         return (outcomes, report)
+    }
+
+    /// What is exploded from an entity's batches, and so from that of a retry.
+    private func items(of entity: Entity) -> [Entity] {
+        workspace.catalog.entities(of: entity.id.system).filter { $0.explosion?.parent == entity.id && $0.isActive }
+    }
+
+    /// Brings in the items of what was landed again.
+    private func explode(
+        _ child: Entity, _ system: SourceSystem, _ refusal: StepError?, _ ledger: RunLedger
+    ) async throws {
+        try await ledger.skip(.raw, child.id, .noInput)
+        do {
+            try await ledger.record(.bronze, child.id) { step in
+                if let refusal { throw refusal }
+                try await bronze.normalize(child, of: system, step: step)
+            }
+            try await ledger.record(.silver, child.id) { try await silver.merge(child, of: system, step: $0) }
+        } catch let failure as LayerFailure {
+            if failure.layer == .bronze { try await ledger.skip(.silver, child.id, .upstreamFailed) }
+        }
+    }
+
+    private var bronze: BronzeLayer {
+        BronzeLayer(
+            store: workspace.store, pool: workspace.pool, catalog: workspace.catalog, allowsDeletes: false,
+            acceptsRejects: false)
+    }
+
+    private var silver: SilverLayer {
+        SilverLayer(pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: false)
     }
 
     /// Returns nil when nothing could be landed.
@@ -104,7 +138,6 @@ public struct QuarantineRetry: Sendable {
             if selection.accepted.isEmpty {
                 try await ledger.skip(.silver, id, .noInput)
             } else {
-                let silver = SilverLayer(pool: workspace.pool, catalog: workspace.catalog, acceptsChecks: false)
                 try await ledger.record(.silver, id) { try await silver.merge(entity, of: system, step: $0) }
             }
         } catch let failure as LayerFailure {
@@ -175,9 +208,6 @@ public struct QuarantineRetry: Sendable {
             }
         }
         guard !selection.accepted.isEmpty else { return }
-        let bronze = BronzeLayer(
-            store: workspace.store, pool: workspace.pool, catalog: workspace.catalog, allowsDeletes: false,
-            acceptsRejects: false)
         try await bronze.normalize(entity, of: system, step: step)
     }
 }

@@ -16,6 +16,54 @@ struct QuarantineRetryTests {
         try TestEntity(columns: #"id int key, v int null_values=["n/a"]"#, attributes)
     }
 
+    @Test("the items of what is landed again come with it; those of what stays rejected do not")
+    func items() async throws {
+        func entities(_ total: String) throws -> [TestEntity] {
+            [
+                try TestEntity("orders", columns: "id int key, total int \(total)", #"{"max_reject_fraction": 1}"#),
+                try TestEntity(
+                    "lines", columns: "id int key, sku text key",
+                    #"{"bronze": {"pattern": "explode", "from": "orders", "path": "/lines", "parent_columns": ["id"]}}"#
+                ),
+            ]
+        }
+        let warehouse = try await TestWarehouse(try entities(""))
+        warehouse.clock.advance(seconds: 86_400)
+        try warehouse.put(
+            [
+                #"{"id":1,"total":1,"lines":[{"sku":"a"}]}"#,
+                #"{"id":2,"total":"n/a","lines":[{"sku":"b"},{"sku":"c"}]}"#,
+                #"{"id":3,"total":"bad","lines":[{"sku":"d"}]}"#,
+            ], for: "orders")
+        try await warehouse.run()
+        expect(try await warehouse.table("lines"), equals: "1 | a | d1..")
+        try warehouse.change(entities(#"null_values=["n/a"]"#))
+        warehouse.clock.advance(seconds: 86_400)
+        let (outcomes, reports) = try await QuarantineRetry(workspace: warehouse.workspace).run()
+        expect(outcomes.map(\.accepted), equals: [1])
+        expect(reports.map(\.status), equals: [.succeeded])
+        try await warehouse.checkPromises()
+        expect(
+            try await warehouse.table("lines"),
+            equals: """
+                1 | a | d1..
+                2 | b | d2..
+                2 | c | d2..
+                """)
+        expect(
+            try await warehouse.audit("lines"),
+            equals: """
+                raw skipped no_input
+                bronze 2: inserted 2
+                silver 2: inserted 2
+                """)
+        // Who retries once more finds nothing, and the next run brings nothing twice.
+        warehouse.clock.advance(seconds: 86_400)
+        expect(try await QuarantineRetry(workspace: warehouse.workspace).run().outcomes.map(\.accepted), equals: [0])
+        try await warehouse.run()
+        expect(try await warehouse.rebuildDifferences("lines", from: .bronze), equals: [])
+    }
+
     @Test("more than memory should hold comes with the next retry, but for what belongs together")
     func tooMuch() async throws {
         let text = String(repeating: "x", count: 20_000)
