@@ -28,6 +28,10 @@ public struct OperatorLedger: Sendable {
         var generator = SystemRandomNumberGenerator()
         let id = UUIDValue.version7(at: now, using: &generator)
         try await whileIdle(entity.system) {
+            // What a killed run has landed is taken up before: its cursor would come behind this one.
+            let known = workspace.catalog.entities.filter { $0.id == entity }
+            let left = try await RunStart(workspace: workspace, system: entity.system).adoptBatches(of: known)
+            if let problem = left.problems[entity] { throw problem }
             try await workspace.pool.withConnection { connection in
                 _ = try await connection.execute(
                     """

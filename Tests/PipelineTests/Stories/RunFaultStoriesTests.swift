@@ -69,6 +69,28 @@ struct RunFaultStoriesTests {
             ])
     }
 
+    @Test(
+        "what an operator says of the next load is not undone by a batch that a killed run landed",
+        arguments: ["3", nil])
+    func adoptedBefore(cursor: String?) async throws {
+        let entity = EntityID(system: SystemID(rawValue: "t"), name: "things")
+        let warehouse = try await things()
+        try await land(#"{"id":1,"v":"a","n":5}"#, in: warehouse)
+        for table in ["raw_file", "raw_batch", "load_cursor"] {
+            try await warehouse.connection.execute("DELETE FROM \(table: "audit", table)")
+        }
+        let ledger = OperatorLedger(workspace: warehouse.workspace)
+        if let cursor { try await ledger.setCursor(of: entity, to: cursor) } else { try await ledger.reset(entity) }
+        warehouse.clock.advance(seconds: 86_400)
+        try warehouse.put([#"{"id":1,"v":"mended","n":4}"#])
+        try await warehouse.run { ($0.entities, $0.loadType) = ([entity], .delta) }
+        expect(try await warehouse.rows("SELECT v FROM silver.t_things_current"), equals: ["mended"])
+        expect(
+            try await warehouse.rows(
+                "SELECT load_type FROM audit.raw_batch WHERE entity_name = 'things' ORDER BY run_timestamp"),
+            equals: ["full", cursor == nil ? "full" : "delta"])
+    }
+
     @Test("files without a manifest are no batch")
     func withoutManifest() async throws {
         let warehouse = try await things()
