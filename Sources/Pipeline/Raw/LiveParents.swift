@@ -15,6 +15,32 @@ struct LiveParents {
     let touchedAfter: Instant?
     let pool: PostgresPool
 
+    /// Since when a child has to ask for what was touched of its parent: since its last batch began to be read, or since the first of
+    /// the parent's runs began that went on then, in another system, and might not have committed what it had touched.
+    ///
+    /// What was landed without asking the parents tells nothing, as by a retry of quarantine.
+    static func lastAsked(
+        _ parent: EntityID, by child: EntityID, in pool: PostgresPool
+    ) async throws -> Instant? {
+        let asked = try await pool.withConnection { connection in
+            try await connection.query(
+                """
+                SELECT least(a.instant, (
+                    SELECT min(p.started_at) FROM audit.system_run p
+                    WHERE p.system_id = \(parent.system.rawValue) AND p.system_id <> \(child.system.rawValue)
+                        AND p.started_at <= a.instant AND coalesce(p.finished_at, a.instant) >= a.instant)) AS instant
+                FROM (
+                    SELECT max(e.started_at) AS instant FROM audit.raw_batch b
+                    JOIN audit.system_run r USING (run_id)
+                    JOIN audit.entity_layer_run e ON e.run_id = b.run_id AND e.system_id = b.system_id
+                        AND e.entity_name = b.entity_name AND e.layer = 'raw'
+                    WHERE b.system_id = \(child.system.rawValue) AND b.entity_name = \(child.name) AND b.state <> 'discarded'
+                        AND (r.trigger_type <> 'retry' OR r.retry_of_run_id IS NOT NULL)) a
+                """)
+        }
+        return try asked.first?.get("instant")
+    }
+
     /// The rows, as objects of the columns. Types are kept as JSON keeps them.
     var rows: ParentRows { ParentRows { place in try await page(behind: place) } }
 

@@ -233,22 +233,13 @@ struct RawLayer: Sendable {
         case .values(let values)?: return ParentRows(values)
         case .entity(let id, let columns, let changedOnly)?:
             guard let parent = catalog.entity(id), let system = catalog.system(id.system) else { return nil }
-            let since = changedOnly && loadType == .delta ? try await lastLanding(of: entity.id) : nil
+            let since =
+                changedOnly && loadType == .delta ? try await LiveParents.lastAsked(id, by: entity.id, in: pool) : nil
             return LiveParents(
                 table: SilverTable(parent, schema: system.schemas.silver), columns: columns, touchedAfter: since,
                 pool: pool
             ).rows
         }
-    }
-
-    private func lastLanding(of entity: EntityID) async throws -> Instant? {
-        try await pool.withConnection { connection in
-            try await connection.query(
-                """
-                SELECT max(landed_at) AS landed_at FROM audit.raw_batch
-                WHERE system_id = \(entity.system.rawValue) AND entity_name = \(entity.name) AND state <> 'discarded'
-                """)
-        }.first?.get("landed_at")
     }
 }
 
