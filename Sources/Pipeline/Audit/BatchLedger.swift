@@ -138,6 +138,20 @@ enum BatchLedger {
             """)
     }
 
+    /// Gives up the blocked batches of these loads before a full one; returns their runs.
+    static func supersede(
+        _ loads: [LoadType], before batch: Batch, on connection: PostgresConnection
+    ) async throws -> [UUIDValue] {
+        try await connection.query(
+            """
+            UPDATE audit.raw_batch SET state = 'superseded', state_reason = 'a newer full batch arrived'
+            WHERE system_id = \(batch.entity.system.rawValue) AND entity_name = \(batch.entity.name) AND state = 'blocked'
+                AND run_timestamp < \(batch.run.timestamp) AND load_type = ANY (\(loads.map(\.rawValue)))
+            RETURNING run_id
+            """
+        ).map { try $0.get(0) }
+    }
+
     /// Records what an operator allowed for a batch, so that a rebuild repeats the decision.
     static func permit(
         _ batch: Batch, deletes: Bool, rejects: Bool, on connection: PostgresConnection

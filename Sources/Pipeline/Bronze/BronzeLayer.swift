@@ -44,7 +44,7 @@ struct BronzeLayer: Sendable {
         let pending = try await pool.withConnection { connection in
             try await BatchLedger.batches(of: entity.id, in: ["landed", "blocked"], on: connection)
         }
-        let work = try await settleBlocked(pending, of: entity, step: step)
+        let work = try settleBlocked(pending, of: entity)
         guard !work.isEmpty else {
             await follower?.abandon()
             return try await pool.withConnection { try await step.skip(.noInput, on: $0) }
@@ -87,10 +87,10 @@ struct BronzeLayer: Sendable {
         }
     }
 
-    /// A newer full batch supersedes a blocked one; any other batch waits behind it until somebody decides.
+    /// What is to be normalized: a newer full batch passes a blocked one, any other waits behind it until somebody decides.
     private func settleBlocked(
-        _ pending: [(batch: Batch, state: String, reason: String?)], of entity: Entity, step: Step
-    ) async throws -> [Batch] {
+        _ pending: [(batch: Batch, state: String, reason: String?)], of entity: Entity
+    ) throws -> [Batch] {
         var work: [Batch] = []
         for (position, entry) in pending.enumerated() {
             var batch = entry.batch
@@ -100,28 +100,40 @@ struct BronzeLayer: Sendable {
                 work.append(batch)
                 continue
             }
-            // A full batch of a scope says nothing of what another scope has.
-            let isSuperseded =
-                entity.fullScope == nil && pending[(position + 1)...].contains { $0.batch.loadType == .full }
-            guard isSuperseded else {
-                if batch.allowsDeletes || batch.acceptsRejects {
-                    work.append(batch)
-                    continue
-                }
-                throw StepError(
-                    .guarded,
-                    "the batch of run \(batch.run.id) is blocked: \(entry.reason ?? Guard.waysOut(of: batch, entity))")
+            if pending[(position + 1)...].contains(where: { isWhole($0.batch, entity) }) { continue }
+            if batch.allowsDeletes || batch.acceptsRejects {
+                work.append(batch)
+                continue
             }
-            try await pool.withConnection { connection in
-                try await connection.transaction {
-                    try await step.checkFence(on: connection)
-                    try await BatchLedger.advance(
-                        batch, to: "superseded", by: step.run.id, reason: "a newer full batch arrived", on: connection)
-                }
-            }
-            step.notice("the blocked batch of run \(batch.run.id) is superseded by a newer full one")
+            throw StepError(
+                .guarded,
+                "the batch of run \(batch.run.id) is blocked: \(entry.reason ?? Guard.waysOut(of: batch, entity))")
         }
         return work
+    }
+
+    /// A full batch of a scope says nothing of what another scope has.
+    private func isWhole(_ batch: Batch, _ entity: Entity) -> Bool {
+        batch.loadType == .full && entity.fullScope == nil
+    }
+
+    /// Moves a batch on that bronze has now, or that is blocked.
+    ///
+    /// A full one that passes settles the blocked ones before it. One that is blocked, too, settles the full ones only: it may be
+    /// given up yet, and what a delta brought comes with no other batch.
+    private func advance(
+        _ batch: Batch, to state: String, _ entity: Entity, reason: String? = nil, rejected: Int = 0,
+        missing: [String] = [],
+        step: Step, on connection: PostgresConnection
+    ) async throws {
+        if isWhole(batch, entity) {
+            let loads: [LoadType] = state == "blocked" ? [.full] : [.full, .delta]
+            for run in try await BatchLedger.supersede(loads, before: batch, on: connection) {
+                step.notice("the blocked batch of run \(run) is superseded by a newer full one")
+            }
+        }
+        try await BatchLedger.advance(
+            batch, to: state, by: step.run.id, reason: reason, rejected: rejected, missing: missing, on: connection)
     }
 
     /// An exploded entity takes what its parent has in bronze.
@@ -151,7 +163,7 @@ struct BronzeLayer: Sendable {
         counts.input = entity.explosion == nil ? batch.records : 0
         counts.unchanged = counts.input
         try await connection.transaction {
-            try await BatchLedger.advance(batch, to: "normalized", by: step.run.id, on: connection)
+            try await advance(batch, to: "normalized", entity, step: step, on: connection)
             try await step.commit(counts, load: (batch.loadType, nil, nil), closes: closes, on: connection)
         }
     }
@@ -211,10 +223,9 @@ struct BronzeLayer: Sendable {
         }
         if let reason = Guard.objection(to: batch, of: entity, survey, findings) {
             try await step.checkFence(on: connection)
-            try await BatchLedger.advance(
-                batch, to: "blocked", by: step.run.id, reason: step.known.mask(reason.description),
-                rejected: survey.rejected,
-                on: connection)
+            try await advance(
+                batch, to: "blocked", entity, reason: step.known.mask(reason.description), rejected: survey.rejected,
+                step: step, on: connection)
             return reason
         }
         let drift = SchemaDrift(of: entity, in: batch, survey, catalog)
@@ -228,10 +239,9 @@ struct BronzeLayer: Sendable {
         }
         try await BatchLedger.permit(
             batch, deletes: allowsDeletes, rejects: acceptsRejects, on: connection)
-        try await BatchLedger.advance(
-            batch, to: "normalized", by: step.run.id,
-            reason: suspension(entity, batch, survey),
-            rejected: survey.rejected, missing: drift.missing, on: connection)
+        try await advance(
+            batch, to: "normalized", entity, reason: suspension(entity, batch, survey), rejected: survey.rejected,
+            missing: drift.missing, step: step, on: connection)
         try await step.commit(
             detected.counts(batch), load: (batch.loadType, nil, nil), closes: closes, on: connection)
         return nil

@@ -110,6 +110,31 @@ struct GuardStoriesTests {
                 """)
     }
 
+    @Test("blocked changes stay where the full batch behind them is blocked, too, and given up")
+    func givenUp() async throws {
+        let entity = EntityID(system: SystemID(rawValue: "t"), name: "things")
+        let warehouse = try await TestWarehouse(
+            TestEntity(columns: "id int key, v int", #"{"delta": {"mode": "all"}}"#))
+        try await warehouse.load(records(1...20))
+        let bad = (1...10).map { #"{"id":\#($0),"v":"bad"}"# }
+        expect(try await warehouse.load(bad + [#"{"id":21}"#], type: .delta).status, equals: .failed)
+        for last in 1...2 { expect(try await warehouse.load(records(1...last), type: .full).status, equals: .failed) }
+        let states: SQLText = "SELECT load_type, state FROM audit.raw_batch ORDER BY run_timestamp"
+        expect(
+            try await warehouse.rows(states),
+            equals: ["full | merged", "delta | blocked", "full | superseded", "full | blocked"])
+        let run: UUIDValue = try await warehouse.connection.query(
+            "SELECT run_id FROM audit.raw_batch ORDER BY run_timestamp DESC LIMIT 1")[0].get(0)
+        try await OperatorLedger(workspace: warehouse.workspace).discard(run, of: entity)
+        warehouse.clock.advance(seconds: 86_400)
+        expect(
+            try await warehouse.run { ($0.layers, $0.acceptsRejects) = ([.bronze, .silver], true) }.status,
+            equals: .succeeded)
+        expect(try await warehouse.rows(states).suffix(2), equals: ["full | superseded", "full | discarded"])
+        expect(try await warehouse.rows("SELECT count(*) FROM silver.t_things_current"), equals: ["21"])
+        expect(try await warehouse.rebuildDifferences(from: .raw), equals: [])
+    }
+
     @Test("a blocked batch holds back the changes behind it, and a full one ends the wait")
     func holdsBack() async throws {
         let warehouse = try await TestWarehouse(
