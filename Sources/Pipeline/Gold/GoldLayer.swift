@@ -23,8 +23,6 @@ public struct GoldLayer: Sendable {
     /// - Returns: the rows written; nil for a view.
     /// - Throws: `GoldError`; CancellationError.
     public func build(_ script: GoldScript, on connection: PostgresConnection) async throws -> Int? {
-        let isOpen = await connection.isInTransaction
-        precondition(isOpen, "a gold script is built within its caller's transaction")
         let session = GoldSession(script: script, connection: connection)
         let tables = GoldTables(session: session)
         let view = GoldView(session: session, graph: graph)

@@ -9,7 +9,7 @@ struct GoldRun: Sendable {
     /// The runs that this build follows.
     let sources: [RunReport]
 
-    /// Builds the scripts that read what changed, or whose last build failed; the others are skipped.
+    /// Builds the scripts that are due; the others are skipped.
     func run() async throws -> RunReport? {
         guard !workspace.gold.order.isEmpty else { return nil }
         return try await RunLease.wait(for: .gold, in: workspace).releasing(build)
@@ -28,7 +28,10 @@ struct GoldRun: Sendable {
 
     private func build(with ledger: RunLedger) async throws {
         let layer = GoldLayer(graph: workspace.gold)
-        let due = try await dueScripts(layer)
+        let state = try await workspace.pool.withConnection { connection in
+            try await GoldState.read(workspace.gold, of: workspace.catalog, on: connection)
+        }
+        let due = try await dueScripts(layer, state)
         var failed = Set<String>()
         for wave in workspace.gold.waves {
             try await withThrowingTaskGroup(of: String?.self) { group in
@@ -44,7 +47,7 @@ struct GoldRun: Sendable {
                         try await ledger.skip(.gold, entity, .upstreamFailed)
                         continue
                     }
-                    group.addTask { try await build(script, entity, layer, ledger) }
+                    group.addTask { try await build(script, entity, layer, state, ledger) }
                 }
                 while let name = try await group.next() {
                     if let name { failed.insert(name) }
@@ -55,7 +58,7 @@ struct GoldRun: Sendable {
 
     /// Builds one script; returns its name when it failed.
     private func build(
-        _ script: GoldScript, _ entity: EntityID, _ layer: GoldLayer, _ ledger: RunLedger
+        _ script: GoldScript, _ entity: EntityID, _ layer: GoldLayer, _ state: GoldState, _ ledger: RunLedger
     ) async throws -> String? {
         do {
             let gate = CheckGate(
@@ -68,7 +71,10 @@ struct GoldRun: Sendable {
                             counts.inserted = try await layer.build(script, on: connection) ?? 0
                             try await gate.check(step.run, changed: true, step: step, on: connection)
                             try await connection.execute(
-                                "UPDATE metadata.gold SET built_hash = \(script.hash) WHERE name = \(script.name)")
+                                """
+                                UPDATE metadata.gold SET built_hash = \(state.hashes[script.name])
+                                WHERE name = \(script.name)
+                                """)
                             try await step.commit(counts, closes: true, on: connection)
                         }
                     }
@@ -80,48 +86,20 @@ struct GoldRun: Sendable {
         }
     }
 
-    /// What reads changed silver tables, what failed last time, what was never built or has another text.
-    private func dueScripts(_ layer: GoldLayer) async throws -> Set<String> {
-        let merged = Set(
-            sources.flatMap(\.steps)
-                .filter { $0.layer == .silver && $0.counts.inserted + $0.counts.updated + $0.counts.deleted > 0 }
-                .map { $0.entity.table })
-        let changed = merged.union(try await refilledTables())
-        let again = try await workspace.pool.withConnection { connection in
+    /// What reads something that changed since its last build, has another text, was never built or failed last time.
+    private func dueScripts(_ layer: GoldLayer, _ state: GoldState) async throws -> Set<String> {
+        if request.force, sources.isEmpty { return Set(workspace.gold.order.map(\.name)) }
+        return try await workspace.pool.withConnection { connection in
             let failed = try await connection.query(
                 """
                 SELECT entity_name FROM audit.v_entity_health
                 WHERE system_id = 'gold' AND status IN ('failed', 'cancelled', 'abandoned')
                     OR system_id = 'gold' AND skip_reason = 'upstream_failed'
                 """)
-            let built = try await connection.query(
-                "SELECT name, built_hash FROM metadata.gold WHERE built_hash IS NOT NULL")
-            var current = Set<String>()
-            for row in built {
-                let name = try row.get("name", as: String.self)
-                if try row.get("built_hash", as: UUIDValue.self) == workspace.gold[name]?.hash { current.insert(name) }
-            }
-            return try await layer.unbuilt(on: connection)
+            let due = try await state.outdated(on: connection)
+                .union(try await layer.unbuilt(on: connection))
                 .union(try failed.map { try $0.get(0, as: String.self) })
-                .union(Set(workspace.gold.order.map(\.name)).subtracting(current))
-        }
-        let isEverything = request.force && sources.isEmpty
-        return Set(
-            isEverything
-                ? workspace.gold.order.map(\.name)
-                : workspace.gold.affected(by: changed, failed: again).map(\.name))
-    }
-
-    /// Silver tables whose open rows were read again because their metadata changed: no counter tells of it.
-    private func refilledTables() async throws -> [String] {
-        let runs = sources.compactMap(\.run?.id)
-        return try await workspace.pool.withConnection { connection in
-            try await connection.query(
-                """
-                SELECT DISTINCT system_id, entity_name FROM audit.schema_change
-                WHERE change = \(SchemaChange.Kind.refilled.rawValue) AND run_id = ANY (\(runs))
-                """
-            ).map { EntityID(system: SystemID(rawValue: try $0.get(0)), name: try $0.get(1)).table }
+            return Set(workspace.gold.affected(by: [], failed: due).map(\.name))
         }
     }
 

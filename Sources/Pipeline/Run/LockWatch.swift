@@ -17,6 +17,7 @@ struct LockWatch: Sendable {
     }
 
     private let system: SystemID
+    /// What only statements of the system's own run lock: its tables, and what gold reads.
     private let tables: [String]
     private let pool: String
     /// How long a wait is none to speak of.
@@ -26,7 +27,9 @@ struct LockWatch: Sendable {
         self.system = system
         tables =
             system == .gold
-            ? workspace.gold.order.map(\.name) : workspace.catalog.entities(of: system).map(\.id.table)
+            ? workspace.gold.order.flatMap { script in
+                [script.name] + script.inputs.compactMap { if case .silver(let table) = $0 { table } else { nil } }
+            } : workspace.catalog.entities(of: system).map(\.id.table)
         pool = workspace.pool.applicationName
         patience = workspace.pulse / 2
     }
@@ -45,8 +48,10 @@ struct LockWatch: Sendable {
                 FROM pg_catalog.pg_locks l
                 JOIN pg_catalog.pg_class c ON c.oid = l.relation
                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                JOIN unnest(\(tables)) AS o(name) ON c.relname = o.name OR starts_with(c.relname, o.name || '__')
-                WHERE l.pid = w.pid ORDER BY l.granted, 1 LIMIT 1) t
+                WHERE l.pid = w.pid AND (n.nspname = 'audit' AND NOT l.granted OR EXISTS (
+                    SELECT FROM unnest(\(tables)) AS o(name)
+                    WHERE c.relname = o.name OR starts_with(c.relname, o.name || '__')))
+                ORDER BY l.granted, 1 LIMIT 1) t
             CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b(pid)
             JOIN pg_catalog.pg_stat_activity h ON h.pid = b.pid
             WHERE NOT w.granted AND w.waitstart < clock_timestamp() - \(Int(patience / .milliseconds(1))) * INTERVAL '1 ms'

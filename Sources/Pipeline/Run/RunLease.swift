@@ -32,11 +32,17 @@ struct RunLease: Sendable {
         }
     }
 
-    /// Waits for the lock: gold builds queue up, they never skip.
+    /// Waits for the lock, and tells for whom: gold builds queue up, they never skip.
     static func wait(for system: SystemID, in workspace: Workspace) async throws -> RunLease {
         let lease = try await RunLease(system, in: workspace)
+        var told = ""
         do {
-            _ = try await lease.lock(waiting: true)
+            while try await !lease.lock(waiting: true) {
+                let holder = try await lease.holder()
+                if holder != told { workspace.observer.observe(.notice("\(system): waits for \(holder)")) }
+                told = holder
+                _ = try await lease.endStaleHolder(now: workspace.clock.now())
+            }
             return lease
         } catch {
             await lease.connection.close()
@@ -52,14 +58,27 @@ struct RunLease: Sendable {
 
     private static func key(_ system: SystemID) -> String { "medallion/system/\(system)" }
 
+    /// False where somebody else has the lock; who is waiting gives up after a pulse.
     private func lock(waiting: Bool = false) async throws -> Bool {
-        let key = RunLease.key(system)
-        if waiting {
-            try await connection.execute("SELECT pg_catalog.pg_advisory_lock(pg_catalog.hashtextextended(\(key), 0))")
-            return true
+        let key: SQLText = "pg_catalog.hashtextextended(\(RunLease.key(system)), 0)"
+        guard waiting else {
+            return try await connection.query("SELECT pg_catalog.pg_try_advisory_lock(\(fragment: key))")[0].get(0)
         }
-        return try await connection.query(
-            "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended(\(key), 0))")[0].get(0)
+        do {
+            try await patiently { try await connection.execute("SELECT pg_catalog.pg_advisory_lock(\(fragment: key))") }
+            return true
+        } catch let error as PostgresError where error.sqlState == "55P03" {
+            return false
+        }
+    }
+
+    /// A statement that waits for locks a pulse at most.
+    private func patiently(_ statement: () async throws -> Void) async throws {
+        try await connection.transaction {
+            let limit = "\(Int(workspace.pulse / .milliseconds(1)))ms"
+            try await connection.execute("SELECT pg_catalog.set_config('lock_timeout', \(limit), true)")
+            try await statement()
+        }
     }
 
     private func holder() async throws -> String {
@@ -120,11 +139,13 @@ struct RunLease: Sendable {
         var told: Set<LockWatch.Wait.Sessions> = []
         while !Task.isCancelled {
             await quietly { [self] in
-                try await connection.execute(
-                    """
-                    UPDATE audit.system_run SET heartbeat_at = \(workspace.clock.now())
-                    WHERE system_id = \(system.rawValue) AND status = 'running'
-                    """)
+                try await patiently {
+                    try await connection.execute(
+                        """
+                        UPDATE audit.system_run SET heartbeat_at = \(workspace.clock.now())
+                        WHERE system_id = \(system.rawValue) AND status = 'running'
+                        """)
+                }
             }
             guard (try? await Task.sleep(for: workspace.pulse)) != nil else { return }
             let waits = await quietly { [connection] in try await watch.look(on: connection) }

@@ -1,7 +1,9 @@
-import Pipeline
+import Metadata
 import Postgres
 import TestKit
 import Testing
+
+@testable import Pipeline
 
 @Suite("Who keeps a run waiting", .timeLimit(.minutes(1)))
 struct LockWatchTests {
@@ -40,5 +42,68 @@ struct LockWatchTests {
                     + "when that one ends its transaction, or is ended: SELECT pg_terminate_backend(\(session))"
             ])
         #expect(try await warehouse.rows("SELECT v FROM silver.t_things_current") == ["b"])
+    }
+
+    /// A warehouse with one gold script, whose workspace looks ten times a second.
+    private func withGold() async throws -> (TestWarehouse, Workspace, Notices) {
+        let things = try TestEntity(columns: "id int key, v int")
+        let warehouse = try await TestWarehouse(things)
+        try warehouse.folder.write(
+            "-- materialize: table\nSELECT sum(v) AS v FROM silver.t_things", to: "sql/gold/total.sql")
+        var workspace = try warehouse.workspace(with: things)
+        try warehouse.put([#"{"id":1,"v":1}"#])
+        try await warehouse.run(in: workspace)
+        let notices = Notices()
+        (workspace.observer, workspace.pulse) = (notices, .milliseconds(100))
+        warehouse.clock.advance(seconds: 86_400)
+        return (warehouse, workspace, notices)
+    }
+
+    @Test(
+        "is told of tables that others of us use, too, and of what gold reads",
+        arguments: [
+            ("audit.system_run", "t"), ("audit.raw_batch", "t"), ("audit.entity_layer_run", "t"),
+            ("silver.t_things", "gold"),
+        ])
+    func tables(table: String, waiter: String) async throws {
+        let (warehouse, workspace, notices) = try await withGold()
+        let holder = try await workspace.pool.detached(applicationName: "somebody")
+        try await holder.begin()
+        try await holder.execute("LOCK TABLE \(verbatim: table) IN ACCESS EXCLUSIVE MODE")
+
+        var request = RunRequest()
+        if waiter == "gold" { (request.layers, request.force) = ([.gold], true) }
+        async let reports = Invocation(workspace: workspace, request: request).run()
+        let isTold = try await eventually { notices.lines.contains { $0.contains("to let go of \(table);") } }
+        try await holder.commit()
+        await holder.close()
+        expect(try await reports.map(\.status).filter { $0 != .succeeded }, equals: [])
+        #expect(isTold && notices.lines.allSatisfy { $0.hasPrefix("\(waiter): waits for session") }, "\(notices.lines)")
+        _ = warehouse
+    }
+
+    @Test(
+        "is told where it is another build of gold, which is ended once it gives no sign of life",
+        arguments: [false, true])
+    func otherBuild(hangs: Bool) async throws {
+        let (warehouse, workspace, notices) = try await withGold()
+        let other = try #require(try await RunLease.take(.gold, in: workspace).lease)
+        try await warehouse.connection.execute(
+            "UPDATE audit.system_run SET status = 'running', finished_at = NULL WHERE system_id = 'gold'")
+        if !hangs { warehouse.clock.advance(seconds: -86_400) }
+
+        var request = RunRequest()
+        (request.layers, request.force) = ([.gold], true)
+        async let reports = Invocation(workspace: workspace, request: request).run()
+        #expect(
+            try await eventually { notices.lines.contains { $0.hasPrefix("gold: waits for run ") } }, "\(notices.lines)"
+        )
+        if !hangs { try await other.releasing {} }
+        expect(try await reports.map(\.status), equals: [.succeeded])
+        #expect(notices.lines.count { $0.hasPrefix("gold: waits for run ") } == 1, "\(notices.lines)")
+        expect(
+            try await warehouse.rows(
+                "SELECT status FROM audit.system_run WHERE system_id = 'gold' ORDER BY run_timestamp"),
+            equals: ["abandoned", "succeeded"])
     }
 }
