@@ -21,7 +21,7 @@ extension PostgresPool {
         do {
             // Work that is done by then needs no help; else a connection may lie idle that its beginning needed.
             try await Task.sleep(for: .milliseconds(100))
-            let connection = try await detached(applicationName: "medallion early flush")
+            let connection = try await detached(applicationName: "\(applicationName) early flush")
             opened = connection
             try await connection.execute("SET synchronous_commit = off")
             while true {

@@ -15,6 +15,12 @@ struct Composition {
     /// Connections that are borrowed at once; beside them the system's lock keeps one, and what reads behind a landing up to three.
     static let connections = 10
 
+    /// The machine's name.
+    static let host = ProcessInfo.processInfo.hostName
+
+    /// This process's id.
+    static let processID = Int(ProcessInfo.processInfo.processIdentifier)
+
     /// The connector types of this program.
     static var connectors: ConnectorRegistry { BuiltInConnectors.registry }
 
@@ -79,7 +85,9 @@ struct Composition {
     }
 
     private func pool(_ database: PostgresConfiguration) -> PostgresPool {
-        PostgresPool(configuration: database, size: Composition.connections, applicationName: "medallion")
+        PostgresPool(
+            configuration: database, size: Composition.connections,
+            applicationName: Workspace.sessionName(Composition.host, Composition.processID))
     }
 
     private func withPrivateCluster<Result>(_ body: (PostgresPool) async throws -> Result) async throws -> Result {
@@ -149,8 +157,7 @@ struct Composition {
                             store: RawStore(root: options.rawFolder), pool: pool,
                             connections: Composition.connections, clock: SystemClock(),
                             logger: options.logger, observer: observer, appVersion: Version.current,
-                            host: ProcessInfo.processInfo.hostName,
-                            processID: Int(ProcessInfo.processInfo.processIdentifier)))
+                            host: Composition.host, processID: Composition.processID))
                 }
             }
             if let server { return try await work(on: server) }

@@ -182,7 +182,7 @@ struct PostgresPoolTests {
                     try await observer.query(
                         """
                         SELECT query FROM pg_stat_activity
-                        WHERE application_name = 'medallion early flush' AND datname = \(configuration.database)
+                        WHERE application_name = 'pool early flush' AND datname = \(configuration.database)
                         """
                     ).map { try $0.get(0) }
                 }

@@ -141,7 +141,8 @@ actor LandingFollower {
         let source = BatchSource(
             ArrivingFiles(landing, folder: folder), of: entity, timezone: system.timezone, manifest)
         return try await bronze.pool.flushingEarly(if: landing.bytes >= 1 << 20) {
-            let connection = try await bronze.pool.detached(applicationName: "medallion landing follower")
+            let connection = try await bronze.pool.detached(
+                applicationName: "\(bronze.pool.applicationName) landing follower")
             await companion?.expect(records: Self.expectedRecords, opensHistory: true)
             var outcome: Outcome?
             do {

@@ -42,7 +42,7 @@ struct LockWatch: Sendable {
                 concat_ws(', ', nullif(h.application_name, '') || ' of ' || h.usename, h.state) AS who
             FROM pg_catalog.pg_locks w
             JOIN pg_catalog.pg_stat_activity a ON a.pid = w.pid AND a.datname = current_database()
-                AND (a.application_name = \(pool) OR a.application_name LIKE 'medallion %')
+                AND (a.application_name = left(\(pool), 63) OR starts_with(a.application_name, left(\(pool) || ' ', 63)))
             CROSS JOIN LATERAL (
                 SELECT format('%I.%I', n.nspname, c.relname) AS name
                 FROM pg_catalog.pg_locks l

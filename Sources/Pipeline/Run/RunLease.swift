@@ -51,7 +51,8 @@ struct RunLease: Sendable {
     }
 
     private init(_ system: SystemID, in workspace: Workspace) async throws {
-        connection = try await workspace.pool.detached(applicationName: "medallion lock \(system)")
+        connection = try await workspace.pool.detached(
+            applicationName: "\(workspace.pool.applicationName) lock \(system)")
         self.system = system
         self.workspace = workspace
     }
@@ -92,17 +93,28 @@ struct RunLease: Sendable {
             + "\(try row.get("host", as: String.self)), since \(try row.get("started_at", as: Instant.self))"
     }
 
-    /// Ends the session of a holder whose heartbeat stopped; false when there is none.
+    /// Ends the sessions of a holder whose heartbeat stopped, those that it has open transactions on, too; false when there is none.
+    /// It has opened none since: what began later under its name is a process that was started in its place.
     private func endStaleHolder(now: Instant) async throws -> Bool {
         let limit = now.advanced(byMicroseconds: -Int64(RunLease.patience) * 1_000_000)
+        let stale = try await connection.query(
+            """
+            SELECT host, pid, heartbeat_at FROM audit.system_run
+            WHERE system_id = \(system.rawValue) AND status = 'running' AND heartbeat_at < \(limit)
+            """)
+        guard let holder = stale.first else { return false }
+        let name = Workspace.sessionName(try holder.get("host"), try holder.get("pid"))
         let ended = try await connection.query(
             """
-            SELECT pg_catalog.pg_terminate_backend(l.pid) FROM pg_catalog.pg_locks l
-            JOIN (SELECT pg_catalog.hashtextextended(\(RunLease.key(system)), 0) AS key) k
-                ON l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid
-            WHERE l.locktype = 'advisory' AND l.granted AND EXISTS (
-                SELECT FROM audit.system_run r WHERE r.system_id = \(system.rawValue) AND r.status = 'running'
-                    AND r.heartbeat_at < \(limit))
+            SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
+            CROSS JOIN (SELECT pg_catalog.hashtextextended(\(RunLease.key(system)), 0) AS key) k
+            WHERE EXISTS (
+                SELECT FROM pg_catalog.pg_locks l
+                WHERE l.pid = a.pid AND l.locktype = 'advisory' AND l.granted
+                    AND l.classid = ((k.key >> 32) & 4294967295)::oid AND l.objid = (k.key & 4294967295)::oid)
+                OR a.datname = current_database()
+                    AND a.backend_start < \(try holder.get("heartbeat_at", as: Instant.self)) + INTERVAL '1 minute'
+                    AND (a.application_name = left(\(name), 63) OR starts_with(a.application_name, left(\(name + " "), 63)))
             """)
         return !ended.isEmpty
     }

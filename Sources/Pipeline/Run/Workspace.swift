@@ -52,6 +52,9 @@ public struct Workspace: Sendable {
     /// How often a run says that it is alive, and looks who keeps it waiting.
     public var pulse = Duration.seconds(10)
 
+    /// What the server knows a process's sessions by, so that whoever takes over from one that hangs can end them.
+    public static func sessionName(_ host: String, _ processID: Int) -> String { "medallion \(processID)@\(host)" }
+
     /// Everything that runs share.
     public init(
         projectFolder: String, catalog: Catalog, gold: GoldGraph, connectors: ConnectorRegistry,

@@ -83,7 +83,7 @@ actor CompanionMerge {
 
     private func attempt(_ body: (PostgresConnection) async throws -> Bool) async throws -> Bool {
         do {
-            let connection = try await pool.detached(applicationName: "medallion companion merge")
+            let connection = try await pool.detached(applicationName: "\(pool.applicationName) companion merge")
             self.connection = connection
             if try await body(connection) { return true }
         } catch is PostgresError {

@@ -92,7 +92,7 @@ struct BrokenRunTests {
                 FOR attempt IN 1..1000 LOOP
                     PERFORM pg_stat_clear_snapshot();
                     PERFORM pg_terminate_backend(pid, 5000), nextval('public.breaks') FROM pg_stat_activity
-                    WHERE datname = current_database() AND application_name = 'medallion companion merge'
+                    WHERE datname = current_database() AND application_name = 'story companion merge'
                         AND state = 'idle in transaction' AND query LIKE 'INSERT INTO "silver"%';
                     EXIT WHEN FOUND;
                     PERFORM pg_sleep(0.01);

@@ -251,7 +251,7 @@ struct KeyFollowerTests {
     private static let early: SQLText = """
         SELECT s.wait_event FROM pg_stat_activity s, pg_stat_activity b
         WHERE s.datname = current_database() AND b.datname = current_database()
-            AND s.application_name = 'medallion companion merge' AND s.query LIKE 'UPDATE%_is_deleted = true%'
+            AND s.application_name = 'story companion merge' AND s.query LIKE 'UPDATE%_is_deleted = true%'
             AND s.wait_event IN ('PgSleep', 'transactionid', 'tuple')
             AND b.query LIKE 'COPY "bronze"%' AND b.wait_event = 'advisory'
         """

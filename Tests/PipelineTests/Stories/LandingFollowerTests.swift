@@ -35,7 +35,7 @@ struct LandingFollowerTests {
                 FOR attempt IN 1..1000 LOOP
                     PERFORM pg_stat_clear_snapshot();
                     PERFORM nextval('public.met'), \(action) FROM pg_stat_activity
-                    WHERE datname = current_database() AND application_name = 'medallion landing follower'
+                    WHERE datname = current_database() AND application_name = 'story landing follower'
                         AND state = 'idle in transaction' AND query LIKE 'ALTER TABLE "bronze"%DROP DEFAULT%';
                     EXIT WHEN FOUND;
                     PERFORM pg_sleep(0.01);
@@ -152,7 +152,7 @@ struct LandingFollowerTests {
                 try await warehouse.rows(
                     """
                     SELECT application_name FROM pg_stat_activity WHERE datname = current_database()
-                        AND application_name IN ('medallion landing follower', 'medallion companion merge')
+                        AND application_name IN ('story landing follower', 'story companion merge')
                     """
                 ).isEmpty
             })

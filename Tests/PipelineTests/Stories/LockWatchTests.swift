@@ -1,5 +1,6 @@
 import Metadata
 import Postgres
+import Primitives
 import TestKit
 import Testing
 
@@ -105,5 +106,49 @@ struct LockWatchTests {
             try await warehouse.rows(
                 "SELECT status FROM audit.system_run WHERE system_id = 'gold' ORDER BY run_timestamp"),
             equals: ["abandoned", "succeeded"])
+    }
+
+    @Test(
+        "a process that hangs within a transaction loses its sessions to the next run, which keeps its own of the same name"
+    )
+    func hangs() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key, v text"))
+        try await warehouse.load(#"{"id":1,"v":"a"}"#)
+        func process() -> Workspace {
+            var workspace = warehouse.workspace
+            workspace.pool = PostgresPool(
+                configuration: workspace.pool.configuration, size: 4,
+                applicationName: Workspace.sessionName(workspace.host, workspace.processID))
+            return workspace
+        }
+        let hung = process()
+        let lease = try #require(try await RunLease.take(SystemID(rawValue: "t"), in: hung).lease)
+        let writer = try await hung.pool.detached(applicationName: hung.pool.applicationName + " companion merge")
+        try await writer.begin()
+        try await writer.execute("UPDATE silver.t_things SET v = 'never'")
+        // Its heart beat last when it opened its sessions; the test does not wait for the minute that a clock may be wrong.
+        let since: Instant = try await warehouse.connection.query("SELECT clock_timestamp() - INTERVAL '58 s'")[0].get(
+            0)
+        try await warehouse.connection.execute(
+            "UPDATE audit.system_run SET status = 'running', finished_at = NULL, heartbeat_at = \(since) WHERE system_id = 't'"
+        )
+        try await Task.sleep(for: .seconds(2.5))
+        warehouse.clock.advance(seconds: (since.microseconds - warehouse.clock.now().microseconds) / 1_000_000 + 200)
+
+        let next = process()
+        try await next.pool.withConnection { _ = try await $0.query("SELECT 1") }
+        try warehouse.put([#"{"id":1,"v":"b"}"#])
+        let reports = try await Invocation(workspace: next, request: RunRequest()).run()
+        expect(reports.map(\.status), equals: [.succeeded])
+        #expect(try await warehouse.rows("SELECT v FROM silver.t_things_current") == ["b"])
+        #expect(await !writer.isUsable)
+        expect(
+            try await warehouse.rows(
+                "SELECT status FROM audit.system_run WHERE system_id = 't' ORDER BY run_timestamp"),
+            equals: ["abandoned", "succeeded"])
+        await writer.close()
+        try? await lease.releasing {}
+        await hung.pool.close()
+        await next.pool.close()
     }
 }
