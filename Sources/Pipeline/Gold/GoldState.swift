@@ -56,7 +56,7 @@ struct GoldState {
             LEFT JOIN LATERAL (
                 SELECT r.entity_layer_run_id, n.nr_changed FROM audit.entity_layer_run r
                 CROSS JOIN LATERAL (
-                    VALUES (r.nr_records_inserted + r.nr_records_updated + r.nr_records_deleted)) AS n(nr_changed)
+                    VALUES (r.nr_records_inserted + r.nr_records_updated + r.nr_records_deleted + r.nr_records_late)) AS n(nr_changed)
                 WHERE r.system_id = e.system_id AND r.entity_name = e.entity_name AND r.layer = 'silver' AND n.nr_changed > 0
                 ORDER BY r.run_timestamp DESC, r.attempt DESC LIMIT 1) s ON true
             """)

@@ -16,6 +16,8 @@ struct GoldRun: Sendable {
     }
 
     private func build() async throws -> RunReport {
+        // The runs before have mirrored the scripts; where there are none, a new one has no row yet that its state could be kept in.
+        if sources.isEmpty { _ = try await Deployment(workspace: workspace).prepare([], applies: request.appliesDDL) }
         let start = RunStart(workspace: workspace, system: .gold)
         _ = try await start.closeAbandoned()
         var plain = request

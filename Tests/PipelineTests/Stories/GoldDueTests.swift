@@ -52,6 +52,30 @@ struct GoldDueTests {
             }, equals: ["a", "b", "lone"])
     }
 
+    @Test("a script that only a run of gold has seen is built once")
+    func newScript() async throws {
+        let (warehouse, _) = try await built()
+        try warehouse.folder.write("SELECT count(*) AS n FROM silver.t_things", to: "sql/gold/c.sql")
+        let more = try warehouse.workspace(with: Self.things())
+        expect(try await built(in: more, of: warehouse) { $0.layers = [.gold] }, equals: ["c"])
+        expect(try await built(in: more, of: warehouse) { $0.layers = [.gold] }, equals: [])
+    }
+
+    @Test("changes that come late change what gold reads, too")
+    func late() async throws {
+        let things = try TestEntity(
+            columns: "id int key, v int, since date stored=false",
+            #"{"delta": {"mode": "all"}, "effective_time_column": "since"}"#)
+        let warehouse = try await TestWarehouse(things)
+        try warehouse.folder.write("-- materialize: table\nSELECT v FROM silver.t_things", to: "sql/gold/a.sql")
+        let workspace = try warehouse.workspace(with: things)
+        try warehouse.put([#"{"id":1,"v":1,"since":"2026-01-01"}"#, #"{"id":1,"v":3,"since":"2026-03-01"}"#])
+        expect(try await built(in: workspace, of: warehouse) { $0.loadType = .delta }, equals: ["a"])
+        try warehouse.put([#"{"id":1,"v":2,"since":"2026-02-01"}"#])
+        expect(try await built(in: workspace, of: warehouse) { $0.loadType = .delta }, equals: ["a"])
+        expect(try await warehouse.rows("SELECT v FROM gold.a ORDER BY v"), equals: ["1", "2", "3"])
+    }
+
     @Test("a run that ends between two scripts leaves the second one to the next run")
     func between() async throws {
         let (warehouse, workspace) = try await built()
