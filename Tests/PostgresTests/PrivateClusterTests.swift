@@ -167,7 +167,17 @@ struct PrivateClusterTests {
             try FileManager.default.createDirectory(atPath: leftover, withIntermediateDirectories: true)
             chmod("\(folder)/.medallion", 0o711)
             try "half".write(toFile: "\(leftover)/PG_VERSION", atomically: false, encoding: .utf8)
+            // The initdb of the killed process goes on for a while.
+            let orphan = Task.detached {
+                for round in 0..<200 {
+                    for file in 0..<50 {
+                        _ = FileManager.default.createFile(atPath: "\(leftover)/\(round).\(file)", contents: nil)
+                    }
+                    try await Task.sleep(for: .milliseconds(1))
+                }
+            }
             let lease = try await cluster.acquire()
+            try await orphan.value
             #expect(!FileManager.default.fileExists(atPath: leftover))
             await lease.release()
         }

@@ -52,11 +52,8 @@ struct ClusterServer: Sendable {
             try FileManager.default.createDirectory(
                 atPath: site.dataParent, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         }
-        for name in try FileManager.default.contentsOfDirectory(atPath: site.dataParent)
-        where name.hasPrefix("postgres.new.") {
-            try FileManager.default.removeItem(atPath: "\(site.dataParent)/\(name)")
-        }
-        let folder = "\(site.dataFolder).new.\(getpid())"
+        try await removeUnfinished()
+        let folder = "\(site.dataFolder).new.\(UUID().uuidString)"
         try site.makePrivateFolder(folder)
         try await ServerCommand(
             binaries.path("initdb"),
@@ -72,6 +69,18 @@ struct ClusterServer: Sendable {
         try file.synchronize()
         try file.close()
         guard unsafe rename(folder, site.dataFolder) == 0 else { throw systemError("cannot name \(site.dataFolder)") }
+    }
+
+    /// What a killed start left. Its initdb may go on for a moment and write into what is being removed; what cannot be removed for
+    /// that long is left to the next start.
+    private func removeUnfinished() async throws {
+        for name in try FileManager.default.contentsOfDirectory(atPath: site.dataParent)
+        where name.hasPrefix("postgres.new.") {
+            let path = "\(site.dataParent)/\(name)"
+            for _ in 0..<50 where FileManager.default.fileExists(atPath: path) {
+                do { try FileManager.default.removeItem(atPath: path) } catch { await pause(milliseconds: 100) }
+            }
+        }
     }
 
     // MARK: Starting
