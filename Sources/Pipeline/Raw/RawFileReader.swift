@@ -32,6 +32,10 @@ struct RawFileReader: ~Copyable {
     private(set) var position = 0
     private var passing: PassingFile
 
+    private static let remedy = """
+        restore it from its backup; a batch that has not reached bronze can be given up instead, with 'medallion batch discard'
+        """
+
     /// Opens the file.
     /// - Parameters:
     ///   - total: Bytes of all files that are read one after the other, this one among them.
@@ -42,8 +46,7 @@ struct RawFileReader: ~Copyable {
         guard let handle = FileHandle(forReadingAtPath: path) else {
             throw StepError(
                 .internal,
-                "raw file \(path) is missing; restore it from its backup, or give the batch up with "
-                    + "'medallion batch discard'")
+                "raw file \(path) is missing; \(Self.remedy)")
         }
         decompressor = file.name.hasSuffix(".zst") ? try ZstdDecompressor() : nil
         self.landed = landed
@@ -99,8 +102,8 @@ struct RawFileReader: ~Copyable {
         guard bytes == expected, isProved() else {
             throw StepError(
                 .parse,
-                "raw file \(path) is not what was landed (\(bytes) of \(expected) bytes, another checksum); "
-                    + "restore it from its backup, or give the batch up with 'medallion batch discard'")
+                "raw file \(path) is not what was landed (\(bytes) of \(expected) bytes, another checksum); \(Self.remedy)"
+            )
         }
         return nil
     }

@@ -29,7 +29,7 @@ struct RawLayer: Sendable {
         var (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
         if window.loadType == .delta, connector.keepsState { window.state = try await lastState(of: entity.id) }
         window.parents = try await parents(of: entity, window.loadType)
-        let (largest, standing) = window.loadType == .full ? try await lastBatch(of: entity.id) : (0, nil)
+        let (largest, standing) = window.loadType == .full ? try await lastBatch(of: entity.id, step: step) : (0, nil)
         if connector.revalidates { window.unchangedSince = standing?.manifest.state }
         let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
         do {
@@ -103,8 +103,12 @@ struct RawLayer: Sendable {
         if try isCompared || store.areIntact(standing.manifest.files, of: entity, run: standing.holder) {
             return true
         }
-        step.notice("the raw files of run \(standing.holder) are gone or damaged; they are landed again by this one")
+        step.notice(Self.landedAgain(standing.holder))
         return false
+    }
+
+    private static func landedAgain(_ run: UUIDValue) -> String {
+        "the raw files of run \(run) are gone or damaged; they are landed again by this one"
     }
 
     /// A state has to stay as it is, so it cannot be masked.
@@ -209,7 +213,9 @@ struct RawLayer: Sendable {
 
     /// The last batch, where it is a full one that is merged and still stands for the source as it was: a full batch
     /// of the same bytes may then be skipped unparsed. And the records of the largest batch, nil where there was none at all.
-    private func lastBatch(of entity: EntityID) async throws -> (largest: Int?, standing: StandingBatch?) {
+    private func lastBatch(
+        of entity: EntityID, step: Step
+    ) async throws -> (largest: Int?, standing: StandingBatch?) {
         let last = try await pool.withConnection { connection in
             try await connection.query(
                 """
@@ -223,7 +229,11 @@ struct RawLayer: Sendable {
         guard let row = last.first else { return (nil, nil) }
         let largest: Int = try row.get("largest")
         guard try row.get("stands") else { return (largest, nil) }
-        return (largest, (try store.manifest(of: entity, run: row.get("run_id")).manifest, try row.get("holder")))
+        let (run, holder): (UUIDValue, UUIDValue) = try (row.get("run_id"), row.get("holder"))
+        do { return (largest, (try store.manifest(of: entity, run: run).manifest, holder)) } catch is StepError {
+            step.notice(Self.landedAgain(run))
+            return (largest, nil)
+        }
     }
 
     /// The rows for each of which the entity is asked; in a delta load perhaps only those touched since its last batch.

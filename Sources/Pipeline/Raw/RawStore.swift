@@ -76,8 +76,9 @@ public struct RawStore: Sendable {
         guard let data = FileManager.default.contents(atPath: path) else {
             throw StepError(
                 .internal,
-                "the batch of run \(run) has no manifest at \(path); restore the raw folder from its backup, "
-                    + "or give the batch up with 'medallion batch discard \(run) \(entity)'")
+                "the batch of run \(run) has no manifest at \(path); restore the raw folder from its backup; without one, "
+                    + "'medallion batch discard \(run) \(entity)' gives the batch up if it has not reached bronze, and "
+                    + "'medallion reset \(entity)' has the next run load everything again")
         }
         do {
             return (try JSONDecoder().decode(Manifest.self, from: data), SHA256.hex(of: Array(data).span))

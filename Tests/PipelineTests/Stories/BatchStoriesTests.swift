@@ -47,7 +47,7 @@ struct BatchStoriesTests {
 
     @Test(
         "the same batch again is landed where the files that it repeats are gone or damaged",
-        arguments: ["gone", "other", "compressed"])
+        arguments: ["gone", "folder", "other", "compressed"])
     func sameAsDamaged(damage: String) async throws {
         let warehouse = try await TestWarehouse(
             TestEntity(
@@ -58,8 +58,9 @@ struct BatchStoriesTests {
         try await warehouse.load(records)
         let run = try await warehouse.rows("SELECT run_id FROM audit.raw_batch")[0]
         let name = "raw/t/things/\(run)/00001.jsonl\(damage == "compressed" ? ".zst" : "")"
-        if damage == "gone" {
-            try FileManager.default.removeItem(atPath: warehouse.folder.path(of: name))
+        if damage == "gone" || damage == "folder" {
+            let lost = damage == "gone" ? name : "raw/t/things/\(run)"
+            try FileManager.default.removeItem(atPath: warehouse.folder.path(of: lost))
         } else {
             try warehouse.folder.write(Array(records.joined(separator: "\n").replacing("1", with: "3").utf8), to: name)
         }
