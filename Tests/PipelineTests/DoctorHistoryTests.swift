@@ -98,6 +98,21 @@ struct DoctorHistoryTests {
         expect(try await failures(warehouse), equals: [])
     }
 
+    @Test("tells of batches that no run takes up, because their entity is not active")
+    func leftBatches() async throws {
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key"))
+        try warehouse.put([#"{"id":1}"#])
+        try await warehouse.run { $0.layers = [.raw] }
+        func pending(_ workspace: Workspace) async throws -> [String] {
+            try await Doctor(workspace: workspace, isDeep: false).examine()
+                .filter { $0.what == "pending batches" }.map(\.detail)
+        }
+        expect(try await pending(warehouse.workspace), equals: ["1 on their way to silver; a run takes them up"])
+        let left = try warehouse.workspace(with: TestEntity(columns: "id int key", #"{"active": false}"#))
+        let found = try await pending(left)
+        #expect(found.count == 1 && found[0].hasPrefix("no run takes up those of t.things, "), "\(found)")
+    }
+
     private func failures(_ warehouse: TestWarehouse) async throws -> [String] {
         try await Doctor(workspace: warehouse.workspace, isDeep: false).examine()
             .filter { $0.level == .fail && ($0.what.hasPrefix("history") || $0.what == "audit") }.map(\.detail)

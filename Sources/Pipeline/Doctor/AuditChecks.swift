@@ -47,10 +47,24 @@ struct AuditChecks {
             )
         }
         if findings.isEmpty { findings.append(Finding(.ok, "blocked batches", "none")) }
-        let pending = batches.count { $0.state != "blocked" }
-        if pending > 0 {
-            findings.append(Finding(.warn, "pending batches", "\(pending) on their way to silver; a run takes them up"))
+        let pending = batches.filter { $0.state != "blocked" }
+        let taken = pending.count { isActive($0.entity) }
+        if taken > 0 {
+            findings.append(Finding(.warn, "pending batches", "\(taken) on their way to silver; a run takes them up"))
+        }
+        let left = Set(pending.map(\.entity).filter { !isActive($0) }).map(\.description).sorted()
+        if !left.isEmpty {
+            findings.append(
+                Finding(
+                    .warn, "pending batches",
+                    "no run takes up those of \(left.joined(separator: ", ")), not active in the metadata: activate them, or see "
+                        + "'medallion batch list' and give up with 'medallion batch discard' what has not reached bronze"
+                ))
         }
         return findings
+    }
+
+    private func isActive(_ entity: EntityID) -> Bool {
+        workspace.catalog.entity(entity)?.isActive == true && workspace.catalog.system(entity.system)?.isActive == true
     }
 }
