@@ -53,7 +53,7 @@ struct ClusterServer: Sendable {
                 atPath: site.dataParent, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o755])
         }
         try await removeUnfinished()
-        let folder = "\(site.dataFolder).new.\(UUID().uuidString)"
+        let folder = "\(site.dataFolder).new.\(getpid())"
         try site.makePrivateFolder(folder)
         try await ServerCommand(
             binaries.path("initdb"),
@@ -132,7 +132,11 @@ struct ClusterServer: Sendable {
 
     private func createDatabase(_ configuration: PostgresConfiguration) async throws {
         let connection = try await PostgresConnection.connect(configuration, applicationName: "medallion start")
-        try await connection.execute("CREATE DATABASE \(identifier: Self.database)")
+        // A start that was killed may be making it still.
+        do { try await connection.execute("CREATE DATABASE \(identifier: Self.database)") } catch let error
+            as PostgresError
+            where error.sqlState == "42P04"
+        {}
         await connection.close()
     }
 
