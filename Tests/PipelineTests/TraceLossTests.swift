@@ -109,7 +109,6 @@ struct TraceLossTests {
                   v 2 → 1
                   d1 upsert opened as of d1 1/1 {"id":1,"v":1}
                 3 d1.. superseded
-                  v 1 → 9
                   d1 upsert opened as of d1 1/1 {"id":1,"v":1}
                 """)
         var entity = warehouse.entity()

@@ -63,6 +63,7 @@ struct TraceTimelineTests {
         try await warehouse.load(record("a", 1))
         try await warehouse.load(record("c", 5))
         try await warehouse.load(record("b", 3))
+        try await warehouse.load(record("d", 7))
         expect(
             try await warehouse.trace("id=1"),
             equals: """
@@ -76,10 +77,18 @@ struct TraceTimelineTests {
                   v a → b
                   at 2026-01-01 00:00:00+00 → 2026-01-03 00:00:00+00
                   d3 upsert opened as of d3 1/1 {"id":1,"v":"b","at":"2026-01-03T00:00:00Z"}
-                5 d5..
+                5 d5.. superseded
+                  v a → c
+                  at 2026-01-01 00:00:00+00 → 2026-01-05 00:00:00+00
+                  d2 upsert opened as of d5 1/1 {"id":1,"v":"c","at":"2026-01-05T00:00:00Z"}
+                6 d5..d7
                   v b → c
                   at 2026-01-03 00:00:00+00 → 2026-01-05 00:00:00+00
                   d2 upsert opened as of d5 1/1 {"id":1,"v":"c","at":"2026-01-05T00:00:00Z"}
+                7 d7..
+                  v c → d
+                  at 2026-01-05 00:00:00+00 → 2026-01-07 00:00:00+00
+                  d4 upsert opened as of d7 1/1 {"id":1,"v":"d","at":"2026-01-07T00:00:00Z"}
                 """)
     }
 

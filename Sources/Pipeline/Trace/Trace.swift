@@ -97,13 +97,19 @@ public struct Trace: Sendable {
         public var updatedBy: UUIDValue
         /// Its business columns, in the metadata's order; NULL is nil.
         public var values: [(column: String, value: String?)]
-        /// Against the version before it.
+        /// Against the version before it, as that one was known then.
         public var differences: [Difference] = []
         /// The changes that made it or fell into it, oldest first.
         public var changes: [Change] = []
 
         /// True while nothing ended or superseded it.
         public var isCurrent: Bool { validTo == nil && supersededAt == nil }
+
+        /// True when it was known while the other one was thought to be true.
+        func isKnown(with other: Version) -> Bool {
+            guard other.supersededAt != nil, let recorded = other.recordedAt else { return supersededAt == nil }
+            return (recordedAt ?? .oldest) <= recorded && supersededAt.map { recorded < $0 } ?? true
+        }
 
         /// True when it held at the instant, as far as is known today.
         public func holds(at instant: Instant) -> Bool {

@@ -83,9 +83,11 @@ public struct TraceQuery: Sendable {
         versions.sort { ($0.validFrom, $0.recordedAt ?? .oldest) < ($1.validFrom, $1.recordedAt ?? .oldest) }
         for index in versions.indices {
             versions[index].number = index + 1
-            guard index > 0 else { continue }
-            versions[index].differences = zip(versions[index - 1].values, versions[index].values).compactMap {
-                old, new in
+            let before = versions[..<index].last {
+                $0.validFrom < versions[index].validFrom && $0.isKnown(with: versions[index])
+            }
+            guard let before else { continue }
+            versions[index].differences = zip(before.values, versions[index].values).compactMap { old, new in
                 guard !SilverText.areEqual(old.value, new.value) else { return nil }
                 return Trace.Difference(column: new.column, old: shown(old), new: shown(new))
             }
