@@ -19,8 +19,10 @@ public struct RunPlan: Sendable {
 
     /// The entities, in the order in which they would run.
     public var entities: [EntityPlan]
-    /// The gold scripts that read them, directly or not.
+    /// The gold scripts that read them, directly or not, and are not due anyway.
     public var gold: [String]
+    /// The gold scripts that are due whatever the entities bring.
+    public var goldDue: [String]
     /// The DDL that would be applied.
     public var deployment: Deployment.Plan
 
@@ -56,7 +58,12 @@ public struct RunPlan: Sendable {
             }
         }
         let gold = workspace.gold.affected(by: Set(chosen.map(\.id.table))).map(\.name)
+        let outdated = try await workspace.pool.withConnection { connection in
+            try await GoldState.read(workspace.gold, of: workspace.catalog, on: connection).outdated(on: connection)
+        }
+        let due = workspace.gold.affected(by: [], failed: outdated).map(\.name)
         return RunPlan(
-            entities: plans, gold: gold, deployment: try await Deployment(workspace: workspace).plan(for: chosen))
+            entities: plans, gold: gold.filter { !due.contains($0) }, goldDue: due,
+            deployment: try await Deployment(workspace: workspace).plan(for: chosen))
     }
 }

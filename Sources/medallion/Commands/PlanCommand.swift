@@ -71,6 +71,7 @@ struct PlanCommand: AsyncParsableCommand {
                 step.note)
         }
         print(table.rows.isEmpty ? "no entity is selected" : table.text)
+        if !plan.goldDue.isEmpty { print("\ngold that is due: \(plan.goldDue.joined(separator: " → "))") }
         if !plan.gold.isEmpty { print("\ngold, if what it reads changes: \(plan.gold.joined(separator: " → "))") }
         print("")
         if plan.deployment.statements.isEmpty { print("DDL: none") }

@@ -42,6 +42,8 @@ struct GoldDueTests {
         try warehouse.put([#"{"id":1,"v":2}"#])
         expect(try await built(in: workspace, of: warehouse) { $0.layers = [.raw, .bronze, .silver] }, equals: [])
         expect(try await warehouse.rows("TABLE gold.b"), equals: ["1"])
+        let plan = try await RunPlan.make(for: RunRequest(), in: workspace)
+        #expect(plan.goldDue == ["a", "b"] && plan.gold == [])
         let layers: Set<Layer> = isGoldOnly ? [.gold] : Set(Layer.allCases)
         expect(try await built(in: workspace, of: warehouse) { $0.layers = layers }, equals: ["a", "b"])
         expect(try await warehouse.rows("TABLE gold.b"), equals: ["2"])
