@@ -55,7 +55,9 @@ let package = Package(
             name: "Postgres",
             dependencies: ["CLibPQ", "Primitives", .product(name: "Logging", package: "swift-log")],
             swiftSettings: wrapping),
-        .target(name: "HTTPTransport", dependencies: ["CLibCurl", "Primitives", "Hashing"], swiftSettings: wrapping),
+        .target(
+            name: "HTTPTransport", dependencies: ["CLibCurl", "Compression", "Primitives", "Hashing"],
+            swiftSettings: wrapping),
         .target(name: "Programs", dependencies: ["CSpawn"], swiftSettings: wrapping),
         .target(name: "SQLite", dependencies: ["CSQLite", "Primitives"], swiftSettings: wrapping),
         // Empty without the trait MySQL, so that a plain build asks for no library of MySQL's.

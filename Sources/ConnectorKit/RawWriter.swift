@@ -107,7 +107,7 @@ public struct RawWriter: ~Copyable {
             try scan.finish()
             return ScannedPayload(bytes: payload, records: scan.records)
         } catch {
-            throw ConnectorError("payload \(nextName): \(error)", kind: .parse, hint: PayloadScan.hint)
+            throw PayloadScan.failure(of: nextName, error)
         }
     }
 
@@ -312,7 +312,7 @@ private struct OpenPayload: ~Copyable {
         do {
             try scan?.feed(chunk)
         } catch {
-            throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
+            throw PayloadScan.failure(of: name, error)
         }
         try store(chunk)
     }
@@ -338,7 +338,7 @@ private struct OpenPayload: ~Copyable {
         do {
             if !isCut { try scan?.finish() }
         } catch {
-            throw ConnectorError("payload \(name): \(error)", kind: .parse, hint: PayloadScan.hint)
+            throw PayloadScan.failure(of: name, error)
         }
         var rest: [UInt8] = []
         try compressor?.finish { rest.append(bytes: $0) }
@@ -357,7 +357,13 @@ private struct PayloadScan: ~Copyable {
     private var converter: RecordConverter?
     private var converted = 0
 
-    static let hint = "check the source's answer, its format and records_path; nothing of this batch was kept"
+    /// What is told of a payload that is not whole. One that was cut may be whole when it is asked for again.
+    static func failure(of name: String, _ error: any Error) -> ConnectorError {
+        ConnectorError(
+            "payload \(name): \(error)", kind: .parse,
+            hint: "check the source's answer, its format and records_path; nothing of this batch was kept",
+            isTransient: (error as? RecordScanError)?.isCut ?? false)
+    }
 
     init(_ shape: DocumentShape) throws {
         let format = try shape.recordFormat

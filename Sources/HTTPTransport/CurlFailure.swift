@@ -16,7 +16,7 @@ struct CurlFailure {
         if transfer.isTooLarge {
             return HTTPError(.tooLarge, "\(what): the decoded answer exceeds \(limit) bytes")
         }
-        if let problem = transfer.fileProblem { return HTTPError(.file, "\(what): \(problem)") }
+        if let problem = transfer.problem { return HTTPError(problem.kind, "\(what): \(problem.text)") }
         switch transfer.refusedAddress {
         case .byRedirect?:
             return HTTPError(.redirect, "\(what): a redirect to an address inside our own network is refused")
@@ -35,7 +35,6 @@ struct CurlFailure {
         case CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CIPHER,
             CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR, CURLE_SSL_INVALIDCERTSTATUS, CURLE_USE_SSL_FAILED:
             .tls
-        case CURLE_BAD_CONTENT_ENCODING: .encoding
         case CURLE_URL_MALFORMAT, CURLE_UNSUPPORTED_PROTOCOL: .invalidRequest
         case CURLE_LOGIN_DENIED, CURLE_REMOTE_ACCESS_DENIED: .denied
         case CURLE_REMOTE_FILE_NOT_FOUND, CURLE_FTP_COULDNT_RETR_FILE: .notFound
@@ -52,7 +51,6 @@ struct CurlFailure {
         case .tls: "TLS refused (\(reason))"
         case .denied: "access was refused (\(reason))"
         case .notFound: "there is no such file or folder (\(reason))"
-        case .encoding: "the content encoding is unknown or broken (\(reason))"
         default: reason
         }
     }

@@ -32,13 +32,14 @@ import Glibc
         // CURLOPT_PROTOCOLS = HTTP | HTTPS; its successor _STR is missing before 7.85.
         set(CURLoption(rawValue: 181), 3)
         set(CURLOPT_PATH_AS_IS, 1)
-        if !transfer.isDownload { set(CURLOPT_ACCEPT_ENCODING, "gzip") }
         setCallbacks(transfer)
-        let headers = try CurlList(request)
+        let headers = try CurlList(request, asksForGzip: !transfer.isDownload)
         unsafe _ = medallion_curl_set_list(handle, CURLOPT_HTTPHEADER, headers.first)
         setMethod(request)
         set(CURLOPT_URL, request.url.text)
         if let failure = run(transfer) { throw failure.error(of: request, transfer) }
+        transfer.endBody()
+        if let problem = transfer.problem { throw HTTPError(problem.kind, "\(request.description): \(problem.text)") }
     }
 
     /// Blocks until the transfer that the options describe is complete; what went wrong, if anything did.
@@ -157,7 +158,7 @@ extension AddressScope {
     /// They say where a request goes and where it ends; given by hand, they could say something else.
     private static let ofTransport: Set = ["host", "content-length", "transfer-encoding", "connection"]
 
-    init(_ request: HTTPRequest) throws(HTTPError) {
+    init(_ request: HTTPRequest, asksForGzip: Bool) throws(HTTPError) {
         unsafe first = nil
         for header in request.headers.lines {
             guard header.isWellFormed else {
@@ -171,6 +172,8 @@ extension AddressScope {
             }
             append(header.value.isEmpty ? "\(header.name);" : "\(header.name): \(header.value)")
         }
+        // Not by CURLOPT_ACCEPT_ENCODING: libcurl would undo it, and see no early end.
+        if asksForGzip, request.headers["Accept-Encoding"] == nil { append("Accept-Encoding: gzip") }
         // libcurl adds these two on its own where they are not disabled.
         if request.headers["Expect"] == nil { append("Expect:") }
         if request.body != nil, request.headers["Content-Type"] == nil { append("Content-Type:") }

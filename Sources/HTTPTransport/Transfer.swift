@@ -1,4 +1,5 @@
 import CLibCurl
+import Compression
 import Synchronization
 
 /// Set from any thread; libcurl asks for it about once a second and whenever bytes move.
@@ -27,8 +28,8 @@ final class Transfer {
     private(set) var body: [UInt8] = []
     /// True once the body exceeded its limit.
     private(set) var isTooLarge = false
-    /// Why the file could not be written; nil where it was.
-    private(set) var fileProblem: String?
+    /// Why the body could not be decoded, or not written to its file; nil where it was.
+    private(set) var problem: (kind: HTTPError.Kind, text: String)?
     /// Why an address was refused; nil as long as none was.
     private(set) var refusedAddress: RefusedAddress?
 
@@ -40,6 +41,8 @@ final class Transfer {
     private var fileBytes = 0
     private var headBytes = 0
     private var headIsComplete = false
+    /// nil before the first byte of the body.
+    private var decoder: ContentDecoder?
 
     /// A hop; `redirectedFrom` is where the server that sent us here stands, nil for the first hop.
     /// With a `file`, the body of a success is written there.
@@ -83,22 +86,46 @@ final class Transfer {
         return true
     }
 
-    /// Takes decoded bytes of the body; false stops the transfer.
+    /// Takes bytes of the body as they are sent; false stops the transfer.
     func takeBody(_ bytes: UnsafeRawBufferPointer) -> Bool {
         // Only what was asked for goes into the file, not what is said instead; other protocols have no status.
-        if let file, status == 0 || (200..<300).contains(status) {
+        if let file, status == 0 || isSuccess {
             fileBytes += bytes.count
             isTooLarge = fileBytes > limit
             guard !isTooLarge else { return false }
-            fileProblem = unsafe file.append(bytes)
-            return fileProblem == nil
+            problem = unsafe file.append(bytes).map { (.file, $0) }
+            return problem == nil
         }
-        guard body.count + bytes.count <= limit else {
-            isTooLarge = true
-            return false
+        do {
+            if decoder == nil { decoder = try ContentDecoder(headers, limit: limit) }
+            try unsafe decoder?.decode(bytes, into: &body)
+        } catch {
+            note(error)
         }
-        unsafe body.append(contentsOf: bytes)
-        return true
+        return problem == nil && !isTooLarge
+    }
+
+    /// Says that the transfer ended well: no more bytes of the body come.
+    func endBody() {
+        do {
+            try decoder?.finish()
+        } catch {
+            note(error)
+        }
+    }
+
+    private var isSuccess: Bool { (200..<300).contains(status) }
+
+    private func note(_ error: any Error) {
+        switch error {
+        case CompressionError.tooLarge: isTooLarge = true
+        // Then the status says more than words that cannot be read.
+        case _ where !isSuccess: break
+        case CompressionError.truncated: problem = (.truncated, "the answer broke off (\(error))")
+        case let error as ContentDecoder.UnknownEncoding:
+            problem = (.encoding, "the content encoding is '\(error.name)', and gzip was asked for")
+        default: problem = (.encoding, "the content encoding is broken (\(error))")
+        }
     }
 
     /// True when a connection to that address may be opened.

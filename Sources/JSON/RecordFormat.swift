@@ -16,10 +16,13 @@ public enum RecordFormat: Sendable, Hashable {
 public struct RecordScanError: Error, Sendable, CustomStringConvertible {
     /// What is wrong, with the byte offset where it shows.
     public var description: String
+    /// True where it ends too early: asked for again it may be whole.
+    public var isCut = false
 
     init(message: String) { description = message }
 
     init(code: Int32, offset: Int, path: [String]) {
+        isCut = code == 2
         let place = path.isEmpty ? "the root" : "'/" + path.joined(separator: "/") + "'"
         description =
             switch code {

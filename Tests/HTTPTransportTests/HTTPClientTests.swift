@@ -106,15 +106,19 @@ struct HTTPClientTests {
         }
     }
 
-    @Test("undoes gzip")
-    func gzip() async throws {
+    @Test(
+        "undoes gzip, also in several members, and takes nothing for nothing", arguments: ["gzip", "X-GZIP, identity"])
+    func gzip(name: String) async throws {
         let text = Array("{\"records\":[1,2,3]}".utf8)
         try await withServer { request in
             #expect(request.header("Accept-Encoding") == "gzip")
-            return LoopbackResponse(headers: [("Content-Encoding", "gzip")], body: gzipStored(text))
+            let body = request.path == "/empty" ? [] : gzipStored(text) + gzipStored(Array("\n".utf8))
+            return LoopbackResponse(headers: [("Content-Encoding", name)], body: body)
         } _: { server in
             let answer = try await get(server.url)
-            #expect(answer.body == text)
+            #expect(answer.body == text + [0x0A])
+            let empty = try await get("\(server.url)/empty")
+            #expect(empty.body.isEmpty)
         }
     }
 

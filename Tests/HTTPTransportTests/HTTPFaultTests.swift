@@ -85,13 +85,33 @@ struct HTTPFaultTests {
         }
     }
 
-    @Test("of a broken content encoding is no answer")
-    func brokenEncoding() async throws {
-        try await withServer { _ in
-            LoopbackResponse(headers: [("Content-Encoding", "gzip")], body: Array("no gzip at all".utf8))
+    @Test(
+        "of a broken content encoding is no answer, nor of one that was not asked for",
+        arguments: [("gzip", "no gzip at all"), ("br", "[]"), ("gzip, gzip", "[]")])
+    func brokenEncoding(name: String, body: String) async throws {
+        try await withServer { request in
+            let headers = [(name: "Content-Encoding", value: name)]
+            return LoopbackResponse(
+                status: request.path == "/503" ? 503 : 200, headers: headers, body: Array(body.utf8))
         } _: { server in
             let error = try await failure(of: server.url)
             #expect(error.kind == .encoding)
+            #expect(error.description.hasPrefix("GET \(server.url)/: the content encoding is "), "\(error)")
+            #expect(try await get("\(server.url)/503").status == 503)
+        }
+    }
+
+    @Test("whose gzip ends early broke off, however well the transfer ends", arguments: [1, 8, 9, 30])
+    func cutGzip(missing: Int) async throws {
+        let whole = gzipStored(Array("id,name\n1,Ann\n2,Bob\n".utf8))
+        try await withServer { _ in
+            LoopbackResponse(headers: [("Content-Encoding", "gzip")], body: whole.dropLast(missing))
+        } _: { server in
+            let error = try await failure(of: server.url)
+            #expect(error.kind == .truncated)
+            #expect(error.isTransient)
+            let text = "GET \(server.url)/: the answer broke off (the gzip data end too early)"
+            #expect(error.description == text)
         }
     }
 

@@ -30,7 +30,7 @@ struct RoomsTests {
         "ConnectorKit": ["CSync", "Metadata", "JSON", "XML", "Primitives", "Hashing", "Compression", "Logging"],
         "Metadata": ["JSON", "Primitives", "Hashing"],
         "Postgres": ["CLibPQ", "Primitives", "Logging"],
-        "HTTPTransport": ["CLibCurl", "Primitives", "Hashing"],
+        "HTTPTransport": ["CLibCurl", "Compression", "Primitives", "Hashing"],
         "SQLite": ["CSQLite", "Primitives"],
         "MariaDB": ["CMariaDB", "Primitives"],
         "Programs": ["CSpawn"],

@@ -121,7 +121,9 @@ struct ProcessCommand: Sendable {
         words.add(last.complaint, logger)
         switch last.end {
         case .code(0): break
-        case .code(let code): throw explained(ConnectorError("it ended with exit code \(code)"), words)
+        case .code(let code):
+            let hint = words.text == nil ? "it said nothing on its standard error: call connection.command by hand" : ""
+            throw explained(ConnectorError("it ended with exit code \(code)", hint: hint), words)
         case .signal(let number):
             let hint = number == SIGKILL || number == SIGSEGV || number == SIGABRT ? "check connection.memory_mb" : ""
             throw explained(

@@ -26,6 +26,7 @@ struct RestFailure {
             case .insideAddress: "set connection.allow_private to true if that is meant"
             case .tls: "set connection.ca_file if the source has an authority of its own"
             case .tooLarge: "ask for smaller pages or raise connection.max_body_mb"
+            case .redirect: "let connection.base_url and source.path name where the records really are"
             default: ""
             }
     }
@@ -61,12 +62,15 @@ struct RestFailure {
         case 200, 201, 202, 203:
             if expected.isGraphQL, let complaint = graphQLError(response.body) {
                 self.init("\(what) with the error '\(mask.mask(complaint))'", .connector, "check source.body.query")
-            } else if expected.format == .json, let complaint = notJSON(response, mask) {
+            } else if let complaint = otherThan(expected.format, response, mask) {
                 self.init("\(what) with \(complaint)", .parse, "check base_url and path; a login page looks like this")
             } else {
                 return nil
             }
         case 204: return nil
+        case 205..<300:
+            self.init(
+                "\(what), which is no whole page", .connector, "let source.path and its parameters ask for all of it")
         case 304 where call.asksWhetherChanged: return nil
         case _ where response.status == 401 || response.status == 403 && asked == nil:
             let credentials = secretName.map { "the credentials of secret '\($0)'" } ?? "a request without credentials"
@@ -100,8 +104,9 @@ struct RestFailure {
     /// The error that ends the landing.
     func error(page: Int, attempts: Int, _ mask: SecretMask) -> ConnectorError {
         let times = attempts == 1 ? "" : ", \(attempts) attempts"
+        let asked = retryAfter.map { "; it asks to wait \(Int($0.rounded(.up))) s" } ?? ""
         return ConnectorError(
-            mask.mask("\(message) (page \(page)\(times))"), kind: kind, hint: hint, isTransient: mayPass)
+            mask.mask("\(message)\(asked) (page \(page)\(times))"), kind: kind, hint: hint, isTransient: mayPass)
     }
 }
 
@@ -112,13 +117,20 @@ private func graphQLError(_ body: [UInt8]) -> String? {
     return first["message"]?.stringValue ?? first.text()
 }
 
-/// What the body is instead of a JSON object or array; nil if it looks like one.
-private func notJSON(_ response: HTTPResponse, _ mask: SecretMask) -> String? {
+/// What the body is instead of the format, as far as its beginning tells; nil if it looks like that. Whoever sends CSV as `text/html`
+/// is believed by its looks, for some servers call so whatever they are not told.
+private func otherThan(_ format: DocumentShape.Format, _ response: HTTPResponse, _ mask: SecretMask) -> String? {
     let type = response.headers["Content-Type"] ?? "no content type"
-    guard !type.lowercased().contains("html") else { return "\(type) instead of JSON\(quoted(response.body, mask))" }
     let start = response.body.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
     let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
-    switch response.body[start...].first(where: { !isSpace($0) }) {
+    let text = response.body[start...].drop(while: isSpace)
+    guard format == .json else {
+        let head = String(decoding: text.prefix(15), as: UTF8.self).lowercased()
+        guard head.hasPrefix("<!doctype html") || head.hasPrefix("<html") else { return nil }
+        return "HTML (\(type)) instead of \(format.rawValue)\(quoted(response.body, mask))"
+    }
+    guard !type.lowercased().contains("html") else { return "\(type) instead of JSON\(quoted(response.body, mask))" }
+    switch text.first {
     case UInt8(ascii: "{"), UInt8(ascii: "["): return nil
     case nil: return "an empty body instead of JSON"
     default: return "something that is no JSON object or array (\(type))\(quoted(response.body, mask))"

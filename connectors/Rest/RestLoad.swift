@@ -156,7 +156,9 @@ struct RestLoad: Sendable {
             }
             return payloads
         } catch let error as ConnectorError {
-            throw ConnectorError("\(template.method) \(page.url): \(error.message)", kind: error.kind, hint: error.hint)
+            throw ConnectorError(
+                "\(template.method) \(page.url): \(error.message)", kind: error.kind, hint: error.hint,
+                isTransient: error.isTransient)
         }
     }
 }

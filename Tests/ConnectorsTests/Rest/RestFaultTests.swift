@@ -58,6 +58,7 @@ struct RestFaultTests {
         let api = try RestFixture(script(.json("{}", status: 429, headers: [("Retry-After", "3600")])))
         let error = try await refusal { try await api.land() }
         #expect(error.kind == .rateLimit)
+        #expect(error.message.hasSuffix("answered 429; it asks to wait 3600 s (page 1)"), "\(error)")
         #expect(error.isTransient)
         #expect(api.targets.count == 1)
     }
@@ -121,6 +122,42 @@ struct RestFaultTests {
             let api = try RestFixture(script(.json(body)))
             #expect(try await refusal { try await api.land() }.kind == .parse)
         }
+    }
+
+    @Test(
+        "that answers 200 with a page for people in place of text is no data (H5)", arguments: ["csv", "jsonl", "xml"])
+    func signIn(format: String) async throws {
+        let (more, records) =
+            format == "xml" ? (#", "records_path": "/html/body""#, "<html><body/></html>") : ("", "id\n1\n")
+        for body in ["<!DOCTYPE html>\n<html>", "\u{FEFF}\n <HTML lang=en><body><p>Sign in</p></body></html>"] {
+            let api = try RestFixture(
+                script(LoopbackResponse(headers: [("Content-Type", "text/plain")], body: Array(body.utf8))))
+            let error = try await refusal { try await api.land(#""format": "\#(format)"\#(more)"#) }
+            #expect(error.kind == .parse)
+            #expect(
+                error.message.contains("the source answered 200 with HTML (text/plain) instead of \(format): '"),
+                "\(error)")
+        }
+        // Some servers call whatever they send HTML.
+        guard format == "csv" else { return }
+        let api = try RestFixture(
+            script(LoopbackResponse(headers: [("Content-Type", "text/html")], body: Array(records.utf8))))
+        #expect(try await api.land(#""format": "csv""#).records == 1)
+    }
+
+    @Test("that answers with a part only is quoted without its records, and nowhere else is asked")
+    func part() async throws {
+        let api = try RestFixture(script(.json(#"[{"name":"Ann"}]"#, status: 206)))
+        let error = try await refusal { try await api.land() }
+        #expect(error.message == "GET \(api.url)/v1/items: the source answered 206, which is no whole page (page 1)")
+        #expect(!error.hint.isEmpty)
+    }
+
+    @Test("whose answer is cut may be asked again by a run that retries (H6)")
+    func endsInside() async throws {
+        let api = try RestFixture(script(.json(#"[{"name":"Ann"},{"na"#)))
+        let error = try await refusal { try await api.land() }
+        #expect(error.message.contains("it was cut") && error.isTransient, "\(error)")
     }
 
     @Test("that echoes a secret is quoted without it", arguments: ["{\"t\":\"%\"}", "%", "<p>%</p>"])
