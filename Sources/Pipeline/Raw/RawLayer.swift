@@ -29,8 +29,13 @@ struct RawLayer: Sendable {
         var (window, cursor) = try await window(of: entity, loadType: loadType, until: step.run.timestamp)
         if window.loadType == .delta, connector.keepsState { window.state = try await lastState(of: entity.id) }
         window.parents = try await parents(of: entity, window.loadType)
-        let (largest, standing) = window.loadType == .full ? try await lastBatch(of: entity.id, step: step) : (0, nil)
-        if connector.revalidates { window.unchangedSince = standing?.manifest.state }
+        let (largest, standing) =
+            window.loadType == .full ? try await lastBatch(of: entity.id, step: step) : (0, nil)
+        if connector.revalidates, let standing,
+            store.holds(standing.manifest.files, of: entity.id, run: standing.holder)
+        {
+            window.unchangedSince = standing.manifest.state
+        }
         let folder = try store.prepareFolder(of: entity.id, run: step.run.id)
         do {
             let shape = try connector.shape(of: entity)

@@ -4,6 +4,9 @@ internal import Hashing
 internal import JSON
 public import Metadata
 public import Primitives
+#if canImport(Glibc)
+    internal import Glibc
+#endif
 
 /// The folder of raw files: `<root>/<system>/<entity>/<run_id>/00001.json … _manifest.json`.
 public struct RawStore: Sendable {
@@ -96,6 +99,16 @@ public struct RawStore: Sendable {
             return true
         } catch is StepError {
             return false
+        }
+    }
+
+    /// True where the files are there and as long as they were; how long a compressed one was is not known. None is read.
+    func holds(_ files: [Manifest.File], of entity: EntityID, run: UUIDValue) -> Bool {
+        let folder = folder(of: entity, run: run)
+        return files.allSatisfy { file in
+            var status = stat()
+            guard lstat("\(folder)/\(file.name)", &status) == 0 else { return false }
+            return Int(status.st_size) == file.bytes || file.name.hasSuffix(".zst")
         }
     }
 
