@@ -1,4 +1,5 @@
 import Foundation
+import LoopbackHTTP
 import Metadata
 import Postgres
 import Primitives
@@ -76,6 +77,38 @@ struct BatchStoriesTests {
                 FROM audit.raw_batch JOIN audit.load_cursor USING (run_id) ORDER BY landed_at
                 """), equals: ["2 | NULL", "2 | NULL", "2 | true"])
         expect(try await warehouse.table(), equals: "1 | 1 | d1..\n2 | 2 | d1..")
+    }
+
+    @Test(
+        "a source is not asked whether it changed where the files that it would repeat are gone",
+        arguments: ["gone", "shorter"])
+    func revalidatedDamaged(damage: String) async throws {
+        let server = try LoopbackServer { request in
+            guard request.header("If-None-Match") == nil else { return LoopbackResponse(status: 304) }
+            return LoopbackResponse(
+                headers: [("Content-Type", "application/json"), ("ETag", "\"1\"")], body: Array(#"[{"id":1}]"#.utf8))
+        }
+        defer { server.stop() }
+        let warehouse = try await TestWarehouse(
+            TestEntity(columns: "id int key", #"{"source": {"path": "/things"}}"#),
+            system: #"{"type": "rest", "connection": {"base_url": "\#(server.url)"}}"#)
+        func load() async throws {
+            warehouse.clock.advance(seconds: 86_400)
+            try await warehouse.run()
+        }
+        for _ in 1...2 { try await load() }
+        let run = try await warehouse.rows("SELECT run_id FROM audit.raw_batch ORDER BY landed_at")[0]
+        let path = warehouse.folder.path(of: "raw/t/things/\(run)/00001.json")
+        try FileManager.default.removeItem(atPath: path)
+        if damage == "shorter" { try warehouse.folder.write(Array("[".utf8), to: "raw/t/things/\(run)/00001.json") }
+        for _ in 1...2 { try await load() }
+        // The third batch has files of its own, which the fourth repeats.
+        expect(
+            try await warehouse.rows(
+                "SELECT nr_files, dense_rank() OVER (ORDER BY coalesce(same_as, run_id)) FROM audit.raw_batch ORDER BY landed_at"
+            ),
+            equals: ["1 | 1", "1 | 1", "1 | 2", "1 | 2"])
+        expect(try await warehouse.table(), equals: "1 | d1..")
     }
 
     @Test("the log's index of runs leaves out the first batch, which is all there was, and finds each later one")
