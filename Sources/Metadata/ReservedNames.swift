@@ -7,10 +7,16 @@ enum ReservedNames {
     static let postgresColumns: Set<String> = ["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"]
 
     /// Schemas that hold something else than bronze and silver tables.
-    static let schemas: Set<String> = ["audit", "gold", "information_schema", "metadata", "stage"]
+    static let schemas: Set<String> = [
+        "audit", "gold", "gold_data", "information_schema", "metadata", "platform", "rebuild_bronze", "rebuild_silver",
+        "stage",
+    ]
 
-    /// What is appended to `<system>_<entity>` for tables, views and functions beside it.
-    static let tableSuffixes = ["_current", "_asof", "__last"]
+    /// What is appended to `<system>_<entity>` for what stands beside it: tables, views and functions, then indexes, which share
+    /// their names.
+    static let tableSuffixes = [
+        "_current", "_asof", "__last", "_pkey", "_run", "__last_pk", "__scope", "_pk", "_open",
+    ]
 
     /// Most bytes of `<system>_<entity>`: constraint names add up to 8 and stay within 55, a shard's suffix fits behind.
     static let tableBytes = 47

@@ -62,13 +62,28 @@ struct CatalogRulesTests {
             ])
     }
 
-    @Test("A table may not have the name of what stands beside another", arguments: ["_current", "_asof", "__last"])
+    @Test(
+        "A table may not have the name of what stands beside another",
+        arguments: ["_current", "_asof", "__last", "_pkey", "_run", "__last_pk", "__scope", "_pk", "_open"])
     func derivedNames(suffix: String) throws {
         #expect(
             try problems(systems: [system("a")], entities: [entity("a", "x\(suffix)"), entity("a", "x")]) == [
                 "metadata/entities.json: entities[0].name: table 'a_x\(suffix)' is a name that belongs to a.x (metadata/entities.json: entities[1]), expected a name that does not end in \(suffix)"
             ])
         #expect(try problems(systems: [system("a")], entities: [entity("a", "x\(suffix)")]) == [])
+    }
+
+    @Test(
+        "A schema that is the program's own is refused",
+        arguments: ["gold", "gold_data", "metadata", "platform", "rebuild_bronze", "rebuild_silver", "stage"])
+    func ownSchemas(name: String) throws {
+        for layer in ["bronze", "silver"] {
+            let own = system("a").replacing(#""after""#, with: #""schemas": {"\#(layer)": "\#(name)"}, "after""#)
+            #expect(
+                try problems(systems: [own]) == [
+                    "metadata/systems.json: systems[0].schemas.\(layer): schema '\(name)' is reserved, expected another schema"
+                ])
+        }
     }
 
     @Test("A former name is one that nothing has any more, and given once")
