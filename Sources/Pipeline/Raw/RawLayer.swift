@@ -1,5 +1,4 @@
 internal import ConnectorKit
-internal import Foundation
 internal import JSON
 internal import Metadata
 internal import Postgres
@@ -265,34 +264,6 @@ extension BatchLedger.Cursor {
         case .none: delta.initial
         case .reset: nil
         case .at(let value): value
-        }
-    }
-}
-
-/// Moves the lower bound of a delta window back.
-enum LookBack {
-    /// `amount` seconds of an instant, as many whole days as hold them of a date, units of a number.
-    static func apply(_ amount: Int, to cursor: String, of type: ColumnType?) -> String {
-        guard amount > 0, let type else { return cursor }
-        switch type {
-        case .smallint, .int, .bigint: return Int64(cursor).map { String($0 - Int64(amount)) } ?? cursor
-        case .double: return Double(cursor).map { String($0 - Double(amount)) } ?? cursor
-        case .numeric: return Decimal(string: cursor).map { "\($0 - Decimal(amount))" } ?? cursor
-        case .date:
-            var reader = TemporalReader()
-            let bytes = Array(cursor.utf8)
-            // A cursor set by hand may be any text; it is then sent as it is.
-            guard let date = try? reader.dateOnly(bytes.span) else { return cursor }
-            return CivilDate(daysSinceEpoch: date.daysSinceEpoch - Int64((amount + 86_399) / 86_400)).description
-        case .timestamptz, .timestamp:
-            var reader = TemporalReader()
-            let bytes = Array(cursor.utf8)
-            // A cursor set by hand may be any text; it is then sent as it is.
-            guard let moment = try? reader.dateTime(bytes.span) else { return cursor }
-            let moved = Instant(microseconds: moment.local - Int64(moment.offset ?? 0) * 1_000_000)
-                .advanced(byMicroseconds: -Int64(amount) * 1_000_000).description
-            return moment.offset == nil ? String(moved.dropLast()) : moved
-        default: return cursor
         }
     }
 }
