@@ -10,6 +10,8 @@ public struct Instant: Hashable, Comparable, Sendable {
 
     /// 0001-01-01T00:00:00Z: what a missing effective time is stored as.
     public static let oldest = Instant(microseconds: -62_135_596_800_000_000)
+    /// 9999-12-31T23:59:59.999999Z: the last one that ISO 8601 writes in four digits of a year.
+    public static let newest = Instant(microseconds: 253_402_300_799_999_999)
 
     /// True when `left` is earlier than `right`.
     public static func < (left: Instant, right: Instant) -> Bool { left.microseconds < right.microseconds }
