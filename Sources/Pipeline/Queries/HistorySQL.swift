@@ -1,3 +1,4 @@
+internal import Metadata
 internal import Postgres
 public import Primitives
 
@@ -9,19 +10,19 @@ public struct HistorySQL: Sendable {
     public init(_ table: NamedTable) { self.table = table }
 
     /// The history's name, quoted only where SQL needs it.
-    var name: String { table.silver.split(separator: ".").map { plain(String($0)) }.joined(separator: ".") }
+    ///
+    /// A word of SQL may be a schema's name, and has to be quoted where a name begins.
+    var name: String {
+        let schema = table.system.schemas.silver
+        let front = schema == "silver" ? schema : SQLText.quoted(identifier: schema)
+        return "\(front).\(HistorySQL.word(table.entity.id.table))"
+    }
 
     /// What is true now.
     public var current: String { "SELECT * FROM \(name)_current;\n" }
 
     /// What was true at an instant.
     public func asOf(_ instant: Instant) -> String { "SELECT * FROM \(name)_asof('\(instant)');\n" }
-
-    /// A word of SQL may be a schema's name, and has to be quoted where a name begins; tables have two names in theirs.
-    private func plain(_ name: String) -> String {
-        name.utf8.contains(UInt8(ascii: "_")) || ["silver", "bronze"].contains(name)
-            ? HistorySQL.word(name) : SQLText.quoted(identifier: name)
-    }
 
     /// A name behind a dot or AS: there even a word of SQL needs no quotes, capitals and signs do.
     static func word(_ name: String) -> String {

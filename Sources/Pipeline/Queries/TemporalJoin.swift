@@ -86,13 +86,13 @@ public struct TemporalJoin: Sendable {
             "-- the stretches in which the right side had nothing",
             "SELECT",
         ] + list(gaps) + [
-            "    lower(gap) AS valid_from,",
-            "    upper(gap) AS valid_to",
+            "    lower(_gap) AS valid_from,",
+            "    upper(_gap) AS valid_to",
             "FROM \(source(left)) AS l",
             "LEFT JOIN matches AS m",
             "    ON m._key_hash = l._key_hash AND m._valid_from = l._valid_from",
             "CROSS JOIN LATERAL unnest(",
-            "    tstzmultirange(tstzrange(l._valid_from, l._valid_to)) - coalesce(m.shared, tstzmultirange())) AS gap",
+            "    tstzmultirange(tstzrange(l._valid_from, l._valid_to)) - coalesce(m.shared, tstzmultirange())) AS _gap",
         ]
     }
 

@@ -115,7 +115,7 @@ public struct Preview: Sendable {
             """
             SELECT rpad(CASE WHEN t._is_deleted THEN 'deleted' WHEN t._valid_to IS NOT NULL THEN 'closed'
                     WHEN t._run_id = \(batch.run.id) THEN 'opened' ELSE 'overwritten' END, 12)
-                || concat_ws(' ', \(fragment: shown.joined(separator: ", "))) || '  '
+                || array_to_string(ARRAY[\(fragment: shown.joined(separator: ", "))]::text[], ' ') || '  '
                 || \(fragment: instant("_valid_from")) || '..' || coalesce(\(fragment: instant("_valid_to")), '')
             FROM \(fragment: table.history) t WHERE t._updated_by_run_id = \(batch.run.id)
                 AND \(fragment: table.isKnown("t"))

@@ -55,4 +55,14 @@ struct PreviewStoriesTests {
         #expect(outcomes.first?.silver.deleted == 29)
         #expect(outcomes.first?.objection?.contains("lacks 29 of 30 live keys") == true)
     }
+
+    @Test("shows rows of more columns than a function of PostgreSQL takes arguments")
+    func wide() async throws {
+        let more = (1...110).map { ", c\($0) int" }.joined()
+        let warehouse = try await TestWarehouse(TestEntity(columns: "id int key" + more))
+        try warehouse.put([#"{"id":1,"c110":7}"#])
+        try await warehouse.run { $0.layers = [.raw] }
+        let outcomes = try await Preview(workspace: warehouse.workspace, entity: warehouse.entity()).run()
+        #expect(outcomes.first?.samples.first?.contains("c109=NULL c110=7") == true)
+    }
 }
