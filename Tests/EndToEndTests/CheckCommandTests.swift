@@ -75,4 +75,20 @@ struct CheckCommandTests {
         let faulty = try await project.medallion("check", "src", environment: environment)
         #expect(faulty.status == 1 && faulty.output.contains("✗ metadata: metadata/entities.json: "), "\(faulty)")
     }
+
+    @Test("a first record that deletes its key is kept as a delete, and no fault")
+    func deletes() async throws {
+        let project = try AuthorProject(
+            systems: AuthorProject.system("file", #"{"root": "data"}"#),
+            entities: """
+                [{"name": "e", "system_id": "src", "description": "E", "load_type": "delta", "delta": {"mode": "all"},
+                  "delete_marker": {"column": "gone", "equals": true}, "source": {"path": "e.jsonl"}, "key": ["id"],
+                  "columns": [{"name": "id", "type": "int"}, {"name": "gone", "type": "boolean", "stored": false}]}]
+                """)
+        try project.folder.write("{\"id\":1,\"gone\":true}\n", to: "data/e.jsonl")
+        let check = try await project.medallion("check", "src")
+        #expect(check.status == 0 && check.output.contains("✓ src.e: answers with records"), "\(check)")
+        let read = try await project.medallion("read", "src.e")
+        #expect(read.errors.contains("record 1 deletes its key"), "\(read)")
+    }
 }

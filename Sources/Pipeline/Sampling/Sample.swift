@@ -37,6 +37,8 @@ public struct SampleRecord: Sendable {
     public var document: [UInt8]
     /// Why the record as a whole would be quarantined, or left out; nil where it would be kept.
     public var objection: String?
+    /// True where the record is kept as a delete of its key.
+    public var isDelete = false
     /// What each column reads; none where the record cannot be read at all.
     public var columns: [(column: String, reading: Reading)]
 }

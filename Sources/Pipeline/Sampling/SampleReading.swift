@@ -48,8 +48,7 @@ public struct SampleReading {
             record.objection = reason
             return
         case .rejected(let column?, let reason, _): record.objection = "\(column): \(reason)"
-        case .accepted where reader.isDelete: record.objection = "its delete_marker says that the key was deleted"
-        case .accepted: break
+        case .accepted: record.isDelete = reader.isDelete
         }
         for (place, column) in reader.columns.enumerated() {
             switch reader.readColumn(window, index, place) {

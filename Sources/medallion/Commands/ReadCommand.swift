@@ -101,8 +101,8 @@ struct ReadCommand: AsyncParsableCommand {
             Terminal.write(record.lineText + "\n")
             if showsColumns {
                 Terminal.write(record.table(entity) + "\n")
-            } else if let objection = record.objection {
-                Terminal.note("record \(shown) would not be kept: \(objection)")
+            } else if let fate = record.fate {
+                Terminal.note("record \(shown) \(fate)")
             }
         }
         return shown
@@ -127,8 +127,14 @@ extension SampleRecord {
                 }
             table.add(name, column.type.name, shown)
         }
-        let lines =
-            table.lines.map { "    \($0)" } + [objection.map { "    ✗ would not be kept: \($0)" }].compactMap(\.self)
+        let mark = objection == nil ? "–" : "✗"
+        let lines = table.lines.map { "    \($0)" } + [fate.map { "    \(mark) \($0)" }].compactMap(\.self)
         return lines.joined(separator: "\n") + "\n"
+    }
+
+    /// What becomes of a record that is no row; nil for one that is.
+    var fate: String? {
+        if let objection { return "would not be kept: \(objection)" }
+        return isDelete ? "deletes its key, its delete_marker says" : nil
     }
 }
