@@ -5,18 +5,26 @@ import Foundation
 /// Letters lose their marks, what is neither letter nor digit becomes an underscore, and a name that is taken, by
 /// another column or by PostgreSQL, gets a number behind it.
 public struct ColumnNaming: Sendable {
-    private var taken: Set<String> = ReservedNames.postgresColumns
+    private var taken: Set<String>
+    private let mostBytes: Int
 
-    /// Names that are distinct from each other.
-    public init() {}
+    /// Names of columns that are distinct from each other.
+    public init() { (taken, mostBytes) = (ReservedNames.postgresColumns, ReservedNames.identifierBytes) }
+
+    /// Names of entities that are distinct from each other; the tables have the system's id in front.
+    public init(entitiesOf system: SystemID) {
+        (taken, mostBytes) = ([], ReservedNames.tableBytes - "\(system)_".utf8.count)
+    }
 
     /// The name for the next column.
-    public mutating func name(for text: String) -> String {
-        let base = Self.name(for: text, fallback: "column")
-        var (name, number) = (base, 1)
+    public mutating func name(for text: String) -> String { free(Self.name(for: text, fallback: "column")) }
+
+    /// The name itself, cut where it is too long, with a number behind it where it is taken.
+    public mutating func free(_ base: String) -> String {
+        var (name, number) = (Self.cut(base, to: mostBytes), 1)
         while !taken.insert(name).inserted {
             number += 1
-            name = Self.cut(base, to: ReservedNames.identifierBytes - "_\(number)".utf8.count) + "_\(number)"
+            name = Self.cut(base, to: mostBytes - "_\(number)".utf8.count) + "_\(number)"
         }
         return name
     }

@@ -106,6 +106,30 @@ struct DiscoverCommandTests {
         #expect(try await rows(of: "src_items", in: project) == 300)
     }
 
+    @Test("two tables that become one name are proposed under two")
+    func names() async throws {
+        let project = try AuthorProject(
+            systems: AuthorProject.system("sqlite", #"{"path": "d.db"}"#), entities: "[]")
+        let maker = Process()
+        maker.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
+        let tables = #"create table "Order Lines" (id int); create table order_lines (id int)"#
+        maker.arguments = [
+            "-c", "import sqlite3, sys; sqlite3.connect(sys.argv[1]).executescript(sys.argv[2])",
+            project.folder.path(of: "d.db"), tables,
+        ]
+        try maker.run()
+        maker.waitUntilExit()
+        let found = try await project.medallion("discover", "src", "--write")
+        #expect(found.status == 0, "\(found)")
+        let files = try project.folder.names(in: "metadata/entities")
+        #expect(files == ["src_order_lines.json", "src_order_lines_2.json"])
+        let sources = try files.map { file in
+            try JSONReader.parse(try project.folder.text(of: "metadata/entities/\(file)"))["source"]?["table"]?
+                .stringValue
+        }
+        #expect(sources == ["Order Lines", "order_lines"])
+    }
+
     @Test("what cannot be proposed is said, with what to do")
     func faults() async throws {
         let api = try AuthorProject(systems: AuthorProject.system("rest", "{\"base_url\": \"http://127.0.0.1:1\"}"))

@@ -24,4 +24,13 @@ struct ColumnNamingTests {
         let names = (0..<2).map { _ in naming.name(for: long) }
         #expect(names.map(\.utf8.count) == [63, 63] && names[1].hasSuffix("a_2"))
     }
+
+    @Test("names of entities are distinct, and short enough for the names of their tables")
+    func entities() {
+        var naming = ColumnNaming(entitiesOf: SystemID(rawValue: "shop"))
+        #expect(["orders", "a__b", "orders"].map { naming.free($0) } == ["orders", "a__b", "orders_2"])
+        let long = String(repeating: "a", count: 50)
+        let names = (0..<2).map { _ in naming.free(long) }
+        #expect(names.map(\.utf8.count) == [42, 42] && names[1].hasSuffix("a_2"))
+    }
 }

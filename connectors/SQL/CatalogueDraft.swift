@@ -9,27 +9,38 @@ struct CatalogueDraft {
     /// Words for the entity's name.
     var nameParts: [String]
     var description = ""
-    var columns: [DiscoveredColumn] = []
     /// The names in the source of the primary key's columns, in order.
     var key: [String] = []
+    private var columns: [DiscoveredColumn] = []
+    private var naming = ColumnNaming()
+    /// The names in silver by those in the source.
+    private var names: [String: String] = [:]
 
-    /// A column under its name in silver, with a path where that is another.
-    static func column(
+    init(table: String, nameParts: [String], description: String = "") {
+        self.table = table
+        self.nameParts = nameParts
+        self.description = description
+    }
+
+    /// Adds a column under a name of its own in silver, with a path where that is another.
+    mutating func add(
         _ name: String, _ type: ColumnType, isNullable: Bool, description: String = "",
         confidence: Confidence = .declared
-    ) -> DiscoveredColumn {
-        let plain = plainName([name])
-        return DiscoveredColumn(
-            name: plain, path: plain == name ? nil : JSONPointer([name]).description, type: type,
-            isNullable: isNullable, description: description, confidence: confidence)
+    ) {
+        let plain = naming.name(for: name)
+        names[name] = plain
+        columns.append(
+            DiscoveredColumn(
+                name: plain, path: plain == name ? nil : JSONPointer([name]).description, type: type,
+                isNullable: isNullable, description: description, confidence: confidence))
     }
 
     /// The draft.
     var entity: DiscoveredEntity {
         DiscoveredEntity(
-            name: Self.plainName(nameParts), description: description,
+            name: ColumnNaming.name(for: nameParts.joined(separator: "_"), fallback: "table"), description: description,
             source: .object([JSONMember("table", .string(table))]), columns: columns,
-            key: key.map { Self.plainName([$0]) },
+            key: key.compactMap { names[$0] },
             cursorColumn: Self.cursor(among: columns).map { DiscoveredCursor(column: $0, confidence: .named) })
     }
 
@@ -44,24 +55,5 @@ struct CatalogueDraft {
         ]
         let moments = columns.filter { $0.type == .timestamptz || $0.type == .timestamp }.map(\.name)
         return names.first { moments.contains($0) }
-    }
-
-    /// `^[a-z][a-z0-9_]*$` from any name: `OrderLines` becomes `order_lines`.
-    static func plainName(_ parts: [String]) -> String {
-        var plain: [UInt8] = []
-        var wasLower = false
-        for byte in parts.joined(separator: "_").utf8 {
-            switch byte {
-            case 0x41...0x5A:
-                if wasLower { plain.append(0x5F) }
-                plain.append(byte + 0x20)
-            case 0x61...0x7A, 0x30...0x39: plain.append(byte)
-            default: if plain.last != 0x5F, !plain.isEmpty { plain.append(0x5F) }
-            }
-            wasLower = (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte)
-        }
-        while plain.last == 0x5F { plain.removeLast() }
-        let isNamed = plain.first.map { (0x61...0x7A).contains($0) } ?? false
-        return (isNamed ? "" : "c_") + String(decoding: plain, as: UTF8.self)
     }
 }

@@ -1,7 +1,7 @@
 import ConnectorKit
 import Primitives
 
-/// A table's name as metadata write it: `orders`, `sales.orders`, `"odd.schema"."odd name"`.
+/// A table's name as metadata write it: `orders`, `sales.orders`, `"odd.schema"."odd ""name"""`.
 struct RelationName: Sendable, Equatable {
     /// The schema or database; nil for that of the connection.
     var schema: String?
@@ -10,13 +10,18 @@ struct RelationName: Sendable, Equatable {
     /// - Throws: `ConnectorError` for more than two parts, an empty one or an open quote.
     init(_ text: String) throws {
         var parts: [[UInt8]] = [[]]
-        var isQuoted = false
+        var (isQuoted, wasClosed) = (false, false)
         for byte in text.utf8 {
             switch byte {
-            case UInt8(ascii: "\""): isQuoted.toggle()
+            case UInt8(ascii: "\""):
+                if wasClosed { parts[parts.count - 1].append(byte) }
+                wasClosed = isQuoted
+                isQuoted.toggle()
+                continue
             case UInt8(ascii: ".") where !isQuoted: parts.append([])
             default: parts[parts.count - 1].append(byte)
             }
+            wasClosed = false
         }
         guard !isQuoted, parts.count <= 2, !parts.contains([]), !text.utf8.contains(0) else {
             throw ConnectorError(
@@ -28,7 +33,10 @@ struct RelationName: Sendable, Equatable {
 
     /// The same name as metadata write it.
     static func text(_ parts: [String]) -> String {
-        parts.map { $0.utf8.contains(UInt8(ascii: ".")) ? "\"\($0)\"" : $0 }.joined(separator: ".")
+        parts.map { part in
+            part.utf8.contains { [UInt8(ascii: "."), UInt8(ascii: "\"")].contains($0) }
+                ? SQLDialect.postgres.quoted(part) : part
+        }.joined(separator: ".")
     }
 }
 

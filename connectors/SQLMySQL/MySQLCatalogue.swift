@@ -67,9 +67,8 @@
                         ))
                 }
                 if let position = row[11].number { drafts[drafts.count - 1].key.append((position, column)) }
-                drafts[drafts.count - 1].draft.columns.append(
-                    CatalogueDraft.column(
-                        column, Self.type(row), isNullable: row[5].string != "NO", description: row[4].string ?? ""))
+                drafts[drafts.count - 1].draft.add(
+                    column, Self.type(row), isNullable: row[5].string != "NO", description: row[4].string ?? "")
             }
             return drafts.map { entry in
                 var draft = entry.draft

@@ -93,10 +93,9 @@ struct PostgresCatalogue {
                         description: try row.get("table_comment")))
             }
             let column = try row.get("column_name", as: String.self)
-            drafts[drafts.count - 1].columns.append(
-                CatalogueDraft.column(
-                    column, Self.type(try row.get("base_type")), isNullable: try !row.get("is_required"),
-                    description: try row.get("column_comment")))
+            drafts[drafts.count - 1].add(
+                column, Self.type(try row.get("base_type")), isNullable: try !row.get("is_required"),
+                description: try row.get("column_comment"))
             let position = try row.get("key_position", as: Int.self)
             if position >= 0 { keys.append((position, column)) }
         }

@@ -23,9 +23,8 @@ struct SQLiteCatalogue {
             let position = row[4].integer ?? 0
             if position > 0 { drafts[drafts.count - 1].key.append((position, column)) }
             let (type, confidence) = try await type(of: column, declared: row[2].text ?? "", in: table)
-            drafts[drafts.count - 1].draft.columns.append(
-                CatalogueDraft.column(
-                    column, type, isNullable: row[3].integer == 0 && position == 0, confidence: confidence))
+            drafts[drafts.count - 1].draft.add(
+                column, type, isNullable: row[3].integer == 0 && position == 0, confidence: confidence)
         }
         return drafts.map { entry in
             var draft = entry.draft

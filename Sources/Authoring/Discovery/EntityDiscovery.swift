@@ -66,6 +66,9 @@ public struct EntityDiscovery: Sendable {
         for offered: [DiscoveredEntity], _ name: String?, _ parent: JSONValue?, _ connector: AnyConnector,
         _ folder: SampleFolder
     ) async throws -> [EntityProposal] {
+        var naming = ColumnNaming(entitiesOf: system.id)
+        var offered = offered
+        for index in offered.indices { offered[index].name = naming.free(offered[index].name) }
         let wanted = offered.filter { name == nil || $0.name == name }
         if let name, wanted.isEmpty {
             let nearest = nearestName(to: name, among: offered.map(\.name))

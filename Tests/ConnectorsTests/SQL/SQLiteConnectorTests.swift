@@ -198,4 +198,20 @@ struct SQLiteConnectorTests {
         #expect(found[1].columns.map(\.isNullable) == [false, true])
         #expect(found[1].cursorColumn == DiscoveredCursor(column: "updated_at", confidence: .named))
     }
+
+    @Test("discover gives every column a name of its own, and a table with a quote in its name can be landed")
+    func awkwardNames() async throws {
+        let database = try Database(
+            """
+            CREATE TABLE "a""b" (id INTEGER, "user id" TEXT, user_id TEXT, xmin REAL, PRIMARY KEY (user_id, xmin));
+            INSERT INTO "a""b" VALUES (1, 'x', 'y', 0.5)
+            """)
+        let (connector, _) = try database.scene.make(#"{"table": "plain"}"#)
+        let found = try #require(try await connector.discover()?.first)
+        #expect(found.columns.map(\.name) == ["id", "user_id", "user_id_2", "xmin_2"])
+        #expect(found.columns.map(\.path) == [nil, "/user id", "/user_id", "/xmin"])
+        #expect(found.key == ["user_id_2", "xmin_2"])
+        let lines = try await database.scene.land(found.source.text()).lines
+        #expect(lines == [#"{"id":1,"user id":"x","user_id":"y","xmin":0.5}"#])
+    }
 }
