@@ -72,6 +72,18 @@ public struct PostgresError: Error, Sendable {
     }
 }
 
+extension PostgresError {
+    /// True where the server or its machine is to blame: unreachable, shut down, without room, read-only, or in trouble with its files.
+    public var isInfrastructure: Bool {
+        switch kind {
+        case .connection, .commitOutcomeUnknown: return true
+        case .protocol, .usage: return false
+        case .server(let sqlState):
+            return sqlState == "25006" || ["08", "53", "57P", "58"].contains(where: sqlState.hasPrefix)
+        }
+    }
+}
+
 extension PostgresError: CustomStringConvertible, CustomDebugStringConvertible {
     /// One line: what failed, why, where, and what to do.
     public var description: String {

@@ -22,7 +22,8 @@ enum ExitStatus: Int32 {
             if case .usage = error.kind { self = .usage } else { self = .infrastructure }
         case is SystemBusy: self = .alreadyRunning
         case is DurableFileError: self = .infrastructure
-        case let error as StepError: self = error.kind == .schema ? .usage : .someFailed
+        case let error as StepError:
+            self = error.isInfrastructure ? .infrastructure : error.kind == .schema ? .usage : .someFailed
         case is LayerFailure, is GoldError: self = .someFailed
         default: self = .usage
         }

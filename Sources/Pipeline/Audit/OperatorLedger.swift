@@ -11,9 +11,21 @@ public struct OperatorLedger: Sendable {
     public init(workspace: Workspace) { self.workspace = workspace }
 
     /// The next delta load begins at the value.
-    /// - Throws: `SystemBusy` while the system runs.
-    public func setCursor(of entity: EntityID, to value: String) async throws {
-        try await append(entity, value: value, isReset: false)
+    /// - Throws: `UsageError` where the entity has no cursor, or its column cannot hold the value; `SystemBusy` while the system runs.
+    public func setCursor(of entity: Entity, to value: String) async throws {
+        guard let delta = entity.delta, delta.mode == .cursor,
+            let index = entity.columns.firstIndex(where: { $0.name == delta.cursorColumn })
+        else {
+            throw UsageError("entity '\(entity.id)' has no cursor: its metadata has no \"delta\" of mode cursor")
+        }
+        var reader = DocumentReader(entity, timezone: "UTC", readsLooseBooleans: false)
+        guard reader.sortKey(of: index, cursor: value) != nil else {
+            let column = entity.columns[index]
+            throw UsageError(
+                "'\(value)' is no \(column.type.name), which the cursor column '\(column.name)' of \(entity.id) is; write it like "
+                    + "those that 'medallion cursor show' shows")
+        }
+        try await append(entity.id, value: value, isReset: false)
     }
 
     /// The next load brings everything; history is kept.

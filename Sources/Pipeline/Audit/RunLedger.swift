@@ -307,7 +307,8 @@ extension LayerFailure {
         isInfrastructure =
             switch error {
             case is DurableFileError: true
-            case let error as PostgresError: [.connection, .commitOutcomeUnknown].contains(error.kind)
+            case let error as PostgresError: error.isInfrastructure
+            case let error as StepError: error.isInfrastructure
             default: false
             }
     }

@@ -101,7 +101,7 @@ final class SpoolFile: Sendable {
         return StepError(
             .internal,
             "cannot \(attempt) a temporary file in \(folder): \(reason); free space "
-                + "there, or set TMPDIR to a folder on a larger disk")
+                + "there, or set TMPDIR to a folder on a larger disk", isInfrastructure: true)
     }
 }
 

@@ -35,7 +35,7 @@ public struct RawStore: Sendable {
             throw StepError(
                 .internal,
                 "cannot make the raw folder \(path): \(error.localizedDescription); "
-                    + "check that --raw-dir exists and is writable")
+                    + "check that --raw-dir exists and is writable", isInfrastructure: true)
         }
         if isFirst {
             try DurableFile.syncFolder("\(root)/\(entity.system)")

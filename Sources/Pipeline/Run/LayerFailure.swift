@@ -56,10 +56,13 @@ public struct StepError: Error, Sendable, CustomStringConvertible {
     public var kind: ErrorKind
     /// What, on which object, why, and what to do: one line.
     public var description: String
+    /// True where this machine is to blame: a disk that is full, or may not be written.
+    public var isInfrastructure: Bool
 
     /// A reason to fail.
-    public init(_ kind: ErrorKind, _ message: String) {
+    public init(_ kind: ErrorKind, _ message: String, isInfrastructure: Bool = false) {
         self.kind = kind
         description = message
+        self.isInfrastructure = isInfrastructure
     }
 }

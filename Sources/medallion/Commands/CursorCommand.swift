@@ -71,12 +71,8 @@ struct CursorCommand: AsyncParsableCommand {
             let entity = try await Interruption.guarding {
                 try await composition.withWorkspace { workspace in
                     let entity = try workspace.catalog.named(name)
-                    guard entity.delta?.mode == .cursor else {
-                        throw UsageError(
-                            "entity '\(entity.id)' has no cursor: its metadata has no \"delta\" of mode cursor")
-                    }
                     guard !value.isEmpty else { throw UsageError("a cursor is not empty; see medallion cursor reset") }
-                    try await OperatorLedger(workspace: workspace).setCursor(of: entity.id, to: value)
+                    try await OperatorLedger(workspace: workspace).setCursor(of: entity, to: value)
                     return entity
                 }
             }

@@ -46,7 +46,7 @@ struct ReadCommand: AsyncParsableCommand {
     @Option(help: ArgumentHelp("The row of for_each to ask for, as a JSON object.", valueName: "json"))
     var parent: String?
 
-    @Flag(help: "Print the payload as received instead, cut behind the last record.")
+    @Flag(help: "Print the payload as received instead; a large one is cut somewhere behind the last record.")
     var raw = false
 
     @Flag(inversion: .prefixedNo, help: "What each column reads; by default on a terminal.")

@@ -56,7 +56,8 @@ struct BrokenRunTests {
         try await breakOnce(place, atCommit: atCommit, in: warehouse)
         // What breaks beside bronze is no failure: the next test.
         if place.contains("silver.t_things"), !atCommit { warehouse.use(.never) }
-        expect(try await warehouse.load(Self.days[1]).status, equals: .failed)
+        let broken = try await warehouse.load(Self.days[1])
+        #expect(broken.status == .failed && broken.isInfrastructure)
         expect(
             try await warehouse.rows(
                 "SELECT count(*), min(error_kind) FROM audit.entity_layer_run WHERE status = 'failed'"),

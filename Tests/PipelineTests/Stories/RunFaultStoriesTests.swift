@@ -80,7 +80,11 @@ struct RunFaultStoriesTests {
             try await warehouse.connection.execute("DELETE FROM \(table: "audit", table)")
         }
         let ledger = OperatorLedger(workspace: warehouse.workspace)
-        if let cursor { try await ledger.setCursor(of: entity, to: cursor) } else { try await ledger.reset(entity) }
+        if let cursor {
+            try await ledger.setCursor(of: warehouse.entity("things"), to: cursor)
+        } else {
+            try await ledger.reset(entity)
+        }
         warehouse.clock.advance(seconds: 86_400)
         try warehouse.put([#"{"id":1,"v":"mended","n":4}"#])
         try await warehouse.run { ($0.entities, $0.loadType) = ([entity], .delta) }
@@ -89,6 +93,20 @@ struct RunFaultStoriesTests {
             try await warehouse.rows(
                 "SELECT load_type FROM audit.raw_batch WHERE entity_name = 'things' ORDER BY run_timestamp"),
             equals: ["full", cursor == nil ? "full" : "delta"])
+    }
+
+    @Test("a cursor is set to what its column can hold only")
+    func cursorOfType() async throws {
+        let warehouse = try await things()
+        let ledger = OperatorLedger(workspace: warehouse.workspace)
+        let said = await #expect(throws: UsageError.self) {
+            try await ledger.setCursor(of: warehouse.entity("things"), to: "soon")
+        }
+        #expect(
+            said?.description.hasPrefix("'soon' is no int, which the cursor column 'n' of t.things is") == true,
+            "\(said as Any)")
+        await #expect(throws: UsageError.self) { try await ledger.setCursor(of: warehouse.entity("others"), to: "1") }
+        expect(try await warehouse.rows("SELECT count(*) FROM audit.load_cursor"), equals: ["0"])
     }
 
     @Test("files without a manifest are no batch")
