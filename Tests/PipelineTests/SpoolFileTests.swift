@@ -47,6 +47,7 @@ struct SpoolFileTests {
         for number in 0..<4 { try append(number, to: spool) }
         let error = #expect(throws: StepError.self) { try append(4, to: spool) }
         #expect(error?.description.contains("\(folder.path)/none") == true)
+        #expect(error?.isInfrastructure == true)
         for number in 0..<4 { #expect(try read(at: number * Self.size, of: spool) == Self.piece(number)) }
         // Once there is a place for it, it goes on.
         try folder.makeFolder("none")

@@ -14,6 +14,10 @@ struct RestFailure {
     private(set) var kind: ConnectorError.Kind
     private var hint: String
 
+    private static let notOurs = "the source is at fault: try again later, or raise connection.retry"
+    private static let tooOften =
+        "load less often, set the system's rate_limit, or allow longer waits in connection.retry.deadline_s"
+
     /// A transfer that brought no answer.
     init(_ error: HTTPError) {
         message = error.message
@@ -26,7 +30,8 @@ struct RestFailure {
             case .insideAddress: "set connection.allow_private to true if that is meant"
             case .tls: "set connection.ca_file if the source has an authority of its own"
             case .tooLarge: "ask for smaller pages or raise connection.max_body_mb"
-            case .redirect: "let connection.base_url and source.path name where the records really are"
+            case .redirect: "set connection.base_url to the address that answers without a redirect"
+            case .truncated, .transfer: Self.notOurs
             default: ""
             }
     }
@@ -41,7 +46,7 @@ struct RestFailure {
         switch rule?.action {
         case .retry?: self.init("\(what)\(quoted(response.body, mask))", .connector, "", mayPass: true)
         case .rateLimited?:
-            self.init(what, .rateLimit, "load less often or set the system's rate_limit", mayPass: true)
+            self.init(what, .rateLimit, Self.tooOften, mayPass: true)
         case .fail?:
             self.init("\(what)\(quoted(response.body, mask))", .connector, "connection.errors or source.errors say so")
         case .refreshToken?:
@@ -62,15 +67,16 @@ struct RestFailure {
         case 200, 201, 202, 203:
             if expected.isGraphQL, let complaint = graphQLError(response.body) {
                 self.init("\(what) with the error '\(mask.mask(complaint))'", .connector, "check source.body.query")
-            } else if let complaint = otherThan(expected.format, response, mask) {
+            } else if let complaint = mismatch(response, expected.format, mask) {
                 self.init("\(what) with \(complaint)", .parse, "check base_url and path; a login page looks like this")
+            } else if isCut(response, expected.format) {
+                self.init("\(what), and broke off inside a JSON value", .connector, Self.notOurs, mayPass: true)
             } else {
                 return nil
             }
         case 204: return nil
         case 205..<300:
-            self.init(
-                "\(what), which is no whole page", .connector, "let source.path and its parameters ask for all of it")
+            self.init(what, .connector, "only 200 to 204 stand for a whole page; ask for it without a header Range")
         case 304 where call.asksWhetherChanged: return nil
         case _ where response.status == 401 || response.status == 403 && asked == nil:
             let credentials = secretName.map { "the credentials of secret '\($0)'" } ?? "a request without credentials"
@@ -85,11 +91,11 @@ struct RestFailure {
                     + "total_pages_path, or a rule in source.errors that ignores it")
         case 404, 410: self.init(what, .connector, "check connection.base_url and source.path")
         case 403, 429:
-            self.init(what, .rateLimit, "load less often or set the system's rate_limit", mayPass: true)
+            self.init(what, .rateLimit, Self.tooOften, mayPass: true)
         default:
             self.init(
                 "\(what)\(quoted(response.body, mask))", .connector,
-                response.status >= 500 ? "the source is at fault: try again later, or raise connection.retry" : "",
+                response.status >= 500 ? Self.notOurs : "check source.path, its parameters, its headers and its body",
                 mayPass: HTTPError.isTransient(status: response.status))
         }
     }
@@ -104,9 +110,9 @@ struct RestFailure {
     /// The error that ends the landing.
     func error(page: Int, attempts: Int, _ mask: SecretMask) -> ConnectorError {
         let times = attempts == 1 ? "" : ", \(attempts) attempts"
-        let asked = retryAfter.map { "; it asks to wait \(Int($0.rounded(.up))) s" } ?? ""
+        let wait = retryAfter.map { ", to be asked again in \(Int(min($0, 1e9).rounded(.up))) s" } ?? ""
         return ConnectorError(
-            mask.mask("\(message)\(asked) (page \(page)\(times))"), kind: kind, hint: hint, isTransient: mayPass)
+            mask.mask("\(message) (page \(page)\(times)\(wait))"), kind: kind, hint: hint, isTransient: mayPass)
     }
 }
 
@@ -117,25 +123,40 @@ private func graphQLError(_ body: [UInt8]) -> String? {
     return first["message"]?.stringValue ?? first.text()
 }
 
-/// What the body is instead of the format, as far as its beginning tells; nil if it looks like that. Whoever sends CSV as `text/html`
-/// is believed by its looks, for some servers call so whatever they are not told.
-private func otherThan(_ format: DocumentShape.Format, _ response: HTTPResponse, _ mask: SecretMask) -> String? {
+/// What the body is instead of what was asked for; nil if it looks like that.
+private func mismatch(_ response: HTTPResponse, _ format: DocumentShape.Format, _ mask: SecretMask) -> String? {
     let type = response.headers["Content-Type"] ?? "no content type"
-    let start = response.body.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0
-    let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 || $0 == 0x0A || $0 == 0x0D }
-    let text = response.body[start...].drop(while: isSpace)
-    guard format == .json else {
+    let isPage = type.lowercased().contains("html")
+    let text = response.body.dropFirst(response.body.starts(with: [0xEF, 0xBB, 0xBF]) ? 3 : 0).drop { !isVisible($0) }
+    let first = text.first
+    let name: String? = [.csv: "CSV", .jsonl: "JSON Lines", .xml: "XML"][format]
+    if let name {
+        // Some servers call their CSV text/html too, and some a page for people text/plain.
         let head = String(decoding: text.prefix(15), as: UTF8.self).lowercased()
-        guard head.hasPrefix("<!doctype html") || head.hasPrefix("<html") else { return nil }
-        return "HTML (\(type)) instead of \(format.rawValue)\(quoted(response.body, mask))"
+        let looksSo = head.hasPrefix("<!doctype html") || head.hasPrefix("<html")
+        guard looksSo || isPage && first == UInt8(ascii: "<") && format != .xml else { return nil }
+        return "\(isPage ? type : "HTML, called \(type),") instead of \(name)\(quoted(response.body, mask))"
     }
-    guard !type.lowercased().contains("html") else { return "\(type) instead of JSON\(quoted(response.body, mask))" }
-    switch text.first {
+    guard !isPage else { return "\(type) instead of JSON\(quoted(response.body, mask))" }
+    switch first {
     case UInt8(ascii: "{"), UInt8(ascii: "["): return nil
     case nil: return "an empty body instead of JSON"
     default: return "something that is no JSON object or array (\(type))\(quoted(response.body, mask))"
     }
 }
+
+/// True where the body ends within a JSON object or array, and no header said where it should.
+private func isCut(_ response: HTTPResponse, _ format: DocumentShape.Format) -> Bool {
+    let opening = [UInt8(ascii: "{"), UInt8(ascii: "[")]
+    // What is packed begins with something else, and tells on its own.
+    guard format == .json || format == .jsonl, let first = response.body.first(where: isVisible),
+        opening.contains(first), let last = response.body.last(where: isVisible)
+    else { return false }
+    guard last != UInt8(ascii: "}"), last != UInt8(ascii: "]") else { return false }
+    return response.headers["Content-Length"] == nil && response.headers["Transfer-Encoding"] == nil
+}
+
+private func isVisible(_ byte: UInt8) -> Bool { byte != 0x20 && byte != 0x09 && byte != 0x0A && byte != 0x0D }
 
 /// The head of a body as one masked line, `: '…'`; empty for an empty body.
 private func quoted(_ body: [UInt8], _ mask: SecretMask) -> String {

@@ -56,7 +56,7 @@ struct HistoryChecks {
                     FROM \(fragment: silver.history) t
                     """)[0]
                 let note =
-                    try counts.get("is_ahead") ? "; not compared with bronze, which is ahead until the next run" : ""
+                    try counts.get("is_ahead") ? "; not compared with bronze, which is ahead until its batches are merged" : ""
                 let (open, all): (Int, Int) = try (counts.get("open_rows"), counts.get("all_rows"))
                 return [Finding(.ok, what, "\(open) open of \(all) rows\(note)")]
             } catch let error as PostgresError where error.sqlState != nil {

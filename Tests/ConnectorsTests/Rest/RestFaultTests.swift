@@ -58,8 +58,9 @@ struct RestFaultTests {
         let api = try RestFixture(script(.json("{}", status: 429, headers: [("Retry-After", "3600")])))
         let error = try await refusal { try await api.land() }
         #expect(error.kind == .rateLimit)
-        #expect(error.message.hasSuffix("answered 429; it asks to wait 3600 s (page 1)"), "\(error)")
         #expect(error.isTransient)
+        #expect(error.message.hasSuffix("answered 429 (page 1, to be asked again in 3600 s)"))
+        #expect(error.hint.contains("connection.retry.deadline_s"))
         #expect(api.targets.count == 1)
     }
 
@@ -124,40 +125,31 @@ struct RestFaultTests {
         }
     }
 
-    @Test(
-        "that answers 200 with a page for people in place of text is no data (H5)", arguments: ["csv", "jsonl", "xml"])
-    func signIn(format: String) async throws {
-        let (more, records) =
-            format == "xml" ? (#", "records_path": "/html/body""#, "<html><body/></html>") : ("", "id\n1\n")
+    @Test("that answers with a page for people has no CSV and no JSON Lines (H5)", arguments: ["csv", "jsonl"])
+    func webPage(format: String) async throws {
+        let html = [("Content-Type", "text/html")]
+        let login = "\u{FEFF}\n<!DOCTYPE html>\n<h1>Sign in</h1>\n"
+        let wall = try RestFixture(script(LoopbackResponse(headers: html, body: Array(login.utf8))))
+        let error = try await refusal { try await wall.land(#""format": "\#(format)""#) }
+        #expect(error.kind == .parse)
+        #expect(
+            error.message.contains("answered 200 with text/html instead of \(format == "csv" ? "CSV" : "JSON Lines")"))
+        // Only the name is wrong.
+        let text = format == "csv" ? "id,name\n1,<b>\n" : #"{"id":1,"name":"<b>"}"# + "\n"
+        let named = try RestFixture(script(LoopbackResponse(headers: html, body: Array(text.utf8))))
+        #expect(try await named.land(#""format": "\#(format)""#).records == 1)
+    }
+
+    @Test("that calls its page for people something else is refused as well", arguments: ["csv", "jsonl", "xml"])
+    func disguisedPage(format: String) async throws {
+        let more = format == "xml" ? #", "records_path": "/html/body""# : ""
         for body in ["<!DOCTYPE html>\n<html>", "\u{FEFF}\n <HTML lang=en><body><p>Sign in</p></body></html>"] {
             let api = try RestFixture(
                 script(LoopbackResponse(headers: [("Content-Type", "text/plain")], body: Array(body.utf8))))
             let error = try await refusal { try await api.land(#""format": "\#(format)"\#(more)"#) }
             #expect(error.kind == .parse)
-            #expect(
-                error.message.contains("the source answered 200 with HTML (text/plain) instead of \(format): '"),
-                "\(error)")
+            #expect(error.message.contains("answered 200 with HTML, called text/plain, instead of "), "\(error)")
         }
-        // Some servers call whatever they send HTML.
-        guard format == "csv" else { return }
-        let api = try RestFixture(
-            script(LoopbackResponse(headers: [("Content-Type", "text/html")], body: Array(records.utf8))))
-        #expect(try await api.land(#""format": "csv""#).records == 1)
-    }
-
-    @Test("that answers with a part only is quoted without its records, and nowhere else is asked")
-    func part() async throws {
-        let api = try RestFixture(script(.json(#"[{"name":"Ann"}]"#, status: 206)))
-        let error = try await refusal { try await api.land() }
-        #expect(error.message == "GET \(api.url)/v1/items: the source answered 206, which is no whole page (page 1)")
-        #expect(!error.hint.isEmpty)
-    }
-
-    @Test("whose answer is cut may be asked again by a run that retries (H6)")
-    func endsInside() async throws {
-        let api = try RestFixture(script(.json(#"[{"name":"Ann"},{"na"#)))
-        let error = try await refusal { try await api.land() }
-        #expect(error.message.contains("it was cut") && error.isTransient, "\(error)")
     }
 
     @Test("that echoes a secret is quoted without it", arguments: ["{\"t\":\"%\"}", "%", "<p>%</p>"])
@@ -187,6 +179,28 @@ struct RestFaultTests {
         #expect(error.isTransient)
     }
 
+    @Test(
+        "whose JSON breaks off where nothing announced its length is asked again (H6)",
+        arguments: [("json", "[{\"id\":1},{\"i"), ("jsonl", "{\"id\":1}\n{\"id")])
+    func cutUnannounced(format: String, text: String) async throws {
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+        let whole = text.prefix(9) + "\(format == "json" ? "]" : "")\n"
+        let api = try RestFixture(script(.raw(Array((head + text).utf8)), .raw(Array((head + whole).utf8))))
+        #expect(try await api.land(#""format": "\#(format)""#).payloads == [String(whole)])
+        let always = try RestFixture(script(.raw(Array((head + text).utf8))))
+        let error = try await refusal { try await always.land(#""format": "\#(format)""#) }
+        #expect(error.message.contains("answered 200, and broke off inside a JSON value (page 1, 4 attempts)"))
+        #expect(error.isTransient)
+    }
+
+    @Test("that gives a part of a page is refused without a record of it")
+    func part() async throws {
+        let api = try RestFixture(script(.json(#"[{"name":"Ann"}]"#, status: 206)))
+        let error = try await refusal { try await api.land() }
+        #expect(error.message == "GET \(api.url)/v1/items: the source answered 206 (page 1)")
+        #expect(error.hint.contains("Range"))
+    }
+
     @Test("that is silent or slow ends in a timeout (H7)")
     func slow() async throws {
         let once = #""attempts": 1"#
@@ -214,6 +228,7 @@ struct RestFaultTests {
         let api = try RestFixture(script(.redirect(to: location)))
         let error = try await refusal { try await api.land() }
         #expect(error.message.contains("redirect"))
+        #expect(error.hint.contains("connection.base_url"))
         #expect(!error.isTransient)
     }
 
