@@ -52,11 +52,12 @@ struct HistoryChecks {
                 let counts = try await connection.query(
                     """
                     SELECT count(*) FILTER (WHERE \(fragment: silver.isOpen("t"))) AS open_rows,
-                        count(*) FILTER (WHERE \(fragment: silver.isKnown("t"))) AS all_rows, \(fragment: isAhead(entity)) AS is_ahead
+                        count(*) FILTER (WHERE \(fragment: silver.isKnown("t"))) AS all_rows,
+                        \(fragment: isAhead(entity)) AS is_ahead
                     FROM \(fragment: silver.history) t
                     """)[0]
-                let note =
-                    try counts.get("is_ahead") ? "; not compared with bronze, which is ahead until its batches are merged" : ""
+                let waits: Bool = try counts.get("is_ahead")
+                let note = waits ? "; not compared with bronze, which is ahead until its batches are merged" : ""
                 let (open, all): (Int, Int) = try (counts.get("open_rows"), counts.get("all_rows"))
                 return [Finding(.ok, what, "\(open) open of \(all) rows\(note)")]
             } catch let error as PostgresError where error.sqlState != nil {
