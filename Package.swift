@@ -76,6 +76,7 @@ let package = Package(
                 .embedInCode("0006_accepted_documents.sql"), .embedInCode("0007_scopes.sql"),
                 .embedInCode("0008_orders.sql"),
                 .embedInCode("0009_times.sql"),
+                .embedInCode("0010_gold_state.sql"),
             ],
             swiftSettings: settings),
         // 2: the vocabulary: systems, entities, columns, already valid.

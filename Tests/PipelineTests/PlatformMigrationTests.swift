@@ -45,6 +45,7 @@ struct PlatformMigrationTests {
         #expect(
             try await Migrations.platform(appVersion: "test").apply(on: connection) == [
                 "0005_throughput", "0006_accepted_documents", "0007_scopes", "0008_orders", "0009_times",
+                "0010_gold_state",
             ])
         func rows(_ view: SQLText) async throws -> [String] {
             try await connection.query(

@@ -15,6 +15,7 @@ public enum PlatformSQL {
             ("0007_scopes", String(decoding: PackageResources._007_scopes_sql, as: UTF8.self)),
             ("0008_orders", String(decoding: PackageResources._008_orders_sql, as: UTF8.self)),
             ("0009_times", String(decoding: PackageResources._009_times_sql, as: UTF8.self)),
+            ("0010_gold_state", String(decoding: PackageResources._010_gold_state_sql, as: UTF8.self)),
         ]
     }
 }
