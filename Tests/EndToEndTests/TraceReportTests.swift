@@ -205,6 +205,7 @@ struct TraceReportTests {
             (["trace", "example.people", "--key", "idd=1"], "did you mean 'id'?"),
             (["trace", "example.people", "--key", "id=one"], "'one' is not a whole number"),
             (["trace", "example.people", "--key", "id=1", "--at", "soon"], "--at takes an instant"),
+            (["sql", "asof", "example.people", "--at", "0001-01-01T00:00:00+01:00"], "of the years 1 to 9999"),
             (["trace", "gold.people_by_city", "--key", "id=1"], "silver.example_people; name one of these"),
             (["sql", "temporal-join", "example.people", "example.people"], "say which belong together"),
         ] {

@@ -218,10 +218,6 @@ struct ColumnReader {
                 row.set(index, Int32(day - ColumnReader.daysTo2000), canonical: day)
             case .time: row.set(index, microseconds)
             default:
-                // An offset may lead out of the years that dates have.
-                guard microseconds >= Instant.oldest.microseconds, microseconds <= Instant.newest.microseconds else {
-                    return .rejected("is outside the years 1 to 9999 in UTC")
-                }
                 row.set(index, microseconds - ColumnReader.daysTo2000 * 86_400_000_000, canonical: microseconds)
             }
             return .accepted

@@ -65,11 +65,14 @@ struct DocumentFacts {
         guard !row.isNull(effective) else { return .oldest }
         let value = row.canonical(effective).reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
         let whole = Int64(bitPattern: value)
-        return switch columns[effective].type {
-        case .date: Instant(microseconds: max(Instant.oldest.microseconds, zone.utc(local: whole * 86_400_000_000)))
-        case .timestamp: Instant(microseconds: max(Instant.oldest.microseconds, zone.utc(local: whole)))
-        default: Instant(microseconds: max(Instant.oldest.microseconds, whole))
-        }
+        let microseconds =
+            switch columns[effective].type {
+            case .date: zone.utc(local: whole * 86_400_000_000)
+            case .timestamp: zone.utc(local: whole)
+            default: whole
+            }
+        // A zone may lead out of the years 1 to 9999, at either end.
+        return min(max(.oldest, Instant(microseconds: microseconds)), .newest)
     }
 
     /// Stands for the record's value in the scope column; nil where the entity has no scope.

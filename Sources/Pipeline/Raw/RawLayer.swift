@@ -192,6 +192,7 @@ struct RawLayer: Sendable {
         case .date: bound = String(latest.prefix(10))
         default: break
         }
+        let most = bound.flatMap { reader.sortKey(of: index, cursor: $0) }
         let known = cursor.flatMap { reader.sortKey(of: index, cursor: $0) }
         var greatest: (key: [UInt8], text: String)?
         while try batch.next() {
@@ -199,11 +200,9 @@ struct RawLayer: Sendable {
                 guard case .accepted = reader.read(batch, record), let text = reader.text(of: index) else {
                     continue
                 }
-                if let bound, text.utf8.count >= bound.utf8.count, bound.utf8.lexicographicallyPrecedes(text.utf8) {
-                    continue
-                }
                 var key: [UInt8] = []
                 reader.appendSortKey(of: index, to: &key)
+                if let most, most.lexicographicallyPrecedes(key) { continue }
                 if let known, !known.lexicographicallyPrecedes(key) { continue }
                 if let known = greatest, !known.key.lexicographicallyPrecedes(key) { continue }
                 greatest = (key, text)

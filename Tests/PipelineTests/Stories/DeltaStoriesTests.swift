@@ -74,6 +74,19 @@ struct DeltaStoriesTests {
         expect(try await warehouse.rows("SELECT cursor_value FROM audit.v_current_cursor"), equals: ["8"])
     }
 
+    @Test("a cursor never moves behind the run, however many digits the year has")
+    func bound() async throws {
+        let warehouse = try await TestWarehouse(
+            TestEntity(
+                columns: "id int key, at timestamptz", #"{"load_type": "delta", "delta": {"cursor_column": "at"}}"#))
+        try await warehouse.load(
+            #"{"id":1,"at":"9999-12-31T23:59:59-05:00"}"#, #"{"id":2,"at":"2025-01-01T00:00:00Z"}"#,
+            #"{"id":3,"at":"2099-01-01T00:00:00Z"}"#)
+        expect(
+            try await warehouse.rows("SELECT cursor_value FROM audit.v_current_cursor"),
+            equals: ["2025-01-01T00:00:00.000000Z"])
+    }
+
     @Test("a look-back reaches behind the cursor")
     func lookback() async throws {
         let warehouse = try await warehouse(#"{"cursor_column": "no", "lookback_s": 2}"#)

@@ -1,6 +1,7 @@
 import Metadata
 import Pipeline
 import Postgres
+import Primitives
 import TestKit
 import Testing
 
@@ -166,6 +167,18 @@ struct EffectiveTimeStoriesTests {
                 2 | X | d1..d9
                 2 | NULL | d9..
                 """)
+    }
+
+    @Test("a time that its zone leads out of the years 1 to 9999 is the first or last instant of them")
+    func outsideYears() async throws {
+        let warehouse = try await TestWarehouse(
+            TestEntity(columns: "id int key, at timestamptz", #"{"effective_time_column": "at"}"#))
+        try await warehouse.load(
+            #"{"id":1,"at":"0001-01-01T00:00:00+01:00"}"#, #"{"id":2,"at":"9999-12-31T23:59:59-05:00"}"#)
+        let times = try await warehouse.connection.query(
+            "SELECT _valid_from FROM silver.t_things ORDER BY id"
+        ).map { try $0.get(0, as: Instant.self) }
+        #expect(times == [.oldest, .newest])
     }
 
     @Test("NULL is the oldest time; an effective time in the future can be deleted")
