@@ -3,6 +3,9 @@ internal import Metadata
 internal import Primitives
 
 /// Moves the lower bound of a delta window back, at most to the least value of the cursor's type: a source refuses what lies before.
+///
+/// What is none of the type is sent as it is: `cursor set` refuses it, but one may stand from before it did, or from before the column
+/// had another type.
 enum LookBack {
     /// `amount` seconds of an instant, as many whole days as hold them of a date, units of a number.
     static func apply(_ amount: Int, to cursor: String, of type: ColumnType?) -> String {
@@ -33,7 +36,6 @@ enum LookBack {
     private static func date(_ cursor: String, days: Int64) -> String {
         var reader = TemporalReader()
         let bytes = Array(cursor.utf8)
-        // A cursor set by hand may be any text; it is then sent as it is.
         guard let date = try? reader.dateOnly(bytes.span) else { return cursor }
         let least = Instant.oldest.microseconds / 86_400_000_000
         return CivilDate(daysSinceEpoch: max(date.daysSinceEpoch, least + days) - days).description
@@ -42,7 +44,6 @@ enum LookBack {
     private static func moment(_ cursor: String, seconds: Int64) -> String {
         var reader = TemporalReader()
         let bytes = Array(cursor.utf8)
-        // A cursor set by hand may be any text; it is then sent as it is.
         guard let moment = try? reader.dateTime(bytes.span) else { return cursor }
         let back = seconds * 1_000_000
         let instant = Instant(microseconds: moment.local - Int64(moment.offset ?? 0) * 1_000_000)
