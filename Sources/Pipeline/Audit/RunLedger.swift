@@ -302,7 +302,12 @@ extension LayerFailure {
             case let error as PostgresError: (.sql, error.isTransient)
             default: (.internal, false)
             }
-        let message = error is CancellationError ? "stopped before it was done; run again to go on" : "\(error)"
+        var message = error is CancellationError ? "stopped before it was done; run again to go on" : "\(error)"
+        // https://www.postgresql.org/docs/15/limits.html: a row fits on a page, and each long value takes at least 18 bytes of it.
+        if let error = error as? PostgresError, error.message.hasPrefix("row is too big") {
+            message +=
+                #"; \#(entity) fills more columns than a row holds: read some with "stored": false, or several as one json"#
+        }
         self.init(layer: layer, entity: entity, runID: run, kind: kind, message: message, isTransient: isTransient)
         isInfrastructure =
             switch error {

@@ -113,4 +113,18 @@ struct ValueStoriesTests {
         )
         #expect(expected == texts.indices.map { "\($0) | true" }.sorted())
     }
+
+    @Test("a record that fills more columns than a row holds fails with what to do")
+    func wide() async throws {
+        let names = (1...600).map { "c\($0)" }
+        let warehouse = try await TestWarehouse(
+            TestEntity(columns: (["id int key"] + names.map { "\($0) text" }).joined(separator: ", ")))
+        let cells = names.map { #""\#($0)":"some value of a text""# }.joined(separator: ",")
+        try await warehouse.load(#"{"id":1,\#(cells)}"#)
+        let messages = try await warehouse.rows(
+            "SELECT error_message FROM audit.entity_layer_run WHERE layer = 'silver'")
+        #expect(
+            messages.first?.contains(#"t.things fills more columns than a row holds: read some with "stored": false"#)
+                == true)
+    }
 }
