@@ -243,4 +243,7 @@ public struct Entity: Sendable {
 
     /// The columns that silver stores, in the metadata's order.
     public var storedColumns: [Column] { columns.filter(\.isStored) }
+
+    /// Where among its columns the delta's cursor column is; nil where it has none.
+    public var cursorIndex: Int? { columns.firstIndex { $0.name == delta?.cursorColumn } }
 }

@@ -13,9 +13,7 @@ public struct OperatorLedger: Sendable {
     /// The next delta load begins at the value.
     /// - Throws: `UsageError` where the entity has no cursor, or its column cannot hold the value; `SystemBusy` while the system runs.
     public func setCursor(of entity: Entity, to value: String) async throws {
-        guard let delta = entity.delta, delta.mode == .cursor,
-            let index = entity.columns.firstIndex(where: { $0.name == delta.cursorColumn })
-        else {
+        guard entity.delta?.mode == .cursor, let index = entity.cursorIndex else {
             throw UsageError("entity '\(entity.id)' has no cursor: its metadata has no \"delta\" of mode cursor")
         }
         var reader = DocumentReader(entity, timezone: "UTC", readsLooseBooleans: false)

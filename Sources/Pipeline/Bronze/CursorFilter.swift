@@ -11,7 +11,7 @@ struct CursorFilter {
     /// nil where the batch holds only what was asked for.
     init?(_ entity: Entity, _ manifest: Manifest, reader: inout DocumentReader) {
         guard manifest.isUnfiltered == true, manifest.loadType == .delta, let from = manifest.cursorFrom,
-            let column = entity.columns.firstIndex(where: { $0.name == entity.delta?.cursorColumn }),
+            let column = entity.cursorIndex,
             let bound = reader.sortKey(of: column, cursor: from)
         else { return nil }
         self.column = column

@@ -52,7 +52,7 @@ package struct DocumentReader: ~Copyable {
         facts = DocumentFacts(entity, timezone: timezone)
         keysAndScope = keys + facts.ofScope.filter { [keys] in !keys.contains($0) }
         order = entity.orderBy.compactMap { name in columns.firstIndex { $0.name == name } }
-        cursor = columns.firstIndex { $0.name == entity.delta?.cursorColumn }
+        cursor = entity.cursorIndex
     }
 
     /// Reads what bronze holds: it was accepted under its own batch's rules, so CSV booleans are read again, and which change

@@ -155,8 +155,8 @@ struct RawLayer: Sendable {
         if case .reset = cursor { return (full, nil) }
         guard delta.mode == .cursor else { return (LoadWindow(loadType: .delta, until: until), nil) }
         guard let from = cursor.start(of: delta) else { return (full, nil) }
-        let column = entity.columns.first { $0.name == delta.cursorColumn }
-        let start = LookBack.apply(delta.lookbackSeconds, to: from, of: column?.type)
+        let type = entity.cursorIndex.map { entity.columns[$0].type }
+        let start = LookBack.apply(delta.lookbackSeconds, to: from, of: type)
         return (LoadWindow(loadType: .delta, from: start, until: until), from)
     }
 
@@ -178,8 +178,7 @@ struct RawLayer: Sendable {
     private func greatestCursor(
         of entity: Entity, timezone: String, in manifest: Manifest, folder: String, after cursor: String?
     ) throws -> String? {
-        guard let name = entity.delta?.cursorColumn, let index = entity.columns.firstIndex(where: { $0.name == name })
-        else { return nil }
+        guard let index = entity.cursorIndex else { return nil }
         var batch = try BatchReader(
             .landed(manifest, folder: folder), of: manifest.shape, paths: DocumentReader.paths(of: entity))
         var reader = DocumentReader(entity, timezone: timezone, readsLooseBooleans: manifest.shape.isText)
