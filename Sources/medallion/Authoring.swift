@@ -30,11 +30,7 @@ extension CatalogSurvey {
         if systems.isEmpty || problems.contains(where: { $0.file.contains("/systems") }) {
             throw MetadataError(problems)
         }
-        let nearest = nearestName(to: name, among: systems.map(\.id.rawValue))
-        throw UsageError(
-            "no system '\(name)'; "
-                + (nearest.map { "did you mean '\($0)'?" }
-                    ?? "known systems: \(systems.map(\.id.rawValue).joined(separator: ", "))"))
+        throw UsageError.noSystem(name, among: systems.map(\.id))
     }
 
     /// The entity that was named on the command line, with its system.
@@ -45,7 +41,7 @@ extension CatalogSurvey {
         if let entity = entity(id) { return (entity, system) }
         let faults = problems.filter { $0.file.contains("/entities") }
         if !faults.isEmpty { throw MetadataError(faults) }
-        throw unknownEntity(text, among: entities.map(\.id))
+        throw UsageError.noEntity(text, among: entities.map(\.id))
     }
 }
 

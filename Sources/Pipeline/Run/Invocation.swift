@@ -1,5 +1,4 @@
 internal import Metadata
-internal import Primitives
 
 /// One `medallion run`: every selected system in turn, then gold once.
 public struct Invocation: Sendable {
@@ -44,14 +43,10 @@ public struct Invocation: Sendable {
     /// Names in the request must exist; a delta load must be possible.
     func check() throws {
         for id in request.systems where workspace.catalog.system(id) == nil {
-            let nearest = nearestName(to: id.rawValue, among: workspace.catalog.systems.map(\.id.rawValue))
-            throw UsageError(
-                "no system '\(id)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
+            throw UsageError.noSystem(id.rawValue, among: workspace.catalog.systems.map(\.id))
         }
         for id in request.entities where workspace.catalog.entity(id) == nil {
-            let nearest = nearestName(to: id.description, among: workspace.catalog.entities.map(\.id.description))
-            throw UsageError(
-                "no entity '\(id)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
+            throw UsageError.noEntity(id.description, among: workspace.catalog.entities.map(\.id))
         }
         guard request.loadType == .delta, request.layers.contains(.raw) else { return }
         for entity in workspace.catalog.entities

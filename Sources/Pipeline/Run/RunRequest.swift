@@ -29,7 +29,7 @@ public struct RunRequest: Sendable {
     public var loadType: LoadType?
     /// Take a new instant even where the requested one succeeded before.
     public var force = false
-    /// Go on where this run failed.
+    /// Go on where this run failed; see `resuming`.
     public var resume: UUIDValue?
     /// The logical instant; nil means now.
     public var runTimestamp: Instant?
@@ -53,12 +53,4 @@ public struct RunRequest: Sendable {
         if !entities.isEmpty, !entities.contains(where: { $0.system == system.id }) { return false }
         return systems.isEmpty || systems.contains(system.id)
     }
-}
-
-/// A request that cannot be carried out as it was made: exit code 2.
-public struct UsageError: Error, Sendable, CustomStringConvertible {
-    /// What is wrong and what to do: one line.
-    public let description: String
-    /// A request that cannot be carried out.
-    public init(_ description: String) { self.description = description }
 }

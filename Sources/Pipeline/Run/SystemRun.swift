@@ -203,11 +203,15 @@ struct SystemRun: Sendable {
         let rows = try await workspace.pool.withConnection { connection in
             try await connection.query(
                 """
-                SELECT entity_name, bool_or(layer = 'raw' AND status = 'succeeded') AS landed,
-                    bool_or(layer = 'silver' AND status IN ('succeeded', 'skipped')
-                        AND coalesce(skip_reason, '') <> 'upstream_failed') AS merged
-                FROM audit.entity_layer_run WHERE run_id = \(earlier) AND system_id = \(system.id.rawValue)
-                GROUP BY entity_name
+                SELECT e.entity_name,
+                    bool_or(e.layer = 'raw' AND (e.status = 'succeeded' OR coalesce(e.skip_reason, '') = 'already_succeeded'))
+                        AND (SELECT b.state FROM audit.raw_batch b
+                            WHERE b.system_id = \(system.id.rawValue) AND b.entity_name = e.entity_name
+                            ORDER BY b.run_timestamp DESC LIMIT 1) IS DISTINCT FROM 'discarded' AS landed,
+                    bool_or(e.layer = 'silver' AND e.status IN ('succeeded', 'skipped')
+                        AND coalesce(e.skip_reason, '') <> 'upstream_failed') AS merged
+                FROM audit.entity_layer_run e WHERE e.run_id = \(earlier) AND e.system_id = \(system.id.rawValue)
+                GROUP BY e.entity_name
                 """)
         }
         var work = EntityNews()

@@ -80,7 +80,7 @@ struct BatchCommand: AsyncParsableCommand {
                     let audit = AuditQueries(pool: workspace.pool)
                     let known = Set(try await audit.batches(all: true).map(\.entity)).union(
                         workspace.catalog.entities.map(\.id))
-                    guard known.contains(wanted) else { throw unknownEntity(name, among: known.sorted()) }
+                    guard known.contains(wanted) else { throw UsageError.noEntity(name, among: known.sorted()) }
                     let batch = try await audit.batch(of: wanted, matching: text)
                     try await OperatorLedger(workspace: workspace).discard(batch.run.id, of: wanted)
                     let cursor = try await audit.cursors().first { $0.entity == wanted && $0.run == batch.run.id }

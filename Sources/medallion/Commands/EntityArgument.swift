@@ -9,14 +9,8 @@ extension Catalog {
     func named(_ text: String) throws -> Entity {
         let id = try parseEntity(text)
         if let entity = entity(id) { return entity }
-        throw unknownEntity(text, among: entities.map(\.id))
+        throw UsageError.noEntity(text, among: entities.map(\.id))
     }
-}
-
-/// Says which name was most likely meant.
-func unknownEntity(_ text: String, among known: [EntityID]) -> UsageError {
-    let nearest = nearestName(to: text, among: known.map(\.description))
-    return UsageError("no entity '\(text)'" + (nearest.map { "; did you mean '\($0)'?" } ?? "; see medallion status"))
 }
 
 /// Reads `system.entity`.

@@ -17,6 +17,7 @@ struct RunCommand: AsyncParsableCommand {
               medallion run --layer gold                       gold only
               medallion run --run-timestamp 2026-01-31T00:00:00Z --system shop   a backfill
               medallion run --entity shop.products --allow-deletes   apply a batch that the delete guard blocked
+              medallion run --resume 019a93c5                  go on where a run failed
               medallion run --json | jq .                      events for programs
             """)
 
@@ -45,7 +46,10 @@ struct RunCommand: AsyncParsableCommand {
     @Flag(help: "Run although the requested instant succeeded before; take a new one.")
     var force = false
 
-    @Option(help: ArgumentHelp("Go on where this run failed.", valueName: "run"))
+    @Option(
+        help: ArgumentHelp(
+            "Go on where this run failed: do what it was asked for, without what it has done. Its id or a beginning of it.",
+            valueName: "run"))
     var resume: String?
 
     @Option(help: ArgumentHelp("The logical instant, ISO 8601; default: now.", valueName: "T"))
@@ -67,11 +71,12 @@ struct RunCommand: AsyncParsableCommand {
     var json = false
 
     mutating func run() async throws {
-        let request = try makeRequest()
+        let (asked, resume) = (try makeRequest(), resume)
         let display = RunDisplay(mode: json ? .json : Terminal.isInteractive ? .live : .plain)
         let composition = Composition(options: options)
         let reports = try await Interruption.guarding {
             try await composition.withWorkspace(observer: display, leases: true) { workspace in
+                let request = if let resume { try await asked.resuming(resume, in: workspace) } else { asked }
                 let reports = try await Invocation(workspace: workspace, request: request).run()
                 display.close(reports)
                 return reports
@@ -92,12 +97,6 @@ struct RunCommand: AsyncParsableCommand {
         request.acceptsRejects = acceptRejects
         request.acceptsChecks = acceptChecks
         request.appliesDDL = !noDDL
-        if let resume {
-            guard let id = UUIDValue(resume) else {
-                throw ValidationError("--resume takes a run id, see medallion runs list")
-            }
-            request.resume = id
-        }
         if let runTimestamp {
             request.runTimestamp = try readInstant(runTimestamp, of: "--run-timestamp")
             request.trigger = .backfill

@@ -57,7 +57,8 @@ struct RunsCommand: AsyncParsableCommand {
                     duration(from: run.startedAt, to: run.finishedAt), String(run.succeeded), String(run.failed),
                     String(run.skipped), run.trigger)
             }
-            print(table.rows.isEmpty ? "no runs yet" : table.text)
+            let none = "no runs" + (system.map { " of '\($0)'" } ?? "") + " yet"
+            print(table.rows.isEmpty ? none : table.text)
         }
     }
 }

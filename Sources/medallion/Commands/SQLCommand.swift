@@ -27,7 +27,7 @@ struct SQLCommand: AsyncParsableCommand {
                 Examples:
                   medallion sql temporal-join shop.orders shop.customers | medallion db psql
                   medallion sql temporal-join shop.orders shop.customers --outer > sql/gold/orders_over_time.sql
-                  medallion sql temporal-join silver.shop_orders silver.shop_products --on article=sku
+                  medallion sql temporal-join silver.shop_order_lines silver.shop_products --on product_id=id
                 """)
 
         @OptionGroup var options: GlobalOptions

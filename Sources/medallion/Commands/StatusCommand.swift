@@ -30,10 +30,7 @@ struct StatusCommand: AsyncParsableCommand {
         let lines = try await Interruption.guarding {
             try await composition.withWorkspace { workspace in
                 let known = workspace.catalog.systems.map(\.id) + [.gold]
-                if let wanted, !known.contains(wanted) {
-                    let nearest = nearestName(to: wanted.rawValue, among: known.map(\.rawValue))
-                    throw UsageError("no system '\(wanted)'" + (nearest.map { "; did you mean '\($0)'?" } ?? ""))
-                }
+                if let wanted, !known.contains(wanted) { throw UsageError.noSystem(wanted.rawValue, among: known) }
                 return try await StatusReport.read(in: workspace)
             }
         }.filter { wanted == nil || $0.entity.system == wanted }

@@ -14,7 +14,7 @@ struct TraceCommand: AsyncParsableCommand {
             Examples:
               medallion trace silver.shop_customers --key id=5
               medallion trace shop.customers --key id=5 --at 2025-03-04T21:00:00Z
-              medallion trace shop.stock --key shop=12 article=A-7
+              medallion trace shop.order_lines --key order_id=7 product_id=3
               medallion trace shop.customers --key id=5 --json | jq '.versions[].run'
             A row of a table without key, by its hash:
               medallion trace log.events --key _key_hash=0f343b09-31af-5dd5-…

@@ -64,7 +64,7 @@ enum RunSummary {
         }
         let quiet = steps.count { $0.skipReason == .noInput }
         var text = table.rows.isEmpty ? "" : "\n\(table.withoutEmptyColumns.text)\n"
-        if quiet > 0 { text += "\(quiet) steps had nothing to do.\n" }
+        if quiet > 0 { text += "\(quiet) \(quiet == 1 ? "step" : "steps") had nothing to do.\n" }
         for step in steps where step.status == .failed { text += "\n" + line(step) + "\n" }
         let warnings = steps.flatMap { step in step.warnings.map { "\(step.layer.rawValue) \(step.entity) \($0)\n" } }
         if !warnings.isEmpty { text += "\n" + warnings.joined() }
